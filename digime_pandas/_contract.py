@@ -1,0 +1,213 @@
+"""A contract: who asks, and the key that signs for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import urlsplit
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+from digime_pandas.errors import ContractError, SecretError
+
+PrivateKeySource = str | bytes | os.PathLike[str] | RSAPrivateKey
+
+# The service takes the wrapped AES key of a file read back as exactly 256 bytes, so shorter keys cannot work.
+MINIMUM_KEY_BITS = 2048
+_NO_KEY = "Pass the contract's RSA private key as PEM text, as a path to a PEM file, or as a key object."
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    r"""A digi.me contract and its private key.
+
+    Args:
+        application_id: Application id given by digi.me.
+        contract_id: Contract id given by digi.me. Writing and reading back are two contracts.
+        private_key: The contract's RSA private key, at least 2048 bits: PEM as str or bytes (PKCS#1 or PKCS#8, line
+            breaks may be a literal ``\n`` as environment variables tend to have them), a path to such a file, or a
+            `cryptography` key object. Afterwards the attribute holds the loaded key object.
+        redirect_uri: Address registered for this contract, to which the consent page sends the person back. None
+            when consent is completed through the loopback listener.
+
+    Raises:
+        ContractError: An id is empty, the key cannot be used (the message says why), or the address is not absolute.
+    """
+
+    application_id: str
+    contract_id: str
+    private_key: RSAPrivateKey = field(repr=False, compare=False)
+    redirect_uri: str | None = None
+    key_thumbprint: str = field(init=False, repr=False)
+
+    def __init__(
+        self,
+        application_id: str,
+        contract_id: str,
+        private_key: PrivateKeySource,
+        redirect_uri: str | None = None,
+    ) -> None:
+        for name, value in (("application_id", application_id), ("contract_id", contract_id)):
+            if not isinstance(value, str) or not value.strip():
+                raise ContractError(f"{name} is {value!r}; pass the id that digi.me gave you, as text.")
+        if redirect_uri is not None:
+            _check_redirect_uri(redirect_uri)
+        key = load_private_key(private_key)
+        object.__setattr__(self, "application_id", application_id.strip())
+        object.__setattr__(self, "contract_id", contract_id.strip())
+        object.__setattr__(self, "private_key", key)
+        object.__setattr__(self, "redirect_uri", redirect_uri)
+        object.__setattr__(self, "key_thumbprint", _thumbprint(key))
+
+    @property
+    def client_id(self) -> str:
+        """``<application id>_<contract id>``, the `client_id` of every signed request (observed on the wire)."""
+        return f"{self.application_id}_{self.contract_id}"
+
+    @classmethod
+    def from_env(cls, prefix: str = "DIGIME_", environ: Mapping[str, str] | None = None) -> Contract:
+        """Read a contract from environment variables.
+
+        Args:
+            prefix: Start of the variables' names; ``"DIGIME_READ_"`` names the read contract's.
+            environ: Where to look. Default: the process environment.
+
+        Returns:
+            The contract of ``{prefix}APPLICATION_ID``, ``{prefix}CONTRACT_ID``, ``{prefix}PRIVATE_KEY`` (PEM) or
+            ``{prefix}PRIVATE_KEY_FILE`` (a path) and, optional, ``{prefix}REDIRECT_URI``. The read contract's
+            application id may be left out where it is the same as the write contract's.
+
+        Raises:
+            ContractError: Variables are missing (all of them are named) or hold something unusable.
+        """
+        source = os.environ if environ is None else environ
+
+        def value(name: str) -> str:
+            return source.get(prefix + name, "").strip()
+
+        application_id = value("APPLICATION_ID")
+        if not application_id and prefix != "DIGIME_":
+            application_id = source.get("DIGIME_APPLICATION_ID", "").strip()
+        pem, path = value("PRIVATE_KEY"), value("PRIVATE_KEY_FILE")
+        missing = [
+            prefix + name
+            for name, found in (
+                ("APPLICATION_ID", application_id),
+                ("CONTRACT_ID", value("CONTRACT_ID")),
+                (f"PRIVATE_KEY (or {prefix}PRIVATE_KEY_FILE)", pem or path),
+            )
+            if not found
+        ]
+        if missing:
+            raise ContractError(
+                f"Not set: {', '.join(missing)}. Set them, or pass a Contract, or try connect('sandbox')."
+            )
+        if pem and path:
+            raise ContractError(f"Both {prefix}PRIVATE_KEY and {prefix}PRIVATE_KEY_FILE are set; keep one of them.")
+        return cls(application_id, value("CONTRACT_ID"), pem or Path(path), value("REDIRECT_URI") or None)
+
+    def __reduce__(self) -> NoReturn:
+        raise SecretError(
+            "A Contract holds a private key and is not pickled. Build it where it is used, "
+            "with Contract.from_env() or Contract(...)."
+        )
+
+    def __copy__(self) -> Contract:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Contract:
+        return self
+
+
+def load_private_key(source: PrivateKeySource) -> RSAPrivateKey:
+    """Load an RSA private key and check that a contract can use it.
+
+    Args:
+        source: PEM text or bytes, a path to a PEM file, or a key object. A str that holds no PEM marker is taken as a path.
+
+    Returns:
+        The key, of at least 2048 bits.
+
+    Raises:
+        ContractError: Says what is wrong with the key, never what is in it.
+    """
+    key = source if isinstance(source, RSAPrivateKey) else _load_pem(_pem_bytes(source))
+    if key.key_size < MINIMUM_KEY_BITS:
+        raise ContractError(
+            f"private_key is an RSA key of {key.key_size} bits; digi.me needs {MINIMUM_KEY_BITS} or more."
+        )
+    return key
+
+
+def _pem_bytes(source: object) -> bytes:
+    if isinstance(source, str) and "-----BEGIN" in source:
+        return source.replace("\\r", "").replace("\\n", "\n").strip().encode()
+    if isinstance(source, bytes | bytearray):
+        return bytes(source).replace(b"\\r", b"").replace(b"\\n", b"\n").strip()
+    if isinstance(source, str | os.PathLike):
+        if not str(source).strip():
+            raise ContractError(f"private_key is empty. {_NO_KEY}")
+        try:
+            return Path(source).expanduser().read_bytes().strip()
+        except (OSError, ValueError) as error:
+            # The text may be a key without its markers: the message names its length, never the text itself.
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a path"
+            raise ContractError(
+                f"private_key is neither PEM text nor a file that can be read "
+                f"({len(str(source))} characters: {reason}). {_NO_KEY}"
+            ) from None
+    raise ContractError(f"private_key is a {type(source).__name__}. {_NO_KEY}")
+
+
+def _load_pem(pem: bytes) -> RSAPrivateKey:
+    if not pem:
+        raise ContractError(f"private_key is empty. {_NO_KEY}")
+    if b"ENCRYPTED" in pem:
+        raise ContractError(
+            "private_key is encrypted with a pass phrase. Decrypt it first "
+            "(`openssl rsa -in encrypted.pem -out key.pem`), or load it with `cryptography` and pass the key object."
+        )
+    if b"PUBLIC KEY-----" in pem:
+        raise ContractError(
+            "private_key is a public key. Requests are signed with the private one (BEGIN RSA PRIVATE KEY)."
+        )
+    if b"BEGIN CERTIFICATE" in pem:
+        raise ContractError(
+            "private_key is a certificate. Requests are signed with the private key that belongs to it."
+        )
+    try:
+        key = load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        # Not chained: what the parser says may quote its input.
+        raise ContractError(
+            f"private_key is not a PEM private key that can be read: damaged, cut short or another format. {_NO_KEY}"
+        ) from None
+    if not isinstance(key, RSAPrivateKey):
+        raise ContractError(
+            f"private_key is of another kind ({type(key).__name__.strip('_')}); digi.me signs with RSA keys."
+        )
+    return key
+
+
+def _thumbprint(key: RSAPrivateKey) -> str:
+    public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return sha256(public).hexdigest()
+
+
+def _check_redirect_uri(redirect_uri: object) -> None:
+    # Schemes are free: phone applications register their own (observed: digime-ca://callback).
+    parts = urlsplit(redirect_uri) if isinstance(redirect_uri, str) else None
+    if parts is None or not parts.scheme or not (parts.netloc or parts.path) or parts.fragment:
+        raise ContractError(
+            f"redirect_uri is {redirect_uri!r}; pass the absolute address registered for this contract, no fragment."
+        )

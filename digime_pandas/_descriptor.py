@@ -1,0 +1,149 @@
+"""The file descriptor that travels with every file, and the rules for file names."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from digime_pandas.errors import DescriptorError
+
+# RFC 6838 section 4.2: type and subtype are restricted names of at most 127 characters; parameters may follow.
+_MIME_TYPE = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}(\s*;\s*[^\r\n]+)?"
+)
+MAXIMUM_FILE_NAME_BYTES = 255
+
+
+@dataclass(frozen=True, slots=True)
+class FileDescriptor:
+    """What the library is told about a file.
+
+    Args:
+        mime_type: Media type of the bytes, such as ``text/csv``.
+        accounts: Ids, in your own system, of the person (or persons) the file is about: one str or several. At least one.
+        reference: Free texts by which a reader finds the file; by default a write puts the file name and a write id here.
+        tags: Free texts by which files are grouped.
+
+    Sequences are kept as tuples, in the given order. A bare str for `reference` or `tags` is an error, since it would
+    be read as a sequence of letters.
+
+    Raises:
+        DescriptorError: A member is missing, empty or of the wrong type; the message names it.
+    """
+
+    mime_type: str
+    accounts: tuple[str, ...]
+    reference: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        mime_type: str,
+        accounts: str | Iterable[str],
+        reference: Iterable[str] = (),
+        tags: Iterable[str] = (),
+    ) -> None:
+        object.__setattr__(self, "mime_type", _check_mime_type(mime_type))
+        object.__setattr__(self, "accounts", check_accounts(accounts))
+        object.__setattr__(self, "reference", _texts("reference", reference))
+        object.__setattr__(self, "tags", _texts("tags", tags))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the camel-case wire form; an empty `reference` or `tags` is left out (observed on the wire)."""
+        wire: dict[str, Any] = {
+            "mimeType": self.mime_type,
+            "accounts": [{"accountId": account} for account in self.accounts],
+        }
+        if self.reference:
+            wire["reference"] = list(self.reference)
+        if self.tags:
+            wire["tags"] = list(self.tags)
+        return wire
+
+    def to_json(self) -> str:
+        """Return the wire form as compact JSON, non-ASCII unescaped, as the vendor's Node SDK writes it."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, separators=(",", ":"))
+
+
+def check_accounts(account_id: object) -> tuple[str, ...]:
+    """Return the account ids as a tuple.
+
+    Args:
+        account_id: One id or a sequence of ids.
+
+    Raises:
+        DescriptorError: There is none, or one is not a non-empty str.
+    """
+    if isinstance(account_id, str):
+        accounts: tuple[str, ...] = (account_id,)
+    else:
+        accounts = _texts("account_id", account_id, bare_text=True)
+    if not accounts:
+        raise DescriptorError("account_id is empty; name at least one account, for example account_id='patient-17'.")
+    for account in accounts:
+        if not account.strip():
+            raise DescriptorError(f"account_id holds {account!r}; an account id is a text that is not blank.")
+        _check_text("account_id", account)
+    if len(set(accounts)) < len(accounts):
+        raise DescriptorError(f"account_id names an account twice: {list(accounts)!r}.")
+    return accounts
+
+
+def check_file_name(file_name: object) -> str:
+    """Return the file name, if it can be written to the wire safely.
+
+    The name goes raw into a multipart header, and a reader may use it as a name on disk: no path separators, quotes,
+    control characters or names with a meaning of their own (``.``, ``..``), and at most 255 bytes of UTF-8.
+
+    Raises:
+        DescriptorError: Says which rule the name breaks.
+    """
+    advice = "Use a plain name such as 'visits.parquet'."
+    if not isinstance(file_name, str):
+        raise DescriptorError(f"file_name is a {type(file_name).__name__}, not a str. {advice}")
+    if not file_name.strip() or file_name in {".", ".."}:
+        raise DescriptorError(f"file_name is {file_name!r}. {advice}")
+    _check_text("file_name", file_name)
+    for character in file_name:
+        if character in '/\\"':
+            raise DescriptorError(f"file_name {file_name!r} holds {character!r}. {advice}")
+        if unicodedata.category(character) in {"Cc", "Zl", "Zp"}:
+            raise DescriptorError(f"file_name {file_name!r} holds a line break or control character. {advice}")
+    size = len(file_name.encode())
+    if size > MAXIMUM_FILE_NAME_BYTES:
+        raise DescriptorError(
+            f"file_name is {size} bytes of UTF-8; at most {MAXIMUM_FILE_NAME_BYTES} fit. It starts {file_name[:40]!r}."
+        )
+    return file_name
+
+
+def _check_mime_type(mime_type: object) -> str:
+    if not isinstance(mime_type, str) or not _MIME_TYPE.fullmatch(mime_type):
+        raise DescriptorError(f"mime_type is {mime_type!r}; pass a media type such as 'text/csv'.")
+    return mime_type
+
+
+def _texts(name: str, values: object, *, bare_text: bool = False) -> tuple[str, ...]:
+    if isinstance(values, str) and not bare_text:
+        raise DescriptorError(f"{name} is the bare str {values!r}; pass a list, {name}=[{values!r}].")
+    if isinstance(values, bytes) or not isinstance(values, Iterable):
+        raise DescriptorError(f"{name} is a {type(values).__name__}; pass a sequence of str.")
+    texts = tuple(values)
+    for text in texts:
+        if not isinstance(text, str):
+            raise DescriptorError(f"{name} holds {text!r}, a {type(text).__name__}; every member must be a str.")
+        if not text:
+            raise DescriptorError(f"{name} holds an empty str; leave it out.")
+        _check_text(name, text)
+    return texts
+
+
+def _check_text(name: str, text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise DescriptorError(f"{name} {text!r} holds a lone surrogate, which UTF-8 cannot carry.") from None
