@@ -15,6 +15,7 @@
     │   ├── ConsentRefusedError                the person or the service said no
     │   ├── AuthorizationExpiredError          the refresh token is no longer valid
     │   └── AuthorizationTimeoutError (TimeoutError)  no redirect arrived in time
+    ├── SpoolError (OSError)                   a one-shot stream cannot be kept for a second attempt
     ├── TokenStoreError (OSError)              authorizations cannot be kept or read
     ├── SecretError (TypeError)                something secret was about to leave the process
     ├── APIError                               a request did not end well; carries status, code, outcome
@@ -57,6 +58,7 @@ __all__ = [
     "SealedFileError",
     "SecretError",
     "ServiceUnreachableError",
+    "SpoolError",
     "TokenStoreError",
 ]
 
@@ -137,6 +139,10 @@ class TokenStoreError(DigimeError, OSError):
     """Authorizations cannot be kept or read where they should be."""
 
 
+class SpoolError(DigimeError, OSError):
+    """A one-shot stream cannot be kept (encrypted, on disk) for a second attempt, for instance because it is full."""
+
+
 class SecretError(DigimeError, TypeError):
     """A value that holds a secret was about to leave the process, for instance in a pickle."""
 
@@ -151,6 +157,7 @@ class APIError(DigimeError):
         code: The service's error code, such as ``InvalidToken``, or None.
         reference: The service's own reference for the error, to quote to its support, or None.
         attempts: How many requests were made.
+        retry_after: Seconds the service asked to wait before trying again (`Retry-After`), or None.
     """
 
     def __init__(
@@ -162,6 +169,7 @@ class APIError(DigimeError):
         code: str | None = None,
         reference: str | None = None,
         attempts: int = 1,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
         self.outcome: Outcome = outcome
@@ -169,6 +177,7 @@ class APIError(DigimeError):
         self.code = code
         self.reference = reference
         self.attempts = attempts
+        self.retry_after = retry_after
 
 
 class ServiceUnreachableError(APIError, ConnectionError):

@@ -1,0 +1,130 @@
+"""Seal a file for a postbox, open a file from a library.
+
+A sealed file is AES-256-CBC with PKCS#7 padding under a key of its own, and that key is wrapped with RSA-OAEP (SHA-1,
+MGF1-SHA-1, empty label); both observed on the wire. CBC does not protect integrity: damage can go unnoticed when a
+file is opened, which is why receipts carry a SHA-256 and readers check it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Iterator
+from typing import TypeAlias
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES256
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+from cryptography.hazmat.primitives.padding import PKCS7
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from digime_pandas.errors import SealedFileError
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
+
+KEY_BYTES = 32
+BLOCK_BYTES = 16
+_PIECE_BYTES = 1 << 20  # AES calls below this size suffer from Python threads that hold the GIL
+_WRAPPED_KEY_BYTES = 256
+_IV_END = _WRAPPED_KEY_BYTES + BLOCK_BYTES
+_NOT_OPENED = "The sealed file does not open: it is damaged, cut short, or sealed for another key."
+
+
+def _oaep() -> OAEP:
+    return OAEP(mgf=MGF1(hashes.SHA1()), algorithm=hashes.SHA1(), label=None)  # noqa: S303 - the protocol's choice
+
+
+def load_public_key(text: str) -> RSAPublicKey:
+    """Load a postbox's public key in any spelling a redirect may carry.
+
+    PKCS#1 or SPKI, as PEM (LF, CRLF or on one line) or as bare base64 with or without line breaks. Which of them the
+    service sends is not known.
+
+    Raises:
+        ValueError: It is no RSA public key. The text itself is not quoted.
+    """
+    body = "".join(text.partition("-----END")[0].rpartition("-----")[2].split()) if "-----" in text else ""
+    try:
+        der = base64.b64decode(body or "".join(text.split()), validate=True)
+        key = load_der_public_key(der)
+    except (ValueError, binascii.Error, UnsupportedAlgorithm):
+        raise ValueError("the postbox's public key is not an RSA key in PEM or base64") from None
+    if not isinstance(key, RSAPublicKey):
+        raise ValueError("the postbox's public key is of another kind than RSA")
+    return key
+
+
+def wrap_key(key: bytes, public_key: RSAPublicKey) -> bytes:
+    """Return the AES key wrapped for the holder of `public_key`."""
+    return public_key.encrypt(key, _oaep())
+
+
+def sealed_size(size: int) -> int:
+    """Return how many bytes a file of `size` bytes has once it is sealed."""
+    return (size // BLOCK_BYTES + 1) * BLOCK_BYTES
+
+
+def seal(chunks: Iterable[Buffer], *, key: bytes, iv: bytes) -> Iterator[memoryview]:
+    """Encrypt a stream of chunks.
+
+    Args:
+        chunks: The plain bytes, in pieces of any size.
+        key: 32 bytes, used for this file only.
+        iv: 16 bytes, used for this file only.
+
+    Yields:
+        Ciphertext in pieces of about 1 MiB at most. **Each piece is a view of one buffer that the next one
+        overwrites**: use it up, or copy it, before asking for more.
+    """
+    encryptor = Cipher(AES256(key), CBC(iv)).encryptor()
+    buffer = bytearray(_PIECE_BYTES + BLOCK_BYTES)
+    view = memoryview(buffer)
+    size = 0
+    for chunk in chunks:
+        plain = memoryview(chunk).cast("B")
+        size += len(plain)
+        for start in range(0, len(plain), _PIECE_BYTES):
+            written = encryptor.update_into(plain[start : start + _PIECE_BYTES], buffer)
+            if written:
+                yield view[:written]
+    # PKCS#7; the library's padder would copy the whole stream once more.
+    missing = BLOCK_BYTES - size % BLOCK_BYTES
+    written = encryptor.update_into(bytes([missing]) * missing, buffer)
+    encryptor.finalize()
+    yield view[:written]
+
+
+def seal_bytes(data: bytes, *, key: bytes, iv: bytes) -> bytes:
+    """Encrypt a short text in one go, with the key and the IV of the file it belongs to."""
+    return b"".join(bytes(piece) for piece in seal([data], key=key, iv=iv))
+
+
+def open_blob(blob: Buffer, private_key: RSAPrivateKey) -> bytes:
+    """Open a file as the library returns it: wrapped key (256 bytes), IV (16), ciphertext.
+
+    Args:
+        blob: The whole file.
+        private_key: Key of the read contract. Only 2048-bit keys have blobs of this layout.
+
+    Raises:
+        SealedFileError: It does not open. One opaque error, whatever the reason.
+    """
+    view = memoryview(blob).cast("B")
+    wrapped, iv, ciphertext = view[:_WRAPPED_KEY_BYTES], view[_WRAPPED_KEY_BYTES:_IV_END], view[_IV_END:]
+    if not ciphertext or len(ciphertext) % BLOCK_BYTES:
+        raise SealedFileError(_NOT_OPENED)
+    try:
+        key = private_key.decrypt(bytes(wrapped), _oaep())
+        decryptor = Cipher(AES256(key), CBC(bytes(iv))).decryptor()
+        plain = bytearray(len(ciphertext) + BLOCK_BYTES - 1)
+        written = decryptor.update_into(ciphertext, plain)
+        decryptor.finalize()
+        unpadder = PKCS7(AES256.block_size).unpadder()
+        tail = unpadder.update(bytes(plain[written - BLOCK_BYTES : written])) + unpadder.finalize()
+    except ValueError:
+        raise SealedFileError(_NOT_OPENED) from None
+    return bytes(memoryview(plain)[: written - BLOCK_BYTES]) + tail

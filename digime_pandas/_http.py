@@ -1,0 +1,321 @@
+"""Requests: attempts, waiting, time-outs, and what an answer means. The only file that imports httpx."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+import httpx
+import stamina
+
+from digime_pandas._envelope import Buffer
+from digime_pandas.errors import (
+    APIError,
+    ConfigurationError,
+    InvalidTokenError,
+    Outcome,
+    RefusedError,
+    ReplyError,
+    ServiceUnreachableError,
+)
+
+Transport = httpx.BaseTransport
+
+DEFAULT_TIMEOUT = 60.0
+DEFAULT_DEADLINE = 300.0
+DEFAULT_ATTEMPTS = 5
+_REPLY_LIMIT_BYTES = 16 << 20
+_FIRST_WAIT, _LONGEST_WAIT, _JITTER = 0.25, 8.0, 0.5
+_RETRIED_CLIENT_ERRORS = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
+# A gateway answers these for a server that it did not hear from: the request may have been carried out.
+_UNKNOWN_OUTCOME = {HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT}
+# `TokenInvalid` is a spelling that the Android SDK knows; `InvalidToken` is what the others look for.
+_INVALID_TOKEN_CODES = {"InvalidToken", "TokenInvalid"}
+_OPAQUE_TEXT = re.compile(r"[A-Za-z0-9_\-+/=.]{32,}")
+_SESSION_IN_URL = re.compile(r"(permission-access/(?:query|postbox)/)[^/?#\s]+")
+
+_ADVICE = {
+    "InvalidRedirectUri": "Register the redirect address on the contract, or pass a registered one as callback=.",
+    "InvalidClient": "Check the application id and the contract id.",
+    "InvalidSignature": "The private key is not this contract's: check that contract and key belong together.",
+    "InsufficientScope": "The contract does not allow this; ask digi.me to widen it.",
+    "InvalidContractDataRequest": "The contract is of another type: writing and reading need one each.",
+    "SDKInvalid": "The service refuses this SDK name; pass a registered one as agent=.",
+    "SDKVersionInvalid": "The service refuses this SDK version; pass a registered one as agent=.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One attempt's request.
+
+    Args:
+        method: HTTP method.
+        url: Absolute address.
+        headers: Header fields; may hold secrets, so they stay out of the repr.
+        body: Pieces of the body; used once. None for no body.
+        size: Length of the body in bytes where it is known, which makes it a Content-Length; else it goes out chunked.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: Iterable[Buffer] | None = field(default=None, repr=False)
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A successful answer (2xx).
+
+    Attributes:
+        headers: Header fields, names in lower case.
+        body: The whole body.
+        attempts: How many requests it took.
+    """
+
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    attempts: int = 1
+
+
+class Http:
+    """Sends requests; keeps connections open between them.
+
+    Args:
+        timeout: Seconds that one step (connecting, one read, one write) may take.
+        deadline: Seconds after which no further attempt is begun and no answer is read any longer.
+        max_attempts: Attempts for one call, the first included.
+        transport: An `httpx` transport to use instead of the network, for tests and special routing.
+        trust_env: Whether proxy variables of the environment count.
+    """
+
+    def __init__(
+        self,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        deadline: float = DEFAULT_DEADLINE,
+        max_attempts: int = DEFAULT_ATTEMPTS,
+        transport: Transport | None = None,
+        trust_env: bool = True,
+    ) -> None:
+        for name, value in (("timeout", timeout), ("deadline", deadline), ("max_attempts", max_attempts)):
+            if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
+                raise ConfigurationError(f"{name} is {value!r}; pass a number above 0.")
+        self._deadline = deadline
+        self._max_attempts = int(max_attempts)
+        self._client = httpx.Client(
+            timeout=timeout,
+            transport=transport,
+            trust_env=trust_env,
+            follow_redirects=False,
+            headers={"User-Agent": "digime-pandas"},
+        )
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._client.close()
+
+    def send(self, make_request: Callable[[], Request], *, what: str) -> Reply:
+        """Send a request, as often as it takes.
+
+        Args:
+            make_request: Called once for each attempt, so that nonce, timestamp and body are new each time.
+            what: What the request does, for messages: "refresh the token".
+
+        Returns:
+            The answer, which is a success.
+
+        Raises:
+            InvalidTokenError: 401 about the token; never repeated here.
+            RefusedError: Another error answer.
+            ServiceUnreachableError: No usable answer within the attempts and the deadline.
+            Exception: Whatever `make_request` or the body raises, as it is.
+        """
+        end = time.monotonic() + self._deadline
+        may_have_arrived = False
+
+        def wait_or_give_up(error: Exception) -> bool | float:
+            if not isinstance(error, APIError) or not _is_worth_repeating(error):
+                return False
+            left = end - time.monotonic()
+            if error.retry_after is None:
+                return left > 0
+            return error.retry_after if error.retry_after < left else False
+
+        try:
+            for attempt in stamina.retry_context(
+                on=wait_or_give_up,
+                attempts=self._max_attempts,
+                timeout=self._deadline,
+                wait_initial=_FIRST_WAIT,
+                wait_max=_LONGEST_WAIT,
+                wait_jitter=_JITTER,
+            ):
+                number = attempt.num
+                with attempt:
+                    try:
+                        return self._attempt(make_request(), what, number, end)
+                    except APIError as error:
+                        may_have_arrived = may_have_arrived or error.outcome == "unknown"
+                        raise
+        except APIError as error:
+            if may_have_arrived:
+                error.outcome = "unknown"
+            raise
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _attempt(self, request: Request, what: str, number: int, end: float) -> Reply:
+        headers = dict(request.headers)
+        if request.size is not None:
+            headers["Content-Length"] = str(request.size)
+        body = None if request.body is None else _Body(request.body)
+        try:
+            with self._client.stream(request.method, request.url, headers=headers, content=body) as response:
+                content = _read(response, None if request.method == "GET" else _REPLY_LIMIT_BYTES, end)
+        except httpx.TransportError as error:
+            arrived = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+            whole = body is None or body.whole
+            outcome: Outcome = "unknown" if arrived and whole else "not sent"
+            reason = str(error) or type(error).__name__
+            raise ServiceUnreachableError(
+                f"Could not {what}: {reason} (attempt {number}, outcome: {outcome}). Check the network and try again.",
+                outcome=outcome,
+                attempts=number,
+            ) from error
+        if response.is_success:
+            return Reply({name.lower(): value for name, value in response.headers.items()}, content, number)
+        raise _refusal(response.status_code, response.headers, content, what, number)
+
+
+class _Body:
+    """Tells whether the whole body was handed over, which decides between "not sent" and "unknown"."""
+
+    def __init__(self, pieces: Iterable[Buffer]) -> None:
+        self._pieces = pieces
+        self.whole = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        # httpx asks for bytes; what it does with a piece (join, len) works for any buffer and saves a copy.
+        yield from self._pieces  # type: ignore[misc]
+        self.whole = True
+
+
+def _read(response: httpx.Response, limit: int | None, end: float) -> bytes:
+    content = bytearray()
+    for piece in response.iter_bytes():
+        content += piece
+        if time.monotonic() > end:
+            raise httpx.ReadTimeout("the answer did not end before the deadline")
+        if limit is not None and len(content) > limit:
+            raise ReplyError(f"The answer is larger than {limit:,} bytes.", outcome="unknown")
+    return bytes(content)
+
+
+def _is_worth_repeating(error: APIError) -> bool:
+    if isinstance(error, ServiceUnreachableError):
+        return True
+    status = error.status or 0
+    return status in _RETRIED_CLIENT_ERRORS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def _refusal(status: int, headers: httpx.Headers, content: bytes, what: str, number: int) -> APIError:
+    code, message, reference = _error_members(headers, content)
+    kind: type[RefusedError] = RefusedError
+    advice = _ADVICE.get(code or "", "")
+    if status == HTTPStatus.UNAUTHORIZED and (code is None or code in _INVALID_TOKEN_CODES):
+        kind, advice = InvalidTokenError, advice or "The token may have expired; refresh it or authorize again."
+    elif status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        advice = advice or "Check that application id, contract id and private key belong together."
+    elif HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        advice = "Redirects are not followed; check base_url."
+    said = ": ".join(text for text in (code, message) if text) or "no reason given"
+    return kind(
+        f"Could not {what}: the service answered {status} ({said}). {advice}".rstrip(),
+        outcome="unknown" if status in _UNKNOWN_OUTCOME else "refused",
+        status=status,
+        code=code,
+        reference=reference,
+        attempts=number,
+        retry_after=_retry_after(headers.get("Retry-After")),
+    )
+
+
+def _error_members(headers: httpx.Headers, content: bytes) -> tuple[str | None, str | None, str | None]:
+    """Return code, message and reference from the body or, as the Android SDK does, from the headers."""
+    try:
+        document = json.loads(content)
+    except ValueError:
+        document = None
+    error = document.get("error") if isinstance(document, dict) else None
+    members = error if isinstance(error, dict) else {}
+
+    def member(name: str) -> str | None:
+        value = members.get(name) or headers.get(f"X-Error-{name}")
+        # A service may echo what it was sent; long opaque texts can only be ids, keys and tokens.
+        return _OPAQUE_TEXT.sub("…", value[:500]) if isinstance(value, str) and value.strip() else None
+
+    return member("code"), member("message"), member("reference")
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Return the seconds a `Retry-After` asks for (RFC 9110: a number or a date), or None."""
+    if value is None:
+        return None
+    if value.strip().isdecimal():
+        return float(value)
+    try:
+        date = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if date.tzinfo is None:
+        date = date.replace(tzinfo=UTC)
+    return max(0.0, (date - datetime.now(UTC)).total_seconds())
+
+
+def check_base_url(name: str, url: object) -> str:
+    """Return a base address with its trailing slash.
+
+    Raises:
+        ConfigurationError: It is not absolute, or is plain HTTP to another machine, where anybody could read tokens.
+    """
+    parts = urlsplit(url) if isinstance(url, str) else None
+    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ConfigurationError(f"{name} is {url!r}; pass an absolute address such as 'https://api.digi.me/v1.7/'.")
+    if "@" in parts.netloc:
+        raise ConfigurationError(f"{name} holds user information before an '@'; leave it out.")
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise ConfigurationError(f"{name} is plain http to another machine ({parts.hostname}); use https.")
+    return parts.geturl().rstrip("/") + "/"
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name or address is this machine's own."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class _MaskSessions(logging.Filter):
+    """Masks the session keys and postbox ids that httpx would log with each address."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(
+                _SESSION_IN_URL.sub(r"\1…", str(value)) if isinstance(value, httpx.URL) else value
+                for value in record.args
+            )
+        return True
+
+
+logging.getLogger("httpx").addFilter(_MaskSessions())
