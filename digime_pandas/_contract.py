@@ -133,7 +133,7 @@ def load_private_key(source: PrivateKeySource) -> RSAPrivateKey:
     """Load an RSA private key and check that a contract can use it.
 
     Args:
-        source: PEM text or bytes, a path to a PEM file, or a key object. A str that holds no PEM marker is taken as a path.
+        source: PEM text or bytes, a path to a PEM file, or a key object. A str without a PEM marker is a path.
 
     Returns:
         The key, of at least 2048 bits.

@@ -24,8 +24,8 @@ class FileDescriptor:
 
     Args:
         mime_type: Media type of the bytes, such as ``text/csv``.
-        accounts: Ids, in your own system, of the person (or persons) the file is about: one str or several. At least one.
-        reference: Free texts by which a reader finds the file; by default a write puts the file name and a write id here.
+        accounts: Ids, in your own system, of the persons the file is about: one str or several. At least one.
+        reference: Free texts by which a reader finds the file. A write puts its name and a write id here by default.
         tags: Free texts by which files are grouped.
 
     Sequences are kept as tuples, in the given order. A bare str for `reference` or `tags` is an error, since it would

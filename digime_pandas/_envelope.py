@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable, Iterator
-from typing import TypeAlias
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -22,9 +21,8 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.padding import PKCS7
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from digime_pandas._wire import Buffer
 from digime_pandas.errors import SealedFileError
-
-Buffer: TypeAlias = bytes | bytearray | memoryview
 
 KEY_BYTES = 32
 BLOCK_BYTES = 16

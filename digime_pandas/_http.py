@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 import stamina
 
-from digime_pandas._envelope import Buffer
+from digime_pandas._wire import Buffer
 from digime_pandas.errors import (
     APIError,
     ConfigurationError,

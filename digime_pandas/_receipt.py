@@ -113,7 +113,7 @@ class Receipt:
             "status": self.status,
             "file": f"{self.file_name} ({self.mime_type})",
             "account": ", ".join(self.descriptor.accounts),
-            "rows": "–" if self.rows is None else f"{self.rows:,}",
+            "rows": "not known" if self.rows is None else f"{self.rows:,}",
             "size": f"{self.size:,} bytes",
             "sha256": self.sha256,
             "sent": f"{self.elapsed:.2f} s, {self.attempts} attempt{'s' if self.attempts != 1 else ''}",
