@@ -1,0 +1,162 @@
+"""One authorization in progress: from the consent link to the tokens."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from types import TracebackType
+from typing import Self
+
+from digime_pandas._authorization import Access, Authorization
+from digime_pandas._consent import ConsentReply, read_redirect
+from digime_pandas._redirect import LoopbackListener
+from digime_pandas.errors import AuthorizationError, DigimeError
+
+Exchange = Callable[[ConsentReply], Authorization]
+
+
+class AuthorizationFlow:
+    """An authorization that waits for the person's consent.
+
+    Open `url` in the person's browser. Consent then arrives by either of two ways, or both at once: the browser comes
+    back to the loopback listener (`wait`), or somebody hands in the address it was sent to (`complete`). The code it
+    brings is exchanged once.
+
+    Args:
+        account_id: The person's id in your own system.
+        access: ``"write"`` or ``"read"``.
+        url: The consent page's address for this authorization.
+        state: What the redirected address must bring back.
+        listener: Where the browser comes back to, or None if it is sent elsewhere.
+        exchange: Turns the reply into a stored authorization.
+
+    Attributes:
+        authorization: The result; None until there is one.
+    """
+
+    def __init__(
+        self,
+        *,
+        account_id: str,
+        access: Access,
+        url: str,
+        state: str,
+        listener: LoopbackListener | None,
+        exchange: Exchange,
+    ) -> None:
+        self.account_id = account_id
+        self.access = access
+        self.url = url
+        self.state = state
+        self.authorization: Authorization | None = None
+        self._listener = listener
+        # None once it was used or the flow was closed: the verifier in it is kept no longer than needed.
+        self._exchange: Exchange | None = exchange
+        self._reply: ConsentReply | None = None
+        self._lock = threading.Lock()
+
+    def complete(self, redirected_url: str) -> Authorization:
+        """Finish with the address to which the consent page sent the browser.
+
+        Args:
+            redirected_url: The full address, or only its query.
+
+        Returns:
+            The authorization, stored already. The same one again, when it is called again with the same address.
+
+        Raises:
+            RedirectError: Not an address of this authorization. The flow can still be completed with the right one.
+            ConsentRefusedError: The person or the service said no.
+            AuthorizationError: The flow was closed, or is complete by another address.
+            APIError: The exchange failed; `outcome` says what is known.
+        """
+        reply = read_redirect(redirected_url, state=self.state)
+        # A redirect and a pasted address may come at the same time: the second waits here and finds the work done.
+        with self._lock:
+            if self.authorization is not None and reply == self._reply:
+                return self.authorization
+            if self._exchange is None:
+                end = "was closed" if self.authorization is None else "is complete"
+                raise AuthorizationError(f"This authorization of {self.account_id!r} {end}. Begin a new one.")
+            authorization = self._exchange(reply)
+            self.authorization, self._reply, self._exchange = authorization, reply, None
+        self._close_listener()
+        return authorization
+
+    def wait(self, timeout: float) -> Authorization:
+        """Wait until the browser comes back, or until another thread calls `complete`.
+
+        Args:
+            timeout: Seconds to wait at most. The exchange that follows has the client's own timeout.
+
+        Returns:
+            The authorization, stored already.
+
+        Raises:
+            AuthorizationTimeoutError: Nobody came back in time. The flow can still be waited for or completed.
+            ConsentRefusedError: The person or the service said no.
+            AuthorizationError: The flow was closed, or the browser is sent to an address this process does not
+                listen on, so that only `complete` can finish it.
+            APIError: The exchange failed; `outcome` says what is known.
+        """
+        if self._listener is None:
+            if self.authorization is not None:
+                return self.authorization
+            raise AuthorizationError(
+                "This authorization comes back to an address of your own, which is not listened on here. "
+                "Pass the address the browser ends at to flow.complete(redirected_url)."
+            )
+        try:
+            redirected_url = self._listener.wait(timeout)
+        except DigimeError:
+            # `complete` closes the listener under a waiting thread; and what completed at the last moment counts.
+            with self._lock:
+                if self.authorization is not None:
+                    return self.authorization
+            raise
+        return self.complete(redirected_url)
+
+    def close(self) -> None:
+        """Give up, unless it is complete: stop the listener, forget the verifier. May be called again."""
+        self._close_listener()
+        with self._lock:
+            self._exchange = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        stage = "complete" if self.authorization is not None else "closed" if self._exchange is None else "waiting"
+        return f"<AuthorizationFlow account_id={self.account_id!r} access={self.access!r} {stage}>"
+
+    def _close_listener(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+
+
+def listen_for(state: str, *, port: int = 0, public_url: str | None = None) -> LoopbackListener:
+    """Start a listener that takes the redirect of one authorization.
+
+    Args:
+        state: The `state` of the authorization.
+        port: Port to listen on; 0 takes any that is free.
+        public_url: Address under which a proxy passes requests on to that port.
+
+    Raises:
+        ConfigurationError: The port cannot be listened on.
+    """
+    return LoopbackListener(port=port, accept=partial(_verdict, state=state), public_url=public_url)
+
+
+def _verdict(redirected_url: str, *, state: str) -> Exception | None:
+    try:
+        read_redirect(redirected_url, state=state)
+    except AuthorizationError as error:
+        return error
+    return None
