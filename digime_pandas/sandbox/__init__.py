@@ -1,0 +1,30 @@
+"""An embedded digi.me: the same protocol over real HTTP on this computer, without an account.
+
+::
+
+    from digime_pandas.sandbox import Sandbox
+
+    with Sandbox() as sandbox:
+        client = digime_pandas.Client(sandbox.contract, base_url=sandbox.base_url, onboard_url=sandbox.onboard_url)
+        flow = client.begin_authorization("patient-17")
+        authorization = flow.complete(sandbox.approve(flow.url))
+"""
+
+from __future__ import annotations
+
+from digime_pandas.errors import ConfigurationError
+
+try:
+    import jinja2  # noqa: F401 - asked for here, so that one message names all that is missing
+    import python_multipart  # noqa: F401
+    import starlette  # noqa: F401
+    import uvicorn  # noqa: F401
+except ImportError as error:
+    raise ConfigurationError(
+        f"The sandbox needs a part that is not installed ({error.name}). Run: pip install 'digime-pandas[sandbox]'"
+    ) from error
+
+from digime_pandas.sandbox._library import SandboxFile
+from digime_pandas.sandbox._sandbox import Sandbox
+
+__all__ = ["Sandbox", "SandboxFile"]

@@ -1,0 +1,106 @@
+"""The sandbox's index: one SQLite file, one connection, one lock."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from pathlib import Path
+from typing import Any
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS people (
+    user_id TEXT PRIMARY KEY,
+    created INTEGER NOT NULL            -- Unix milliseconds
+) STRICT;
+CREATE TABLE IF NOT EXISTS requests (   -- pre-authorizations, waiting for a person or settled
+    code TEXT PRIMARY KEY,
+    client_id TEXT NOT NULL,
+    redirect_uri TEXT NOT NULL,
+    state TEXT,
+    challenge TEXT NOT NULL,
+    user_id TEXT REFERENCES people ON DELETE CASCADE,  -- the person it is linked to by an access token
+    session_key TEXT NOT NULL,
+    expires REAL NOT NULL,              -- Unix seconds, as in all tables below
+    settled INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE IF NOT EXISTS grants (     -- authorization codes not yet exchanged
+    code TEXT PRIMARY KEY,
+    client_id TEXT NOT NULL,
+    user_id TEXT NOT NULL REFERENCES people ON DELETE CASCADE,
+    consent_id TEXT NOT NULL,
+    challenge TEXT NOT NULL,
+    redirect_uri TEXT NOT NULL,
+    expires REAL NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS tokens (
+    access_token TEXT PRIMARY KEY,
+    refresh_token TEXT NOT NULL UNIQUE,
+    client_id TEXT NOT NULL,
+    user_id TEXT NOT NULL REFERENCES people ON DELETE CASCADE,
+    consent_id TEXT NOT NULL,
+    access_expires REAL NOT NULL,
+    refresh_expires REAL NOT NULL,
+    refreshed INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE IF NOT EXISTS postboxes (
+    postbox_id TEXT PRIMARY KEY,
+    user_id TEXT NOT NULL REFERENCES people ON DELETE CASCADE,
+    client_id TEXT NOT NULL,
+    UNIQUE (user_id, client_id)
+) STRICT;
+CREATE TABLE IF NOT EXISTS sessions (
+    session_key TEXT PRIMARY KEY,
+    client_id TEXT NOT NULL,
+    user_id TEXT REFERENCES people ON DELETE CASCADE,
+    expires REAL NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS nonces (
+    client_id TEXT NOT NULL,
+    nonce TEXT NOT NULL,
+    expires REAL NOT NULL,
+    PRIMARY KEY (client_id, nonce)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS nonces_by_expiry ON nonces (expires);
+CREATE TABLE IF NOT EXISTS files (
+    file_id TEXT PRIMARY KEY,
+    user_id TEXT NOT NULL REFERENCES people ON DELETE CASCADE,
+    client_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    protocol TEXT NOT NULL,
+    descriptor TEXT NOT NULL,           -- JSON as the client sent it
+    size INTEGER NOT NULL,              -- bytes
+    created INTEGER NOT NULL            -- Unix milliseconds, unique within a library
+) STRICT;
+CREATE INDEX IF NOT EXISTS files_by_person ON files (user_id, created);
+"""
+
+
+class Database:
+    """A small SQLite database that any thread may use.
+
+    Args:
+        path: The file; made when it does not exist.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
+        path.touch(mode=0o600)
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._connection.row_factory = sqlite3.Row
+        self._connection.executescript(
+            f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; {_SCHEMA}"
+        )
+
+    def execute(self, statement: str, *parameters: Any) -> list[sqlite3.Row]:
+        """Run one statement, by itself a transaction.
+
+        Returns:
+            The rows it gives, all of them.
+        """
+        with self._lock:
+            return self._connection.execute(statement, parameters).fetchall()
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._connection.close()

@@ -1,0 +1,90 @@
+"""The sandbox's keys: made at the first start, kept as PEM files when there is a folder to keep them in."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+from digime_pandas.errors import ConfigurationError
+
+_KEY_BITS = 2048
+_PUBLIC_EXPONENT = 65537
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceKeys:
+    """The keys that are the service's own.
+
+    Attributes:
+        signing: Signs the tokens that the service issues.
+        postbox: Opens what is written to any postbox.
+    """
+
+    signing: RSAPrivateKey = field(repr=False)
+    postbox: RSAPrivateKey = field(repr=False)
+
+
+def load_keys(folder: Path, names: tuple[str, ...]) -> list[RSAPrivateKey]:
+    """Load the named keys from a folder, making those that are not there yet.
+
+    Args:
+        folder: Where ``<name>.pem`` files are kept, readable by their owner alone.
+        names: Names of the keys.
+
+    Returns:
+        The keys, in the order of their names.
+
+    Raises:
+        ConfigurationError: A file is there and holds no RSA private key.
+    """
+    folder.mkdir(mode=0o700, exist_ok=True)
+    with ThreadPoolExecutor(len(names)) as pool:
+        return list(pool.map(lambda name: _load_or_make(folder / f"{name}.pem"), names))
+
+
+def key_id(key: RSAPrivateKey) -> str:
+    """Return a short name for a key pair: the start of its public half's SHA-256, in hexadecimal."""
+    public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return sha256(public).hexdigest()[:16]
+
+
+def public_pem(key: RSAPrivateKey) -> str:
+    """Return the public half as PKCS#1 PEM, the one form that every vendor client reads (SDK-observed)."""
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.PKCS1).decode()
+
+
+def _load_or_make(path: Path) -> RSAPrivateKey:
+    try:
+        pem = path.read_bytes()
+    except FileNotFoundError:
+        return _make(path)
+    try:
+        # The file is our own: the full check of a key takes longer than making one.
+        key = load_pem_private_key(pem, password=None, unsafe_skip_rsa_key_validation=True)
+    except ValueError:
+        key = None
+    if not isinstance(key, RSAPrivateKey):
+        raise ConfigurationError(
+            f"{path} is not an RSA private key. Remove it to have a new one made, or use another data_dir."
+        )
+    return key
+
+
+def _make(path: Path) -> RSAPrivateKey:
+    key = generate_private_key(_PUBLIC_EXPONENT, _KEY_BITS)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(pem)
+    return key

@@ -1,0 +1,105 @@
+"""The HTTP server, in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import threading
+from typing import Self
+
+import uvicorn
+from starlette.applications import Starlette
+
+from digime_pandas.errors import ConfigurationError
+
+HOST = "127.0.0.1"
+_START_DEADLINE = 10.0
+_STOP_DEADLINE = 10.0
+_GRACE = 1  # seconds that requests under way are given to end
+
+
+class Server:
+    """Serves an application on loopback; a context manager.
+
+    Args:
+        app: The ASGI application.
+        port: TCP port; 0 takes a free one.
+
+    Raises:
+        ConfigurationError: The port cannot be had.
+    """
+
+    def __init__(self, app: Starlette, port: int) -> None:
+        try:
+            self._socket = socket.create_server((HOST, port))
+        except (OSError, OverflowError) as error:
+            raise ConfigurationError(f"port={port} cannot be used: {error}. Pass port=0 for a free one.") from error
+        self.port: int = self._socket.getsockname()[1]
+        config = uvicorn.Config(
+            app,
+            loop="asyncio",
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=_GRACE,
+        )
+        self._server = _AnnouncedServer(config)
+        # A daemon, so that a sandbox nobody closed does not keep the interpreter from ending.
+        self._thread = threading.Thread(target=self._run, name="digime-sandbox", daemon=True)
+
+    def __enter__(self) -> Self:
+        """Start; return once requests are answered.
+
+        Raises:
+            ConfigurationError: It did not come up.
+        """
+        self._thread.start()
+        if not self._server.ready.wait(_START_DEADLINE):
+            self.stop()
+            raise ConfigurationError(f"The sandbox did not start within {_START_DEADLINE:g} s.")
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Stop the server, end its threads and free the port."""
+        self._server.should_exit = True
+        self._thread.join(_STOP_DEADLINE)
+        self._socket.close()
+
+    def _run(self) -> None:
+        logger = logging.getLogger("uvicorn.error")
+        quiet = _QuietThread(threading.get_ident())
+        logger.addFilter(quiet)
+        try:
+            asyncio.run(self._server.serve(sockets=[self._socket]))
+        finally:
+            logger.removeFilter(quiet)
+
+
+class _AnnouncedServer(uvicorn.Server):
+    """A server that says when it is up."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+
+class _QuietThread(logging.Filter):
+    """Drops what one thread logs: the logger is shared with any other server of this process."""
+
+    def __init__(self, thread: int) -> None:
+        super().__init__()
+        self._thread = thread
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.thread != self._thread
