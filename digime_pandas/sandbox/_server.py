@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 import threading
 from typing import Self
@@ -31,10 +32,7 @@ class Server:
     """
 
     def __init__(self, app: Starlette, port: int) -> None:
-        try:
-            self._socket = socket.create_server((HOST, port))
-        except (OSError, OverflowError) as error:
-            raise ConfigurationError(f"port={port} cannot be used: {error}. Pass port=0 for a free one.") from error
+        self._socket = _listen(port)
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(
             app,
@@ -80,6 +78,21 @@ class Server:
             asyncio.run(self._server.serve(sockets=[self._socket]))
         finally:
             logger.removeFilter(quiet)
+
+
+def _listen(port: int) -> socket.socket:
+    # The protocol is named because asyncio turns Nagle's algorithm off only then; with it on, every answer of a
+    # head and a body waits some 40 ms for the peer's delayed acknowledgement.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        if os.name == "posix":  # elsewhere this option lets two programs share a port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+        listener.listen()
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise ConfigurationError(f"port={port} cannot be used: {error}. Pass port=0 for a free one.") from error
+    return listener
 
 
 class _AnnouncedServer(uvicorn.Server):
