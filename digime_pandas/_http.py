@@ -288,18 +288,21 @@ def check_base_url(name: str, url: object) -> str:
     Raises:
         ConfigurationError: It is not absolute, or is plain HTTP to another machine, where anybody could read tokens.
     """
-    parts = urlsplit(url) if isinstance(url, str) else None
-    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+    if not isinstance(url, str):
+        raise ConfigurationError(f"{name} is a {type(url).__name__}; pass an absolute address.")
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
         raise ConfigurationError(f"{name} is {url!r}; pass an absolute address such as 'https://api.digi.me/v1.7/'.")
     if "@" in parts.netloc:
         raise ConfigurationError(f"{name} holds user information before an '@'; leave it out.")
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
+    if parts.scheme == "http" and not is_loopback_url(url):
         raise ConfigurationError(f"{name} is plain http to another machine ({parts.hostname}); use https.")
     return parts.geturl().rstrip("/") + "/"
 
 
-def is_loopback(host: str) -> bool:
-    """Tell whether a host name or address is this machine's own."""
+def is_loopback_url(url: str) -> bool:
+    """Tell whether a URL leads to this machine itself."""
+    host = urlsplit(url).hostname or ""
     try:
         return ip_address(host).is_loopback
     except ValueError:

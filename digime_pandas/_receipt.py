@@ -14,6 +14,7 @@ from digime_pandas.errors import DigestMismatchError, FileNotInLibraryError
 
 Status = Literal["delivered", "pending"]
 WRITE_ID_PREFIX = "urn:uuid:"
+SCHEMA_PREFIX = "urn:x-digime-pandas:schema:"
 
 
 class _Readable(Protocol):

@@ -1,0 +1,316 @@
+"""Client: a contract at the service, the people who authorized it, and their files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import TracebackType
+from typing import Any, BinaryIO, NoReturn, Self
+
+from digime_pandas._api import Api
+from digime_pandas._authorization import ACCESSES, Access, Authorization, UserAccessToken
+from digime_pandas._consents import Consents
+from digime_pandas._contract import Contract
+from digime_pandas._deliver import deliver
+from digime_pandas._descriptor import FileDescriptor, check_accounts, check_file_name
+from digime_pandas._flow import AuthorizationFlow
+from digime_pandas._http import (
+    DEFAULT_ATTEMPTS,
+    DEFAULT_DEADLINE,
+    DEFAULT_TIMEOUT,
+    Http,
+    Transport,
+    check_base_url,
+    is_loopback_url,
+)
+from digime_pandas._library import LibraryFile
+from digime_pandas._receipt import Receipt
+from digime_pandas._shelf import list_library, select
+from digime_pandas._spool import Spool
+from digime_pandas._token_store import FileTokenStore, TokenStore
+from digime_pandas._version import __version__
+from digime_pandas._wire import Agent, Buffer, Upload
+from digime_pandas.errors import ConfigurationError, DescriptorError, InputError, SecretError
+
+BASE_URL = "https://api.digi.me/v1.7/"
+ONBOARD_URL = "https://api.digi.me/apps/saas/"
+_PIECE_BYTES = 1 << 20
+
+FileData = Buffer | BinaryIO | Iterable[Buffer]
+
+
+class Client:
+    """Writes into people's libraries under a contract, and reads back under another.
+
+    Use it as a context manager, or call `close` when it is no longer needed. Threads may share one.
+
+    Args:
+        contract: The contract that writes.
+        read_contract: The contract that reads back. None: nothing can be read back.
+        base_url: Versioned base of the API (observed: ``https://api.digi.me/v1.7/``).
+        onboard_url: Base of the consent page (observed: ``https://api.digi.me/apps/saas/``).
+        tokens: Where authorizations are kept. Default: `FileTokenStore()`, this user's own folder.
+        timeout: Seconds one network step (connecting, a read, a write) may take.
+        deadline: Seconds after which a call makes no further attempt.
+        max_attempts: Attempts a call makes where the network or the service fails, the first included.
+        agent: SDK name and version to announce. The service can refuse names it does not know (inferred).
+        transport: An `httpx` transport instead of the network, for tests and special routing.
+
+    Attributes:
+        sandbox: The embedded `Sandbox` this client was connected to by ``connect("sandbox")``, else None.
+
+    Raises:
+        ConfigurationError: An argument cannot be used; plain http is for this machine's own addresses only.
+    """
+
+    sandbox: Any = None
+
+    def __init__(
+        self,
+        contract: Contract,
+        *,
+        read_contract: Contract | None = None,
+        base_url: str = BASE_URL,
+        onboard_url: str = ONBOARD_URL,
+        tokens: TokenStore | None = None,
+        timeout: float = DEFAULT_TIMEOUT,
+        deadline: float = DEFAULT_DEADLINE,
+        max_attempts: int = DEFAULT_ATTEMPTS,
+        agent: tuple[str, str] = ("digime-pandas", __version__),
+        transport: Transport | None = None,
+    ) -> None:
+        for name, value in (("contract", contract), ("read_contract", read_contract)):
+            if not isinstance(value, Contract) and (value is not None or name == "contract"):
+                raise ConfigurationError(f"{name} is a {type(value).__name__}; pass a Contract.")
+        self.contract = contract
+        self.read_contract = read_contract
+        self.base_url = check_base_url("base_url", base_url)
+        self.onboard_url = check_base_url("onboard_url", onboard_url)
+        self.tokens = FileTokenStore() if tokens is None else tokens
+        self._http = Http(
+            timeout=timeout,
+            deadline=deadline,
+            max_attempts=max_attempts,
+            transport=transport,
+            trust_env=not is_loopback_url(self.base_url),
+        )
+        self._consents: dict[Access, Consents] = {
+            access: Consents(
+                Api(used, self._http, self.base_url, Agent(*agent)),
+                self.tokens,
+                access,
+                self.onboard_url,
+                refresh_timeout=deadline,
+            )
+            for access, used in zip(ACCESSES, (contract, read_contract), strict=True)
+            if used is not None
+        }
+
+    def close(self) -> None:
+        """Close the connections. The client must not be used afterwards."""
+        self._http.close()
+
+    def begin_authorization(
+        self,
+        account_id: str,
+        *,
+        access: Access = "write",
+        callback: str | None = None,
+        state: str | None = None,
+        user_access_token: UserAccessToken | str | None = None,
+        service_id: str | None = None,
+        locale: str | None = None,
+    ) -> AuthorizationFlow:
+        """Begin to ask a person for consent.
+
+        Args:
+            account_id: The person's id in your own system.
+            access: ``"write"`` or ``"read"``: two contracts, two consents.
+            callback: Address, registered on the contract, to which the consent page sends the person. Default: the
+                contract's `redirect_uri`, else the address of a listener on this machine that is started for it.
+            state: Text that has to come back with the redirect. Default: 32 random bytes as hex.
+            user_access_token: Token of the same person, so that this consent is for the same library. Default: the
+                account's stored write token, if there is one. It may have expired.
+            service_id: Source to offer on the consent page.
+            locale: Language of the consent page.
+
+        Returns:
+            The flow: open its `url` in the person's browser, then `wait` or `complete`. The authorization it ends in
+            is stored already.
+
+        Raises:
+            ConfigurationError: There is no contract for this access.
+            APIError: The service did not accept the request.
+        """
+        (account_id,) = _one_account(account_id)
+        if user_access_token is None and (stored := self._consents["write"].find(account_id)):
+            user_access_token = stored.user_access_token
+        if isinstance(user_access_token, UserAccessToken):
+            user_access_token = user_access_token.access_token.value
+        return self._for(access).begin(
+            account_id,
+            callback=callback,
+            state=state,
+            access_token=user_access_token,
+            service_id=service_id,
+            locale=locale,
+        )
+
+    def authorization(self, account_id: str, *, access: Access = "write") -> Authorization:
+        """Return the stored authorization of an account.
+
+        Raises:
+            NotAuthorizedError: There is none; the message has the call that gets one.
+            ConfigurationError: There is no contract for this access.
+        """
+        (account_id,) = _one_account(account_id)
+        return self._for(access).require(account_id)
+
+    def forget(self, account_id: str, *, access: Access = "write") -> bool:
+        """Forget the stored authorization of an account; tell whether there was one. Consent itself stays given."""
+        return self._for(access).forget(account_id)
+
+    def refresh(self, authorization: Authorization) -> Authorization:
+        """Exchange the refresh token for a new pair of tokens.
+
+        One refresh happens at a time, across threads and processes that share a token store: whoever comes second
+        gets what the first one stored.
+
+        Returns:
+            The new authorization. It is stored already; the old one is to be forgotten.
+
+        Raises:
+            AuthorizationExpiredError: The refresh token is no longer valid; the person has to authorize again.
+            APIError: The service could not be asked.
+        """
+        return self._for(authorization.access).refresh(authorization)
+
+    def write(
+        self, file_data: FileData, file_name: str, file_descriptor: FileDescriptor, authorization: Authorization
+    ) -> Receipt:
+        """Write one file: what `write` of the vendor's Node SDK does, one to one.
+
+        Args:
+            file_data: Bytes, a binary file (read from where it stands) or an iterable of bytes. What can be read only
+                once is kept, encrypted, for a second attempt.
+            file_name: Its name; not sent by direct import, where a name survives only as a reference.
+            file_descriptor: What the library is told about it.
+            authorization: The person's consent to write.
+
+        Returns:
+            The receipt, with the authorization that worked: its tokens may be new, and are stored already.
+
+        Raises:
+            InputError: An argument is not valid. Nothing was sent.
+            AuthorizationError: The authorization cannot be used (any longer).
+            APIError: The file was not delivered, or it is not known whether it was: see `outcome`.
+        """
+        check_file_name(file_name)
+        if not isinstance(file_descriptor, FileDescriptor):
+            raise DescriptorError(f"file_descriptor is a {type(file_descriptor).__name__}; pass a FileDescriptor.")
+        if isinstance(file_data, bytes | bytearray | memoryview):
+            data = memoryview(file_data).cast("B")
+            return self.deliver(Upload(lambda: _pieces(data), len(data), file_name, file_descriptor), authorization)
+        spool = Spool(_checked(file_data))
+        try:
+            return self.deliver(Upload(spool.chunks, None, file_name, file_descriptor), authorization)
+        finally:
+            spool.close()
+
+    def deliver(self, upload: Upload, authorization: Authorization) -> Receipt:
+        """Send an upload under an authorization; `write` for what is already an `Upload`."""
+        if not isinstance(authorization, Authorization):
+            raise InputError(f"authorization is a {type(authorization).__name__}; pass an Authorization.")
+        consents = self._for("write")
+        return deliver(consents.api, upload, consents.fresh(authorization), refresh=consents.refresh)
+
+    def files(
+        self,
+        account: str | Authorization,
+        *,
+        reference: str | Iterable[str] | None = None,
+        tags: str | Iterable[str] | None = None,
+        mime_type: str | None = None,
+        timeout: float = 60.0,
+    ) -> list[LibraryFile]:
+        """List what is in a person's library.
+
+        Args:
+            account: Account id whose stored read authorization is used, or that authorization itself.
+            reference: One reference or several, all of which a file has to carry.
+            tags: One tag or several, all of which a file has to carry.
+            mime_type: Media type a file has to have.
+            timeout: Seconds the service may take to collect the files.
+
+        Returns:
+            The files, newest first. Of several copies of one write, which a repeated upload can leave, there is one.
+
+        Raises:
+            NotAuthorizedError: No read authorization is stored for the account.
+            ConfigurationError: The client has no read contract.
+            ReadError: The service did not finish collecting in time.
+        """
+        consents = self._for("read")
+        authorization = account if isinstance(account, Authorization) else consents.require(account)
+        listed = list_library(consents, authorization, timeout=timeout)
+        return select(listed, reference=_texts(reference), tags=_texts(tags), mime_type=mime_type)
+
+    def _for(self, access: Access) -> Consents:
+        if access not in ACCESSES:
+            raise InputError(f"access is {access!r}; pass 'write' or 'read'.")
+        consents = self._consents.get(access)
+        if consents is None:
+            raise ConfigurationError(
+                "This client has no read contract, and reading back is a contract of its own. Pass read_contract=, or "
+                "set DIGIME_READ_CONTRACT_ID and DIGIME_READ_PRIVATE_KEY."
+            )
+        return consents
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        reads = "" if self.read_contract is None else f" read_contract_id={self.read_contract.contract_id!r}"
+        return f"<Client contract_id={self.contract.contract_id!r}{reads} base_url={self.base_url!r}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise SecretError("A Client holds private keys and is not pickled; make one where it is used, with connect().")
+
+
+def _one_account(account_id: str) -> tuple[str]:
+    accounts = check_accounts(account_id)
+    if not isinstance(account_id, str) or len(accounts) != 1:
+        raise DescriptorError(f"account_id is {account_id!r}; an authorization is one person's, so pass one str.")
+    return (account_id,)
+
+
+def _texts(values: str | Iterable[str] | None) -> tuple[str, ...]:
+    return () if values is None else (values,) if isinstance(values, str) else tuple(values)
+
+
+def _pieces(data: memoryview) -> Iterator[memoryview]:
+    return (data[start : start + _PIECE_BYTES] for start in range(0, len(data), _PIECE_BYTES))
+
+
+def _checked(file_data: object) -> Iterator[Buffer]:
+    read: Callable[[int], bytes] | None = getattr(file_data, "read", None)
+    if read is not None:
+        source: Iterable[object] = iter(lambda: read(_PIECE_BYTES), b"")
+    elif isinstance(file_data, Iterable) and not isinstance(file_data, str | Mapping):
+        source = file_data
+    else:
+        raise InputError(
+            f"file_data is a {type(file_data).__name__}; pass bytes, a binary file or an iterable of bytes."
+        )
+    return _only_bytes(source)
+
+
+def _only_bytes(source: Iterable[object]) -> Iterator[Buffer]:
+    for piece in source:
+        if not isinstance(piece, bytes | bytearray | memoryview):
+            raise InputError(f"file_data gave a {type(piece).__name__}; it must give bytes (open files in mode 'rb').")
+        yield piece

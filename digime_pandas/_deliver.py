@@ -1,0 +1,97 @@
+"""Send one file under one authorization, refreshing it once where the service asks for that."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from hashlib import sha256
+
+from digime_pandas._api import Api
+from digime_pandas._authorization import Authorization
+from digime_pandas._receipt import Receipt
+from digime_pandas._wire import Buffer, Delivery, Upload
+from digime_pandas.errors import AuthorizationError, InvalidTokenError
+
+
+def deliver(
+    api: Api, upload: Upload, authorization: Authorization, *, refresh: Callable[[Authorization], Authorization]
+) -> Receipt:
+    """Send a file: to the postbox if the authorization has one, by direct import otherwise.
+
+    A 401 about the token, or the answer ``pending`` (which the vendor's Node SDK takes for an expired token), leads
+    to one refresh and one more sending. A second ``pending`` is a normal result.
+
+    Args:
+        api: The write contract's endpoints.
+        upload: What to send.
+        authorization: The person's consent.
+        refresh: Gives a new authorization for an old one, and stores it before it returns.
+
+    Returns:
+        The receipt, with `rows` left open.
+    """
+    started = time.monotonic()
+    measured = _Measured(upload.chunks)
+    measured_upload = replace(upload, chunks=measured.chunks)
+    attempts = 0
+    refreshed = False
+    while True:
+        try:
+            delivery = _send(api, measured_upload, authorization)
+        except InvalidTokenError as error:
+            attempts += error.attempts
+            if refreshed:
+                raise
+            known = "The file was not delivered: the service refused the token."
+        else:
+            attempts += delivery.attempts
+            if refreshed or delivery.status == "delivered":
+                break
+            known = "The service answered 'pending': whether it keeps the file is not known."
+        try:
+            authorization = refresh(authorization)
+        except AuthorizationError as error:
+            error.add_note(known)
+            raise
+        refreshed = True
+    return Receipt(
+        status=delivery.status,
+        file_name=upload.file_name,
+        rows=None,
+        size=measured.size,
+        sha256=measured.sha256,
+        expires=delivery.expires,
+        attempts=attempts,
+        elapsed=time.monotonic() - started,
+        environment=api.base_url,
+        descriptor=upload.descriptor,
+        authorization=authorization,
+    )
+
+
+def _send(api: Api, upload: Upload, authorization: Authorization) -> Delivery:
+    token = authorization.user_access_token.access_token.value
+    if authorization.postbox is None:
+        return api.import_file(upload, token)
+    return api.deliver_to_postbox(upload, authorization.postbox, token)
+
+
+class _Measured:
+    """Counts and hashes the bytes of the latest attempt."""
+
+    def __init__(self, chunks: Callable[[], Iterable[Buffer]]) -> None:
+        self._chunks = chunks
+        self.size = 0
+        self._digest = sha256()
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+    def chunks(self) -> Iterator[Buffer]:
+        self.size, self._digest = 0, sha256()
+        for chunk in self._chunks():
+            self.size += memoryview(chunk).nbytes
+            self._digest.update(chunk)
+            yield chunk

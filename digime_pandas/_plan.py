@@ -1,0 +1,51 @@
+"""What a write would send, worked out and checked before anything is sent. Write and preview both start here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from uuid import uuid4
+
+from digime_pandas._descriptor import FileDescriptor, check_accounts, check_file_name
+from digime_pandas._formats import resolve_format
+from digime_pandas._receipt import SCHEMA_PREFIX, WRITE_ID_PREFIX
+from digime_pandas._serialize import Prepared, prepare
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A write that can be carried out as it stands."""
+
+    file_name: str
+    descriptor: FileDescriptor
+    prepared: Prepared
+
+
+def plan_write(
+    frame: object,
+    file_name: str,
+    *,
+    account_id: str | Iterable[str],
+    format: str | None,
+    reference: Iterable[str] | None,
+    tags: Iterable[str],
+    index: bool | None,
+    mime_type: str | None,
+    options: Mapping[str, object],
+) -> Plan:
+    """Work out a write; the arguments are those of `write`.
+
+    Raises:
+        InputError: Something cannot be done as asked.
+    """
+    accounts = check_accounts(account_id)
+    found = resolve_format(check_file_name(file_name), format)
+    # Made early, so that a wrong tag is noticed before a large frame is looked through.
+    descriptor = FileDescriptor(mime_type or found.mime_type, accounts, reference or (), tags)
+    prepared = prepare(frame, found, index=index, options=options)
+    if reference is None:
+        texts = [file_name, f"{WRITE_ID_PREFIX}{uuid4()}"]
+        if prepared.schema is not None:
+            texts.append(SCHEMA_PREFIX + prepared.schema)
+        descriptor = FileDescriptor(descriptor.mime_type, accounts, texts, descriptor.tags)
+    return Plan(file_name, descriptor, prepared)

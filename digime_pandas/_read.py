@@ -1,0 +1,108 @@
+"""Read back: session → list → open → frame."""
+
+from __future__ import annotations
+
+import hmac
+from hashlib import sha256 as sha256_of
+from typing import TYPE_CHECKING, Any
+
+from digime_pandas._authorization import Authorization
+from digime_pandas._client import Client
+from digime_pandas._connect import current_client
+from digime_pandas._descriptor import check_accounts, check_file_name
+from digime_pandas._library import LibraryFile
+from digime_pandas.errors import DigestMismatchError, FileNotInLibraryError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DEFAULT_TIMEOUT = 60.0
+
+
+def read_file(
+    file_name: str,
+    *,
+    account_id: str,
+    sha256: str | None = None,
+    client: Client | None = None,
+    authorization: Authorization | None = None,
+    timeout: float = DEFAULT_TIMEOUT,
+) -> bytes:
+    """Return the bytes of the newest file of a name in a person's library.
+
+    Args:
+        file_name: The name it was written under: one of its references.
+        account_id: The person's id in your own system.
+        sha256: SHA-256 as hex digits, such as a receipt's, that the bytes must have.
+        client: The client to use. Default: the one of `connect`.
+        authorization: The consent to read. Default: the stored one of the account.
+        timeout: Seconds the service may take to collect the files.
+
+    Returns:
+        The bytes as they were written.
+
+    Raises:
+        FileNotInLibraryError: There is no such file.
+        DigestMismatchError: The bytes are not those of `sha256`.
+        NotAuthorizedError: No read authorization is stored for the account.
+        SealedFileError: The file does not open.
+        APIError: The service could not be asked.
+    """
+    file = _newest(file_name, account_id, client, authorization, timeout)
+    return _checked(file, file.read(), sha256)
+
+
+def read_frame(
+    file_name: str,
+    *,
+    account_id: str,
+    sha256: str | None = None,
+    client: Client | None = None,
+    authorization: Authorization | None = None,
+    timeout: float = DEFAULT_TIMEOUT,
+    **options: Any,
+) -> pd.DataFrame:
+    """Return the newest file of a name in a person's library as a frame.
+
+    Args:
+        file_name: As for `read_file`.
+        account_id: As for `read_file`.
+        sha256: As for `read_file`.
+        client: As for `read_file`.
+        authorization: As for `read_file`.
+        timeout: As for `read_file`.
+        options: ``columns`` (names to keep) and ``limit`` (rows to read at most).
+
+    Returns:
+        The frame. Dtypes, nulls and index come back as they were written by this package; a CSV, JSON or NDJSON file
+        of others is read by plain rules.
+
+    Raises:
+        FormatError: The file is no table this package reads.
+        DigimeError: As for `read_file`.
+    """
+    file = _newest(file_name, account_id, client, authorization, timeout)
+    return file.parse(_checked(file, file.read(), sha256), **options)
+
+
+def _newest(
+    file_name: str, account_id: str, client: Client | None, authorization: Authorization | None, timeout: float
+) -> LibraryFile:
+    check_file_name(file_name)
+    check_accounts(account_id)
+    files = current_client(client).files(authorization or account_id, reference=file_name, timeout=timeout)
+    if not files:
+        raise FileNotInLibraryError(
+            f"There is no {file_name!r} in the library of account {account_id!r}. "
+            f"client.files({account_id!r}) lists what is there."
+        )
+    return files[0]
+
+
+def _checked(file: LibraryFile, content: bytes, sha256: str | None) -> bytes:
+    if sha256 is not None and not hmac.compare_digest(sha256_of(content).hexdigest(), sha256.strip().lower()):
+        raise DigestMismatchError(
+            f"{file.name!r} was read and its SHA-256 is not the expected one: the newest file of that name is another "
+            "one, or it was damaged on its way."
+        )
+    return content

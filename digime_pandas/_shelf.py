@@ -1,0 +1,109 @@
+"""Reading back: one person's library through a session of the read contract."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import stamina
+
+from digime_pandas._authorization import Authorization
+from digime_pandas._consents import Consents
+from digime_pandas._library import LibraryFile, described, open_stored
+from digime_pandas._wire import FileList
+from digime_pandas.errors import ReadError, RefusedError
+
+_FINAL_STATES = {"partial", "completed"}
+_FIRST_LOOK, _LONGEST_LOOK = 0.1, 3.0  # seconds; the Node SDK looks every 3
+_PARALLEL = 8
+_SESSION_CODES = {"SessionInvalid", "SessionUsed", "SessionExpired", "InvalidSession"}
+
+
+class _NotReadyError(ReadError):
+    """The session is still collecting."""
+
+
+def list_library(consents: Consents, authorization: Authorization, *, timeout: float) -> list[LibraryFile]:
+    """Return the files of one person's library, newest first, each write once.
+
+    Args:
+        consents: The read contract's.
+        authorization: The person's, for reading.
+        timeout: Seconds the service may take to collect the files.
+
+    Raises:
+        ReadError: The service did not finish collecting in time.
+    """
+    session = consents.use(authorization, consents.api.trigger)
+    listing = _collected(consents, authorization, session, timeout)
+    with ThreadPoolExecutor(min(_PARALLEL, max(1, len(listing.files)))) as threads:
+        files = list(
+            threads.map(lambda item: _describe(consents, authorization, session, *item), listing.files.items())
+        )
+    return _each_write_once(sorted(files, key=lambda file: (file.updated, file.file_id), reverse=True))
+
+
+def select(
+    files: Sequence[LibraryFile],
+    *,
+    reference: Collection[str],
+    tags: Collection[str],
+    mime_type: str | None,
+) -> list[LibraryFile]:
+    """Return the files that carry all these references and tags, and this media type."""
+    return [
+        file
+        for file in files
+        if set(reference) <= set(file.reference) and set(tags) <= set(file.tags) and mime_type in {None, file.mime_type}
+    ]
+
+
+def _collected(consents: Consents, authorization: Authorization, session: str, timeout: float) -> FileList:
+    try:
+        for look in stamina.retry_context(
+            on=_NotReadyError,
+            attempts=None,
+            timeout=timeout,
+            wait_initial=_FIRST_LOOK,
+            wait_max=_LONGEST_LOOK,
+            wait_jitter=0.0,
+        ):
+            with look:
+                listing = consents.use(authorization, lambda token: consents.api.list_files(session, token))
+                if listing.state not in _FINAL_STATES:
+                    raise _NotReadyError(listing.state)
+    except _NotReadyError as state:
+        raise ReadError(
+            f"The library was not ready within {timeout:g} seconds (state {state}). Try again, or pass a longer "
+            "timeout="
+        ) from None
+    return listing
+
+
+def _describe(
+    consents: Consents, authorization: Authorization, session: str, file_id: str, updated_ms: float
+) -> LibraryFile:
+    stored = consents.use(authorization, lambda token: consents.api.describe_file(session, file_id, token))
+    return described(file_id, updated_ms, stored.metadata, lambda: _fetch(consents, authorization, session, file_id))
+
+
+def _fetch(consents: Consents, authorization: Authorization, session: str, file_id: str) -> bytes:
+    def read(key: str) -> bytes:
+        stored = consents.use(authorization, lambda token: consents.api.read_file(key, file_id, token))
+        hashed = "/v1.6/" in consents.api.base_url
+        return open_stored(stored, consents.api.contract.private_key, hashed=hashed)
+
+    try:
+        return read(session)
+    except RefusedError as error:
+        if error.code not in _SESSION_CODES:
+            raise
+        # Sessions end; the file does not.
+        return read(consents.use(authorization, consents.api.trigger))
+
+
+def _each_write_once(files: Sequence[LibraryFile]) -> list[LibraryFile]:
+    kept: dict[str, LibraryFile] = {}
+    for file in files:
+        kept.setdefault(file.write_id or file.file_id, file)
+    return list(kept.values())
