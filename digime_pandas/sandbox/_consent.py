@@ -57,6 +57,8 @@ class ConsentPage:
             "callback": callback,
             "contract": registration.contract,
             "access": registration.access,
+            "action": request.url.path,
+            "destination": origin_source(asked.redirect_uri),
             "linked": library.person(asked.user_id) if asked.user_id else None,
             "people": [] if asked.user_id else library.people(_PEOPLE_OFFERED),
             "new_person": _NEW_PERSON,

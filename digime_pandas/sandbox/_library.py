@@ -85,7 +85,7 @@ class Incoming:
         self._limit = limit
         self._file = path.open("xb")
 
-    def write(self, piece: bytes) -> None:
+    def write(self, piece: bytes | memoryview) -> None:
         """Append plain bytes.
 
         Raises:

@@ -47,11 +47,24 @@ class Opener:
 
     def __init__(self, key: bytes, iv: bytes) -> None:
         self._decryptor = Cipher(AES256(key), CBC(iv)).decryptor()
-        self._unpadder = PKCS7(BLOCK_SIZE * 8).unpadder()
+        self._buffer = bytearray()
+        self._last_block = b""
 
-    def update(self, piece: bytes | memoryview) -> bytes:
-        """Return the plain bytes that are certain after this piece."""
-        return self._unpadder.update(self._decryptor.update(piece))
+    def update(self, piece: bytes | memoryview) -> memoryview:
+        """Return the plain bytes that are certain after this piece; they are valid until the next call.
+
+        The last block is kept back, since it may be the one with the padding. One buffer is used throughout: a new
+        one for every piece takes several times as long as the deciphering itself.
+        """
+        kept = len(self._last_block)
+        if len(self._buffer) < len(piece) + 2 * BLOCK_SIZE:
+            self._buffer = bytearray(len(piece) + 2 * BLOCK_SIZE)
+        view = memoryview(self._buffer)
+        view[:kept] = self._last_block
+        end = kept + self._decryptor.update_into(piece, view[kept:])
+        certain = max(end - BLOCK_SIZE, 0)
+        self._last_block = bytes(view[certain:end])
+        return view[:certain]
 
     def finish(self) -> bytes:
         """Return the last plain bytes.
@@ -59,7 +72,9 @@ class Opener:
         Raises:
             ValueError: The ciphertext is cut, or its padding is wrong.
         """
-        return self._unpadder.update(self._decryptor.finalize()) + self._unpadder.finalize()
+        unpadder = PKCS7(BLOCK_SIZE * 8).unpadder()
+        self._decryptor.finalize()
+        return unpadder.update(self._last_block) + unpadder.finalize()
 
 
 def unwrap_key(private_key: RSAPrivateKey, wrapped: bytes) -> bytes:
@@ -92,11 +107,19 @@ def seal(public_key: RSAPublicKey, content: Iterable[bytes]) -> Iterator[bytes]:
     key, iv = os.urandom(KEY_SIZE), os.urandom(BLOCK_SIZE)
     encryptor = Cipher(AES256(key), CBC(iv)).encryptor()
     padder = PKCS7(BLOCK_SIZE * 8).padder()
+    buffer = bytearray()
+
+    def encrypt(plain: bytes) -> bytes:
+        nonlocal buffer
+        if len(buffer) < len(plain) + BLOCK_SIZE:
+            buffer = bytearray(len(plain) + BLOCK_SIZE)
+        return bytes(memoryview(buffer)[: encryptor.update_into(plain, buffer)])
+
     pending = public_key.encrypt(key, _oaep()) + iv
     for piece in content:
-        yield pending + encryptor.update(padder.update(piece))
+        yield pending + encrypt(padder.update(piece))
         pending = b""
-    yield pending + encryptor.update(padder.finalize()) + encryptor.finalize()
+    yield pending + encrypt(padder.finalize()) + encryptor.finalize()
 
 
 def compress(content: Iterable[bytes], compression: Compression | None) -> Iterator[bytes]:

@@ -96,7 +96,7 @@ class Uploads:
         except ValueError:
             raise Refusal("InvalidEnvelope", "The claim symmetrical_key does not open with the postbox key") from None
         opener = Opener(key, iv)
-        plain = _opened(lambda: opener.update(sealed) + opener.finish())
+        plain = _opened(lambda: bytes(opener.update(sealed)) + opener.finish())
         return key, iv, _descriptor(plain)
 
     def _add(
