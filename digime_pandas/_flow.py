@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from functools import partial
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 from digime_pandas._authorization import Access, Authorization
 from digime_pandas._consent import ConsentReply, read_redirect
-from digime_pandas._redirect import LoopbackListener
-from digime_pandas.errors import AuthorizationError, DigimeError
+from digime_pandas._redirect import LOOPBACK_HOSTS, LoopbackListener
+from digime_pandas.errors import AuthorizationError, ConfigurationError, DigimeError
 
 Exchange = Callable[[ConsentReply], Authorization]
+
+# jupyter-server-proxy takes this much off the path and passes the rest on to the port.
+_PROXIED = re.compile(r"/proxy/(?P<port>[1-9][0-9]{0,4})(?P<path>/.*)$")
 
 
 class AuthorizationFlow:
@@ -33,6 +38,7 @@ class AuthorizationFlow:
 
     Attributes:
         authorization: The result; None until there is one.
+        finished: Set when it is complete or closed.
     """
 
     def __init__(
@@ -50,11 +56,17 @@ class AuthorizationFlow:
         self.url = url
         self.state = state
         self.authorization: Authorization | None = None
+        self.finished = threading.Event()
         self._listener = listener
         # None once it was used or the flow was closed: the verifier in it is kept no longer than needed.
         self._exchange: Exchange | None = exchange
         self._reply: ConsentReply | None = None
         self._lock = threading.Lock()
+
+    @property
+    def listens(self) -> bool:
+        """Whether the browser comes back to this process, so that there is something to `wait` for."""
+        return self._listener is not None
 
     def complete(self, redirected_url: str) -> Authorization:
         """Finish with the address to which the consent page sent the browser.
@@ -81,7 +93,7 @@ class AuthorizationFlow:
                 raise AuthorizationError(f"This authorization of {self.account_id!r} {end}. Begin a new one.")
             authorization = self._exchange(reply)
             self.authorization, self._reply, self._exchange = authorization, reply, None
-        self._close_listener()
+        self._stop()
         return authorization
 
     def wait(self, timeout: float) -> Authorization:
@@ -119,9 +131,9 @@ class AuthorizationFlow:
 
     def close(self) -> None:
         """Give up, unless it is complete: stop the listener, forget the verifier. May be called again."""
-        self._close_listener()
         # Without the lock: whoever cancels does not wait for an exchange that is under way.
         self._exchange = None
+        self._stop()
 
     def __enter__(self) -> Self:
         return self
@@ -135,23 +147,48 @@ class AuthorizationFlow:
         stage = "complete" if self.authorization is not None else "closed" if self._exchange is None else "waiting"
         return f"<AuthorizationFlow account_id={self.account_id!r} access={self.access!r} {stage}>"
 
-    def _close_listener(self) -> None:
+    def _stop(self) -> None:
+        self.finished.set()
         if self._listener is not None:
             self._listener.close()
 
 
-def listen_for(state: str, *, port: int = 0, public_url: str | None = None) -> LoopbackListener:
-    """Start a listener that takes the redirect of one authorization.
+def listen_for(state: str, address: str | None = None) -> LoopbackListener | None:
+    """Start a listener that takes the redirect of one authorization, where this process can have one.
 
     Args:
         state: The `state` of the authorization.
-        port: Port to listen on; 0 takes any that is free.
-        public_url: Address under which a proxy passes requests on to that port.
+        address: The address the contract has registered. Default: a free port of this computer.
 
-    Raises:
-        ConfigurationError: The port cannot be listened on.
+    Returns:
+        A listener whose `url` is that address: on its own port where it is one of this computer
+        (``http://localhost:8765/digime``), on the port behind it where it leads through `jupyter-server-proxy`
+        (``https://hub.example.org/user/ana/proxy/8765/digime``). None where it leads elsewhere, or to a port that
+        another program (your own web application, say) listens on.
     """
-    return LoopbackListener(port=port, accept=partial(_verdict, state=state), public_url=public_url)
+    accept = partial(_verdict, state=state)
+    if address is None:
+        return LoopbackListener(accept=accept)
+    behind = _behind(address)
+    if behind is None:
+        return None
+    try:
+        return LoopbackListener(port=behind[0], path=behind[1], accept=accept, public_url=address)
+    except ConfigurationError:
+        return None
+
+
+def _behind(address: str) -> tuple[int, str] | None:
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        return None
+    if (proxied := _PROXIED.search(parts.path)) and parts.scheme in {"http", "https"}:
+        return int(proxied["port"]), proxied["path"]
+    if parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS and port:
+        return port, parts.path
+    return None
 
 
 def _verdict(redirected_url: str, *, state: str) -> Exception | None:

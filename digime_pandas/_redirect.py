@@ -30,10 +30,10 @@ from digime_pandas.errors import (
 Accept = Callable[[str], Exception | None]
 
 _ADDRESS = "127.0.0.1"
-_LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 _REQUEST_SECONDS = 5.0
 _MAXIMUM_CONNECTIONS = 32
-_POLL_SECONDS = 0.1
+_POLL_SECONDS = 0.05
 # Bounded slices keep Ctrl-C alive where a lock's wait cannot be interrupted (Windows).
 _WAIT_SECONDS = 0.2
 
@@ -93,7 +93,7 @@ class LoopbackListener:
     """
 
     def __init__(self, *, port: int = 0, path: str = "/digime", accept: Accept, public_url: str | None = None) -> None:
-        hosts = _LOOPBACK_HOSTS if public_url is None else _LOOPBACK_HOSTS | {_public_host(public_url)}
+        hosts = LOOPBACK_HOSTS if public_url is None else LOOPBACK_HOSTS | {_public_host(public_url)}
         try:
             self._server = _Server(port, path, accept, hosts)
         except (OSError, OverflowError) as error:

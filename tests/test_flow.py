@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import socket
 import threading
 import urllib.request
 import weakref
@@ -65,6 +66,12 @@ def redirected(base: str = "http://127.0.0.1:1/digime", **changes: str) -> str:
     return f"{base}?{urlencode({'success': 'true', 'code': CODE, 'state': STATE} | changes)}"
 
 
+def listening(address: str | None = None) -> LoopbackListener:
+    listener = listen_for(STATE, address)
+    assert listener is not None
+    return listener
+
+
 def visit(url: str) -> str:
     with urllib.request.urlopen(url, timeout=SOON) as page:
         return str(page.read().decode())
@@ -117,9 +124,10 @@ def test_an_exchange_that_failed_can_be_tried_again() -> None:
 
 def test_the_browser_completes_the_flow() -> None:
     exchange = Exchange()
-    listener = listen_for(STATE)
+    listener = listening()
     with begin(exchange, listener) as flow, ThreadPoolExecutor(1) as other:
         waiting = other.submit(flow.wait, SOON)
+        assert flow.listens
         assert "go back to your notebook" in visit(redirected(listener.url))
         assert waiting.result() is AUTHORIZATION
         assert flow.wait(0.0) is AUTHORIZATION
@@ -127,7 +135,7 @@ def test_the_browser_completes_the_flow() -> None:
 
 
 def test_a_browser_with_a_wrong_state_is_told_and_the_flow_waits_on() -> None:
-    listener = listen_for(STATE)
+    listener = listening()
     with begin(Exchange(), listener) as flow:
         with pytest.raises(HTTPError, match="400") as caught:
             visit(redirected(listener.url, state="another"))
@@ -139,7 +147,7 @@ def test_a_browser_with_a_wrong_state_is_told_and_the_flow_waits_on() -> None:
 
 
 def test_a_refusal_in_the_browser_ends_the_wait() -> None:
-    listener = listen_for(STATE)
+    listener = listening()
     with begin(Exchange(), listener) as flow:
         assert "pressed cancel" in visit(f"{listener.url}?success=false&errorCode=USER_CANCEL")
         for _ in range(2):
@@ -149,7 +157,7 @@ def test_a_refusal_in_the_browser_ends_the_wait() -> None:
 
 
 def test_a_paste_ends_a_wait_in_another_thread() -> None:
-    with begin(Exchange(), listen_for(STATE)) as flow, ThreadPoolExecutor(1) as other:
+    with begin(Exchange(), listening()) as flow, ThreadPoolExecutor(1) as other:
         waiting = other.submit(flow.wait, SOON)
         flow.complete(redirected())
         assert waiting.result() is AUTHORIZATION
@@ -158,7 +166,7 @@ def test_a_paste_ends_a_wait_in_another_thread() -> None:
 def test_browser_and_paste_at_once_exchange_once() -> None:
     hold = threading.Event()
     exchange = Exchange(hold=hold)
-    listener = listen_for(STATE)
+    listener = listening()
     with begin(exchange, listener) as flow, ThreadPoolExecutor(4) as others:
         results = [others.submit(flow.wait, SOON)]
         visit(redirected(listener.url))
@@ -172,7 +180,7 @@ def test_browser_and_paste_at_once_exchange_once() -> None:
 def test_a_deadline_that_passes_during_the_exchange_of_a_paste_does_not_lose_it() -> None:
     hold = threading.Event()
     exchange = Exchange(hold=hold)
-    with begin(exchange, listen_for(STATE)) as flow, ThreadPoolExecutor(2) as others:
+    with begin(exchange, listening()) as flow, ThreadPoolExecutor(2) as others:
         completing = others.submit(flow.complete, redirected())
         assert exchange.begun.wait(SOON)
         waiting = others.submit(flow.wait, 0.0)
@@ -182,7 +190,7 @@ def test_a_deadline_that_passes_during_the_exchange_of_a_paste_does_not_lose_it(
 
 
 def test_the_deadline_raises_and_the_flow_waits_on() -> None:
-    with begin(Exchange(), listen_for(STATE)) as flow:
+    with begin(Exchange(), listening()) as flow:
         with pytest.raises(AuthorizationTimeoutError):
             flow.wait(0.01)
         assert flow.complete(redirected()) is AUTHORIZATION
@@ -190,6 +198,7 @@ def test_the_deadline_raises_and_the_flow_waits_on() -> None:
 
 def test_without_a_listener_waiting_names_the_way_to_complete() -> None:
     with begin(Exchange()) as flow:
+        assert not flow.listens
         with pytest.raises(AuthorizationError, match=r"flow\.complete\(redirected_url\)"):
             flow.wait(SOON)
         flow.complete(redirected())
@@ -198,7 +207,7 @@ def test_without_a_listener_waiting_names_the_way_to_complete() -> None:
 
 def test_a_closed_flow_neither_waits_nor_completes() -> None:
     exchange = Exchange()
-    flow = begin(exchange, listen_for(STATE))
+    flow = begin(exchange, listening())
     flow.close()
     flow.close()
     with pytest.raises(AuthorizationError, match="cancelled"):
@@ -210,16 +219,16 @@ def test_a_closed_flow_neither_waits_nor_completes() -> None:
 
 def test_the_listener_ends_with_the_flow() -> None:
     before = set(threading.enumerate())
-    with begin(Exchange(), listen_for(STATE)):
+    with begin(Exchange(), listening()):
         pass
-    with begin(Exchange(), listen_for(STATE)) as completed:
+    with begin(Exchange(), listening()) as completed:
         completed.complete(redirected())
         assert set(threading.enumerate()) <= before
 
 
 def test_a_flow_nobody_holds_leaves_no_thread() -> None:
     before = set(threading.enumerate())
-    flow = begin(Exchange(), listen_for(STATE))
+    flow = begin(Exchange(), listening())
     gone = weakref.ref(flow)
     del flow
     gc.collect()
@@ -248,3 +257,53 @@ def test_no_secret_prints() -> None:
     assert "waiting" in printed[0]
     assert "complete" in printed[1]
     assert not any(secret in text for text in printed for secret in (STATE, CODE, "preauthorization"))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_registered_address_of_this_computer_is_listened_on(host: str) -> None:
+    port = free_port()
+    with listening(f"http://{host}:{port}/back/here?own=1") as listener:
+        assert listener.url == f"http://{host}:{port}/back/here?own=1"
+        assert "go back to your notebook" in visit(redirected(f"http://127.0.0.1:{port}/back/here"))
+
+
+def test_a_registered_address_behind_jupyter_server_proxy_is_listened_on_at_its_port() -> None:
+    port = free_port()
+    with listening(f"https://hub.example.test/user/ana/proxy/{port}/digime") as listener:
+        assert listener.url == f"https://hub.example.test/user/ana/proxy/{port}/digime"
+        assert "go back to your notebook" in visit(redirected(f"http://127.0.0.1:{port}/digime"))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://app.example.test/back",
+        "http://127.0.0.1/back",
+        "http://127.0.0.1:99999/back",
+        "http://[/back",
+        "https://127.0.0.1:8765/back",
+        "digime-ca://callback",
+        "https://hub.example.test/proxy/99999/digime",
+        "https://hub.example.test/proxy/8765",
+    ],
+)
+def test_an_address_elsewhere_is_not_listened_on(address: str) -> None:
+    assert listen_for(STATE, address) is None
+
+
+def test_an_address_another_program_listens_on_is_left_to_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as application:
+        assert listen_for(STATE, f"http://127.0.0.1:{application.getsockname()[1]}/back") is None
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def test_finished_is_set_by_completion_and_by_closing() -> None:
+    for finish in (lambda flow: flow.complete(redirected()), AuthorizationFlow.close):
+        flow = begin(Exchange())
+        assert not flow.finished.is_set()
+        finish(flow)
+        assert flow.finished.is_set()
