@@ -9,8 +9,10 @@ import pandas as pd
 
 from digime_pandas._authorization import Authorization
 from digime_pandas._client import Client
+from digime_pandas._preview import Preview, preview
 from digime_pandas._receipt import Receipt
 from digime_pandas._write import write
+from digime_pandas._write_each import write_each
 
 
 @pd.api.extensions.register_dataframe_accessor("digime")
@@ -57,5 +59,84 @@ class DigimeAccessor:
             client=client,
             authorization=authorization,
             progress=progress,
+            **format_options,
+        )
+
+    def preview(
+        self,
+        file_name: str,
+        *,
+        account_id: str | Iterable[str],
+        format: str | None = None,
+        reference: Iterable[str] | None = None,
+        tags: Iterable[str] = (),
+        index: bool | None = None,
+        mime_type: str | None = None,
+        **format_options: Any,
+    ) -> Preview:
+        """Say what `write` would send, without sending it: descriptor, size, first rows, and the fate of each column.
+
+        The arguments are those of `write`, and so are the errors in what was asked for.
+
+        Example:
+            >>> df.digime.preview("visits.csv", account_id="patient-17")  # doctest: +SKIP
+        """
+        return preview(
+            self._frame,
+            file_name,
+            account_id=account_id,
+            format=format,
+            reference=reference,
+            tags=tags,
+            index=index,
+            mime_type=mime_type,
+            **format_options,
+        )
+
+    def write_each(
+        self,
+        by: str,
+        file_name: str,
+        *,
+        format: str | None = None,
+        reference: Iterable[str] | None = None,
+        tags: Iterable[str] = (),
+        index: bool | None = None,
+        mime_type: str | None = None,
+        client: Client | None = None,
+        workers: int = 4,
+        **format_options: Any,
+    ) -> pd.DataFrame:
+        """Split the rows by the account column `by` and write each part into that person's own library.
+
+        Args:
+            by: Column of account ids.
+            file_name: Name of each person's file.
+            format: As for `write`.
+            reference: As for `write`.
+            tags: As for `write`.
+            index: As for `write`.
+            mime_type: As for `write`.
+            client: As for `write`.
+            workers: How many files are written at the same time.
+            format_options: As for `write`.
+
+        Returns:
+            One row an account, indexed by account id: status, file_name, rows, size (bytes), sha256, error.
+
+        Raises:
+            InputError: There is no such column, or a row has no account id. Nothing was sent.
+        """
+        return write_each(
+            self._frame,
+            by,
+            file_name,
+            format=format,
+            reference=reference,
+            tags=tags,
+            index=index,
+            mime_type=mime_type,
+            client=client,
+            workers=workers,
             **format_options,
         )

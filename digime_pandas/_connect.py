@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import importlib
 import os
 import threading
@@ -20,9 +19,7 @@ _sandbox: Any = None
 _sandbox_tokens = MemoryTokenStore()
 
 
-def connect(
-    target: str | Contract | None = None, *, read_contract: Contract | None = None, **options: Any
-) -> Client:
+def connect(target: str | Contract | None = None, *, read_contract: Contract | None = None, **options: Any) -> Client:
     """Make a client, and make it the default one.
 
     Args:
@@ -90,7 +87,6 @@ def _in_sandbox(read_contract: Contract | None, options: dict[str, Any]) -> Clie
         if _sandbox is None:
             # By name: the server is an optional part, and nothing of it is loaded before it is asked for.
             _sandbox = importlib.import_module("digime_pandas.sandbox").Sandbox().start()
-            atexit.register(_sandbox.close)
     defaults = {"tokens": _sandbox_tokens, "base_url": _sandbox.base_url, "onboard_url": _sandbox.onboard_url}
     client = Client(_sandbox.contract, read_contract=read_contract or _sandbox.read_contract, **(defaults | options))
     client.sandbox = _sandbox

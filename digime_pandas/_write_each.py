@@ -1,0 +1,116 @@
+"""One file a person: each gets their own rows, in their own library, under their own authorization.
+
+::
+
+    result = visits.digime.write_each("patient", "visits.parquet")
+    result[result["status"] != "delivered"]  # who did not get theirs, and why
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pandas as pd
+
+from digime_pandas._client import Client
+from digime_pandas._connect import current_client
+from digime_pandas._descriptor import check_file_name
+from digime_pandas._formats import resolve_format
+from digime_pandas._receipt import Receipt
+from digime_pandas._write import write
+from digime_pandas.errors import DigimeError, InputError
+
+_COLUMNS = ("status", "file_name", "rows", "size", "sha256", "error")
+
+
+def write_each(
+    frame: pd.DataFrame,
+    by: str,
+    file_name: str,
+    *,
+    format: str | None = None,
+    reference: Iterable[str] | None = None,
+    tags: Iterable[str] = (),
+    index: bool | None = None,
+    mime_type: str | None = None,
+    client: Client | None = None,
+    workers: int = 4,
+    **format_options: Any,
+) -> pd.DataFrame:
+    """Split a frame by person and write each part into that person's own library.
+
+    Args:
+        frame: The rows of all persons. Each part keeps the frame's columns, order, dtypes and index. Never changed.
+        by: The column of account ids: str, or whole numbers, which are taken as their decimal text.
+        file_name: Name of each file.
+        format: As for `write`.
+        reference: As for `write`.
+        tags: As for `write`.
+        index: As for `write`. None keeps the index, since a part's index says which rows it holds.
+        mime_type: As for `write`.
+        client: As for `write`.
+        workers: How many files are written at the same time.
+        format_options: As for `write`.
+
+    Returns:
+        A frame with one row an account, in order of first appearance, indexed by account id: `status`
+        (``"delivered"``, ``"pending"`` or ``"failed"``), `file_name`, `rows`, `size` (bytes), `sha256` and `error`
+        (None, or why it failed). One person's failure does not keep the others' files back.
+
+    Raises:
+        InputError: There is no such column, or a row has no account id. Nothing was sent.
+        FormatError: The format is not known. Nothing was sent.
+    """
+    resolve_format(check_file_name(file_name), format)
+    tags, reference = tuple(tags), None if reference is None else tuple(reference)
+    accounts = _accounts(frame, by)
+    if not isinstance(workers, int) or workers < 1:
+        raise InputError(f"workers is {workers!r}; pass how many files to write at the same time, 1 or more.")
+    client = current_client(client)
+
+    def write_one(item: tuple[str, pd.DataFrame]) -> dict[str, Any]:
+        account_id, part = item
+        try:
+            receipt = write(
+                part,
+                file_name,
+                account_id=account_id,
+                format=format,
+                reference=reference,
+                tags=tags,
+                index=index,
+                mime_type=mime_type,
+                client=client,
+                progress=False,
+                **format_options,
+            )
+        except DigimeError as error:
+            return {"status": "failed", "file_name": file_name, "rows": len(part), "error": str(error)}
+        return _row(receipt)
+
+    parts = ((str(account_id), part) for account_id, part in frame.groupby(accounts.to_numpy(), sort=False))
+    with ThreadPoolExecutor(workers, thread_name_prefix="digime-write-each") as threads:
+        order = list(dict.fromkeys(accounts))
+        rows = list(threads.map(write_one, parts))
+    return pd.DataFrame(rows, index=pd.Index(order, name=by, dtype="str"), columns=list(_COLUMNS))
+
+
+def _accounts(frame: pd.DataFrame, by: str) -> pd.Series:
+    if not isinstance(frame, pd.DataFrame):
+        raise InputError(f"frame is a {type(frame).__name__}; write_each splits a pandas DataFrame.")
+    if list(frame.columns).count(by) != 1:
+        raise InputError(f"by={by!r} names no single column; pass the column of account ids.")
+    column = frame[by]
+    missing = column.isna().to_numpy()
+    if missing.any():
+        raise InputError(f"Column {by!r} has no account id in row {int(missing.argmax())}; every row needs one.")
+    if not (pd.api.types.is_integer_dtype(column.dtype) or all(isinstance(value, str) for value in column.unique())):
+        raise InputError(f"Column {by!r} is {column.dtype}; account ids are text or whole numbers.")
+    texts: pd.Series = column.astype(str)
+    return texts
+
+
+def _row(receipt: Receipt) -> dict[str, Any]:
+    return {name: getattr(receipt, name) for name in _COLUMNS if name != "error"} | {"error": None}
