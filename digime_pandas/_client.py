@@ -126,7 +126,8 @@ class Client:
             account_id: The person's id in your own system.
             access: ``"write"`` or ``"read"``: two contracts, two consents.
             callback: Address, registered on the contract, to which the consent page sends the person. Default: the
-                contract's `redirect_uri`, else the address of a listener on this machine that is started for it.
+                contract's `redirect_uri`, else a free port of this machine. Where it is an address of this machine, a
+                listener is started on it.
             state: Text that has to come back with the redirect. Default: 32 random bytes as hex.
             user_access_token: Token of the same person, so that this consent is for the same library. Default: the
                 account's stored write token, if there is one. It may have expired.

@@ -89,7 +89,7 @@ class Consents:
         verifier = code_verifier(os.urandom(VERIFIER_BYTES))
         state = os.urandom(_STATE_BYTES).hex() if state is None else state
         address = callback or self.api.contract.redirect_uri
-        listener = listen_for(state) if address is None else None
+        listener = listen_for(state, address)
         redirect_uri = address or (listener.url if listener else "")
         try:
             code = self.api.pre_authorize(
