@@ -1,0 +1,195 @@
+"""Any frame as columns that can be read slice by slice: pandas, or whatever speaks the Arrow PyCapsule interface.
+
+The rule for the index is the same in every format. ``index=None``: a default RangeIndex (from 0 in steps of 1, without
+a name) is left out, any other index goes first, one column a level. ``index=True`` keeps it always, ``index=False``
+drops it. Levels without a name are called ``index``, or ``level_0``, ``level_1``, … as `reset_index` calls them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from digime_pandas._columns import Column, Spec, as_array, describe, kind_of
+from digime_pandas.errors import InputError
+
+Take = Callable[[int], "pa.RecordBatch | None"]
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What a pandas frame has beside its columns.
+
+    Attributes:
+        index: One column a kept index level, first in the file; a RangeIndex has the spec ``range``.
+        index_names: Names of these levels as they were, None included.
+        index_freq: Frequency of a kept datetime or timedelta index, or None.
+        columns: The labels of the columns, as they were.
+        attrs: The frame's `attrs`.
+    """
+
+    index: tuple[Column, ...]
+    index_names: tuple[Any, ...]
+    index_freq: str | None
+    columns: pd.Index
+    attrs: dict[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A frame about to be written.
+
+    Attributes:
+        columns: All columns of the file in their order, index levels first.
+        rows: How many rows, or None for a stream that has not been read.
+        one_shot: Whether `open` works only once.
+        open: Starts at the first row. What it returns gives the next at most so many rows at each call, and None
+            at the end.
+        labels: What only pandas frames have, or None.
+    """
+
+    columns: tuple[Column, ...]
+    rows: int | None
+    one_shot: bool
+    open: Callable[[], Take]
+    labels: Labels | None
+
+
+def look_at(frame: object, *, index: bool | None = None) -> Frame:
+    """Return the columns of a frame.
+
+    Args:
+        frame: A pandas DataFrame or Series, or an object with ``__arrow_c_stream__`` (polars, pyarrow, DuckDB) or
+            ``to_reader`` (a pyarrow scanner). It is not changed, and must not change while it is being written.
+        index: Whether the index of a pandas frame is kept; see the rule above. Other frames have none.
+
+    Raises:
+        InputError: It is none of these.
+    """
+    if isinstance(frame, pd.Series):
+        frame = frame.to_frame()
+    if isinstance(frame, pd.DataFrame):
+        return _pandas(frame, index)
+    if index:
+        raise InputError(f"index=True needs a pandas frame; a {type(frame).__name__} has no index. Leave it out.")
+    if isinstance(frame, pa.Table):
+        return _table(frame)
+    if isinstance(frame, pa.RecordBatch):
+        return _table(pa.Table.from_batches([frame]))
+    return _stream(_reader(frame))
+
+
+def _reader(frame: Any) -> pa.RecordBatchReader:
+    if hasattr(frame, "__arrow_c_stream__"):
+        return pa.RecordBatchReader.from_stream(frame)
+    if hasattr(frame, "to_reader"):
+        return frame.to_reader()
+    raise InputError(
+        f"frame is a {type(frame).__name__}. Give a pandas DataFrame or Series, or an object that exports Arrow "
+        "streams (__arrow_c_stream__): polars, pyarrow, a DuckDB relation."
+    )
+
+
+def _pandas(frame: pd.DataFrame, index: bool | None) -> Frame:
+    rows = len(frame)
+    levels = _level_columns(frame.index) if index or (index is None and not _is_default(frame.index)) else ()
+    columns = levels + tuple(_column(str(label), series, rows) for label, series in frame.items())
+    freq = getattr(frame.index, "freqstr", None) if not isinstance(frame.index, pd.PeriodIndex) else None
+    labels = Labels(levels, tuple(frame.index.names), freq, frame.columns, frame.attrs)
+    schema = pa.schema([(column.name, column.type) for column in columns])
+
+    def open_at_first_row() -> Take:
+        position = 0
+
+        def take(count: int) -> pa.RecordBatch | None:
+            nonlocal position
+            start, position = position, min(position + count, rows)
+            if start == position:
+                return None
+            return pa.RecordBatch.from_arrays([each.read(start, position) for each in columns], schema=schema)
+
+        return take
+
+    return Frame(columns, rows, one_shot=False, open=open_at_first_row, labels=labels)
+
+
+def _column(name: str, values: pd.Series[Any] | pd.Index[Any], rows: int) -> Column:
+    array = _values(values)
+    return describe(name, values.dtype, lambda start, stop: array[start:stop], rows)
+
+
+def _values(values: pd.Series[Any] | pd.Index[Any]) -> Any:
+    """Return the values without copying, as the plain numpy array where there is one."""
+    return values.to_numpy() if isinstance(values.dtype, np.dtype) else values.array
+
+
+def _is_default(index: pd.Index) -> bool:
+    return isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1 and index.name is None
+
+
+def _level_columns(index: pd.Index[Any]) -> tuple[Column, ...]:
+    if isinstance(index, pd.MultiIndex):
+        return tuple(
+            describe(
+                f"level_{i}" if name is None else str(name),
+                index.levels[i].dtype,
+                lambda start, stop, i=i: _values(index[start:stop].get_level_values(i)),
+                len(index),
+            )
+            for i, name in enumerate(index.names)
+        )
+    name = "index" if index.name is None else str(index.name)
+    if not isinstance(index, pd.RangeIndex):
+        return (_column(name, index, len(index)),)
+    column = describe(name, index.dtype, lambda start, stop: index[start:stop].to_numpy(), len(index))
+    spec = Spec("range", column.type, [index.start, index.stop, index.step])
+    return (replace(column, dtype="RangeIndex", spec=spec),)
+
+
+def label_columns(labels: pd.Index[Any]) -> tuple[Column, ...]:
+    """Return the column labels themselves as columns, one a level; none when they are just the names in the file."""
+    if labels.inferred_type == "string" and labels.dtype == pd.Index(["a"]).dtype:
+        return ()
+    return _level_columns(labels)
+
+
+def _table(table: pa.Table) -> Frame:
+    columns = tuple(
+        _arrow_column(field, lambda start, stop, i=i: as_array(table.column(i).slice(start, stop - start)))
+        for i, field in enumerate(table.schema)
+    )
+    return Frame(columns, table.num_rows, one_shot=False, open=lambda: _from_batches(table.to_batches()), labels=None)
+
+
+def _stream(reader: pa.RecordBatchReader) -> Frame:
+    columns = tuple(_arrow_column(field, _no_slices) for field in reader.schema)
+    return Frame(columns, None, one_shot=True, open=lambda: _from_batches(reader), labels=None)
+
+
+def _arrow_column(field: pa.Field, read: Callable[[int, int], pa.Array]) -> Column:
+    return Column(field.name, kind_of(field.type), str(field.type), field.type, Spec("arrow", field.type), read)
+
+
+def _from_batches(source: Iterable[pa.RecordBatch]) -> Take:
+    batches = iter(source)
+    rest: pa.RecordBatch | None = None
+
+    def take(count: int) -> pa.RecordBatch | None:
+        nonlocal rest
+        while rest is None or not rest.num_rows:
+            rest = next(batches, None)
+            if rest is None:
+                return None
+        piece, rest = rest.slice(0, count), rest.slice(count)
+        return piece
+
+    return take
+
+
+def _no_slices(start: int, stop: int) -> pa.Array:
+    raise NotImplementedError(f"rows {start} to {stop} of an Arrow stream are only there once")

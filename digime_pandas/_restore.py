@@ -1,0 +1,119 @@
+"""Arrow values as the pandas column they once were."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from digime_pandas._columns import Spec, as_array
+from digime_pandas._text import plain_type, typed
+
+_NULLS: dict[str, Any] = {"None": None, "nan": np.nan, "NA": pd.NA, "NaT": pd.NaT}
+
+
+def restore(values: pa.Array | pa.ChunkedArray, spec: Spec, *, plain: bool = False) -> Any:
+    """Return the pandas array (or Index) that `spec` describes.
+
+    Args:
+        values: The values as Arrow has them.
+        spec: What the column was.
+        plain: Whether the values are as a text format holds them (see `_text.plain`).
+
+    Raises:
+        ValueError: The values are not what the spec says (`pyarrow.ArrowInvalid` is one).
+    """
+    match spec.origin:
+        case "range":
+            return pd.RangeIndex(*spec.detail)
+        case "period":
+            return _period(values, spec.detail, plain=plain)
+        case "interval" if spec.inner:
+            return _interval(as_array(values), spec.inner, spec.detail, plain=plain)
+        case "category" if spec.inner:
+            return _category(values, spec.inner, *spec.detail, plain=plain)
+        case "sparse" if spec.inner:
+            dense = restore(values, spec.inner, plain=plain)
+            fill = dense.dtype.type("nan" if spec.detail is None else spec.detail)
+            return pd.arrays.SparseArray(dense, fill_value=fill)
+    if plain:
+        values = typed(as_array(values), spec.type)
+    match spec.origin:
+        case "numpy":
+            return _numpy(values, spec.type)
+        case "masked":
+            return _masked(values, spec.type)
+        case "string":
+            return _string(values, *spec.detail)
+        case "object":
+            return _objects(values, _NULLS[spec.detail])
+        case "arrow":
+            return pd.array(values, dtype=pd.ArrowDtype(spec.type))
+        case _:
+            return values.to_pandas()
+
+
+def stored_type(spec: Spec) -> pa.DataType:
+    """Return the Arrow type of the column's values in a text format."""
+    if spec.origin in {"period", "interval"}:
+        return pa.string()
+    return stored_type(spec.inner) if spec.inner else plain_type(spec.type)
+
+
+def _numpy(values: Any, type: pa.DataType) -> Any:
+    if pa.types.is_timestamp(type) and type.tz:
+        naive = values.cast(pa.timestamp(type.unit)).to_numpy(zero_copy_only=False)
+        return pd.DatetimeIndex(naive).tz_localize("UTC").tz_convert(type.tz).array
+    if isinstance(values, pa.ChunkedArray):
+        array = values.to_numpy()
+    else:
+        array = values.to_numpy(zero_copy_only=False)
+    wanted = np.dtype(type.to_pandas_dtype()) if not pa.types.is_temporal(type) else None
+    return array if wanted is None or array.dtype == wanted else array.astype(wanted)
+
+
+def _masked(values: Any, type: pa.DataType) -> Any:
+    name = "boolean" if pa.types.is_boolean(type) else str(np.dtype(type.to_pandas_dtype())).title()
+    name = name.replace("Uint", "UInt")
+    return pd.api.types.pandas_dtype(name).__from_arrow__(values)
+
+
+def _string(values: Any, storage: str, na_value: str) -> Any:
+    if na_value == "nan":
+        return pd.array(values.to_numpy(zero_copy_only=False), dtype="str")
+    return pd.StringDtype(storage).__from_arrow__(values.cast(pa.large_string()))
+
+
+def _objects(values: Any, null: Any) -> Any:
+    found = values.to_pylist()
+    array = np.empty(len(found), dtype=object)
+    array[:] = found if null is None else [null if each is None else each for each in found]
+    return array
+
+
+def _period(values: Any, freq: str, *, plain: bool) -> Any:
+    if plain:
+        return pd.PeriodIndex(values.to_pylist(), freq=freq).array
+    return pd.PeriodDtype(freq).__from_arrow__(values)
+
+
+def _interval(values: pa.Array, inner: Spec, closed: str, *, plain: bool) -> Any:
+    if plain:
+        pairs = [(None, None) if each is None else each[1:-1].split(", ") for each in values.to_pylist()]
+        texts = [pa.array([pair[i] for pair in pairs], pa.string()).cast(plain_type(inner.type)) for i in (0, 1)]
+        left, right = (pd.Index(restore(each, inner, plain=True)) for each in texts)
+    else:
+        storage = values.storage if isinstance(values, pa.ExtensionArray) else values
+        left, right = (pd.Index(restore(storage.field(i), inner)) for i in (0, 1))
+    return pd.arrays.IntervalArray.from_arrays(left, right, closed=closed)
+
+
+def _category(values: Any, inner: Spec, ordered: bool, categories: pa.Array | None, *, plain: bool) -> Any:
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    found = pd.Index(restore(values, inner, plain=plain))
+    if categories is None:
+        return pd.Categorical(found, categories=found.dropna().unique().sort_values(), ordered=ordered)
+    return pd.Categorical(found, categories=pd.Index(restore(categories, inner, plain=True)), ordered=ordered)

@@ -1,0 +1,183 @@
+"""The small text that travels beside a CSV or JSON file, by which it comes back with its types and its index.
+
+It is ``d1.`` and the base64url form of deflated JSON: ASCII, at most 3,000 characters, so that it fits in a header.
+Whoever reads it treats it as untrusted: every member is checked, and decompression is bounded.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from digime_pandas._arrow_types import type_from_json, type_to_json
+from digime_pandas._columns import Spec
+from digime_pandas._frame import Frame, label_columns
+from digime_pandas._restore import stored_type
+from digime_pandas._text import plain
+
+PREFIX = "d1."
+LONGEST = 3_000
+_LARGEST_JSON = 1_000_000
+_ORIGINS = frozenset(
+    ("numpy", "masked", "string", "object", "arrow", "period", "interval", "category", "sparse", "range", "extension")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """Column labels: the values with their spec; as a text format holds them once they were read."""
+
+    spec: Spec
+    array: pa.Array
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What a file cannot say about the frame it was made from.
+
+    Attributes:
+        columns: One spec a column of the file, index levels first.
+        index: Names of the levels of the index; empty when it was the default one and is not in the file.
+        freq: Frequency of a datetime or timedelta index, or None.
+        labels: The column labels, one `Values` a level, or empty when they are the names in the file.
+        label_names: Names of the levels of the column labels.
+        attrs: The frame's `attrs`.
+    """
+
+    columns: tuple[Spec, ...]
+    index: tuple[Any, ...] = ()
+    freq: str | None = None
+    labels: tuple[Values, ...] = ()
+    label_names: tuple[Any, ...] = (None,)
+    attrs: dict[str, Any] | None = None
+
+    def to_json(self) -> str:
+        """Return the schema as compact JSON."""
+        members: dict[str, Any] = {"c": [_spec_to_json(each) for each in self.columns]}
+        if self.index:
+            members["i"] = [_name_to_json(each) for each in self.index]
+        if self.freq:
+            members["f"] = self.freq
+        if self.labels:
+            members["l"] = [[_spec_to_json(each.spec), _texts(each.array)] for each in self.labels]
+        if self.label_names != (None,):
+            members["n"] = [_name_to_json(each) for each in self.label_names]
+        if self.attrs:
+            members["a"] = self.attrs
+        return json.dumps(members, separators=(",", ":"))
+
+    def to_text(self) -> str:
+        """Return the form that travels; it may be longer than `LONGEST`."""
+        packed = zlib.compress(self.to_json().encode(), 9)
+        return PREFIX + base64.urlsafe_b64encode(packed).decode().rstrip("=")
+
+
+def schema_from_text(text: str) -> Schema:
+    """Return the schema that `Schema.to_text` gave this text.
+
+    Raises:
+        ValueError: It gave nothing like it.
+    """
+    if not text.startswith(PREFIX) or len(text) > LONGEST:
+        raise ValueError("not a schema of this version")
+    body = text.removeprefix(PREFIX)
+    try:
+        packed = base64.b64decode(body + "=" * (-len(body) % 4), altchars=b"-_", validate=True)
+        engine = zlib.decompressobj()
+        unpacked = engine.decompress(packed, _LARGEST_JSON)
+        if not engine.eof:
+            raise ValueError("too large, or cut short")
+    except zlib.error as error:
+        raise ValueError("damaged") from error
+    return schema_from_json(unpacked)
+
+
+def schema_from_json(text: str | bytes) -> Schema:
+    """Return the schema that `Schema.to_json` gave this text.
+
+    Raises:
+        ValueError: It gave nothing like it.
+    """
+    try:
+        members = json.loads(text)
+        attrs = members.get("a")
+        return Schema(
+            columns=tuple(_spec_from_json(each) for each in members["c"]),
+            index=tuple(_name_from_json(each) for each in members.get("i", ())),
+            freq=None if members.get("f") is None else str(members["f"]),
+            labels=tuple(_values(spec, texts) for spec, texts in members.get("l", ())),
+            label_names=tuple(_name_from_json(each) for each in members.get("n", (None,))),
+            attrs=attrs if isinstance(attrs, dict) else None,
+        )
+    except (KeyError, TypeError, AttributeError, RecursionError, pa.ArrowException) as error:
+        raise ValueError("not a schema") from error
+
+
+def _spec_to_json(spec: Spec) -> Any:
+    if spec.origin == "numpy" and isinstance(type_to_json(spec.type), str):
+        return type_to_json(spec.type)
+    detail = spec.detail
+    if spec.origin == "category":
+        ordered, categories = detail
+        detail = [ordered, None if categories is None else _texts(categories)]
+    parts = [spec.origin, type_to_json(spec.type), detail, _spec_to_json(spec.inner) if spec.inner else None]
+    while parts[-1] is None:
+        parts.pop()
+    return parts
+
+
+def _spec_from_json(value: Any, depth: int = 0) -> Spec:
+    if isinstance(value, str):
+        return Spec("numpy", type_from_json(value))
+    origin, type, detail, inner = (*value, None, None)[:4]
+    if origin not in _ORIGINS or depth > 4:  # noqa: PLR2004
+        raise ValueError("not a column")
+    inside = None if inner is None else _spec_from_json(inner, depth + 1)
+    if origin == "category" and inside:
+        ordered, categories = detail
+        detail = [bool(ordered), None if categories is None else _array(inside, categories)]
+    return Spec(origin, type_from_json(type), detail, inside)
+
+
+def _values(spec: Any, texts: Any) -> Values:
+    known = _spec_from_json(spec)
+    return Values(known, _array(known, texts))
+
+
+def _texts(array: pa.Array) -> list[str | None]:
+    return plain(array).cast(pa.string()).to_pylist()
+
+
+def _array(spec: Spec, texts: list[str | None]) -> pa.Array:
+    return pa.array(texts, pa.string()).cast(stored_type(spec))
+
+
+def _name_to_json(name: Any) -> Any:
+    if isinstance(name, tuple):
+        return [_name_to_json(each) for each in name]
+    return name if name is None or isinstance(name, str | int | float) else str(name)
+
+
+def _name_from_json(value: Any) -> Any:
+    return tuple(_name_from_json(each) for each in value) if isinstance(value, list) else value
+
+
+def schema_of(frame: Frame) -> Schema:
+    """Return the schema of a frame."""
+    columns = tuple(each.spec for each in frame.columns)
+    labels = frame.labels
+    if labels is None:
+        return Schema(columns)
+    return Schema(
+        columns,
+        index=labels.index_names if labels.index else (),
+        freq=labels.index_freq if labels.index else None,
+        labels=tuple(Values(each.spec, each.read(0, len(labels.columns))) for each in label_columns(labels.columns)),
+        label_names=tuple(labels.columns.names),
+        attrs=labels.attrs or None,
+    )

@@ -1,0 +1,230 @@
+"""Text forms of Arrow values, for formats that know only numbers, truth values and text.
+
+========================  ==============================================================================
+Arrow type                text form
+========================  ==============================================================================
+timestamp                 ``2024-05-01T08:30:00[.ffffff]``; with a zone ``…+02:00``
+date                      ``2024-05-01``
+time                      ``08:30:00[.ffffff]``
+duration                  ``[-]P1DT2H3M4[.ffffff]S``, what ``Timedelta.isoformat`` gives for positive ones
+decimal                   digits, with all the places of its scale
+binary                    base64 with padding (RFC 4648, section 4)
+interval (pandas)         ``(left, right]``, the brackets as they are closed
+period (pandas)           ``2024-05``, ``2024Q2``, …: what ``str(period)`` gives
+map                       a list of ``{"key": …, "value": …}``
+========================  ==============================================================================
+
+Lists and structs keep their shape; their leaves are treated the same way. `plain` goes from values to text, `typed`
+comes back. Both work on whole arrays: this is on the fast path of every CSV and JSON file.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+_DURATION = r"^(?P<sign>-?)P(?P<d>\d{1,15})DT(?P<h>\d{1,2})H(?P<m>\d{1,2})M(?P<s>\d{1,2})(?:\.(?P<f>\d{1,9}))?S$"
+_TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}  # a second
+_PLACES = {"s": 0, "ms": 3, "us": 6, "ns": 9}
+
+
+def plain_type(type: pa.DataType) -> pa.DataType:
+    """Return the type that `plain` turns values of `type` into."""
+    types = pa.types
+    if types.is_integer(type) or types.is_boolean(type) or types.is_null(type) or types.is_float32(type):
+        return type
+    if types.is_float64(type):
+        return type
+    if types.is_float16(type):
+        return pa.float32()
+    if types.is_dictionary(type):
+        return plain_type(type.value_type)
+    if types.is_map(type):
+        return pa.list_(pa.struct([("key", plain_type(type.key_type)), ("value", plain_type(type.item_type))]))
+    if _is_list(type):
+        return pa.list_(plain_type(type.value_type))
+    if types.is_struct(type):
+        return pa.struct([(field.name, plain_type(field.type)) for field in type])
+    if isinstance(type, pa.BaseExtensionType) and type.extension_name not in _EXTENSIONS:
+        return plain_type(type.storage_type)
+    return pa.string()
+
+
+def plain(array: pa.Array) -> pa.Array:
+    """Return the values as integers, floats, booleans, text, and lists and structs of these; nulls stay null.
+
+    Raises:
+        pyarrow.ArrowInvalid: A value has no such form.
+    """
+    type, types = array.type, pa.types
+    if types.is_string(type) or types.is_large_string(type) or plain_type(type) == type:
+        return array
+    if types.is_dictionary(type):
+        return plain(array.dictionary).take(array.indices)
+    if isinstance(type, pa.BaseExtensionType):
+        return _EXTENSIONS.get(type.extension_name, lambda each: plain(each.storage))(array)
+    if types.is_timestamp(type):
+        return _timestamp_text(array)
+    if types.is_duration(type):
+        return _duration_text(array)
+    if types.is_binary(type) or types.is_large_binary(type) or types.is_fixed_size_binary(type):
+        return _base64(array)
+    if types.is_map(type):
+        return plain(array.cast(pa.list_(pa.struct([("key", type.key_type), ("value", type.item_type)]))))
+    if _is_list(type):
+        return _relist(array, plain(pc.list_flatten(array)))
+    if types.is_struct(type):
+        return _restruct(array, [plain(array.field(i)) for i in range(type.num_fields)])
+    if types.is_float16(type):
+        return array.cast(pa.float32())
+    return array.cast(pa.string())  # date, time, decimal, string view
+
+
+def typed(array: pa.Array, type: pa.DataType) -> pa.Array:
+    """Return the values of a `plain` array as `type`.
+
+    Args:
+        array: What `plain` made, or a reader of its file: of type ``plain_type(type)``, or wider.
+        type: The type the values had.
+
+    Raises:
+        pyarrow.ArrowInvalid: A text is not one of that type.
+    """
+    types = pa.types
+    if array.type == type:
+        return array
+    if types.is_dictionary(type):
+        return typed(array, type.value_type).dictionary_encode().cast(type)
+    if isinstance(type, pa.BaseExtensionType):
+        return pa.ExtensionArray.from_storage(type, typed(array, type.storage_type))
+    if types.is_time(type):
+        return _time_of(array, type)
+    if types.is_duration(type):
+        return _duration_of(array, type)
+    if types.is_binary(type) or types.is_large_binary(type) or types.is_fixed_size_binary(type):
+        return pa.array([_unbase64(text.as_py()) for text in array], pa.binary()).cast(type)
+    if types.is_map(type):
+        entries = pc.list_flatten(array)
+        keys, items = typed(entries.field("key"), type.key_type), typed(entries.field("value"), type.item_type)
+        return _with_nulls(array, pa.MapArray.from_arrays(_offsets(array, pa.int32()), keys, items))
+    if _is_list(type):
+        return _relist(array, typed(pc.list_flatten(array), type.value_type)).cast(type)
+    if types.is_struct(type):
+        children = [typed(array.field(i), field.type) for i, field in enumerate(type)]
+        return _restruct(array, children)
+    if types.is_float16(type):
+        return pa.array(array.to_numpy(zero_copy_only=False).astype("float16"), mask=array.is_null().to_numpy(False))
+    return array.cast(type)
+
+
+def _is_list(type: pa.DataType) -> bool:
+    types = pa.types
+    return bool(types.is_list(type) or types.is_large_list(type) or types.is_fixed_size_list(type))
+
+
+def _offsets(array: pa.Array, type: pa.DataType) -> pa.Array:
+    lengths = pc.list_value_length(array).fill_null(0).cast(type)
+    return pa.concat_arrays([pa.array([0], type), pc.cumulative_sum(lengths)])
+
+
+def _relist(array: pa.Array, values: pa.Array) -> pa.Array:
+    offsets = _offsets(array, pa.int64())
+    return pa.LargeListArray.from_arrays(offsets, values, mask=array.is_null())
+
+
+def _restruct(array: pa.Array, children: list[pa.Array]) -> pa.Array:
+    names = [field.name for field in array.type]
+    return pa.StructArray.from_arrays(children, names, mask=array.is_null())
+
+
+def _with_nulls(array: pa.Array, values: pa.Array) -> pa.Array:
+    return pc.if_else(array.is_valid(), values, pa.scalar(None, values.type))
+
+
+def _timestamp_text(array: pa.Array) -> pa.Array:
+    zone, unit = array.type.tz, array.type.unit
+    local = pc.local_timestamp(array) if zone else array
+    text = pc.binary_replace_slice(local.cast(pa.string()), 10, 11, "T")
+    if not zone:
+        return text
+    if zone == "UTC":
+        return pc.binary_join_element_wise(text, "+00:00", "")
+    instants = array.cast(pa.timestamp(unit)).cast(pa.int64())
+    minutes = pc.divide(pc.subtract(local.cast(pa.int64()), instants), 60 * _TICKS[unit]).dictionary_encode()
+    offsets = pa.array([_offset_text(each) for each in minutes.dictionary.to_pylist()], pa.string())
+    return pc.binary_join_element_wise(text, offsets.take(minutes.indices), "")
+
+
+def _offset_text(minutes: int) -> str:
+    hours, minutes_left = divmod(abs(minutes), 60)
+    return f"{'-' if minutes < 0 else '+'}{hours:02d}:{minutes_left:02d}"
+
+
+def _duration_text(array: pa.Array) -> pa.Array:
+    unit = array.type.unit
+    ticks = array.cast(pa.int64())
+    rest = pc.abs(ticks)
+    sign = pc.if_else(pc.less(ticks, 0), "-", "")
+    parts: list[Any] = []
+    for factor in (86400 * _TICKS[unit], 3600 * _TICKS[unit], 60 * _TICKS[unit], _TICKS[unit]):
+        whole = pc.divide(rest, factor)
+        rest = pc.subtract(rest, pc.multiply(whole, factor))
+        parts.append(whole.cast(pa.string()))
+    days, hours, minutes, seconds = parts
+    if _PLACES[unit]:
+        digits = pc.utf8_lpad(rest.cast(pa.string()), _PLACES[unit], padding="0")
+        fraction = pc.if_else(pc.equal(rest, 0), "", pc.binary_join_element_wise(".", digits, ""))
+    else:
+        fraction = pa.scalar("")
+    return pc.binary_join_element_wise(sign, "P", days, "DT", hours, "H", minutes, "M", seconds, fraction, "S", "")
+
+
+def _duration_of(array: pa.Array, type: pa.DataType) -> pa.Array:
+    found = pc.extract_regex(array, _DURATION)
+    if found.null_count != array.null_count:
+        raise pa.ArrowInvalid("not a duration as P…DT…H…M…S")
+    ticks = _TICKS[type.unit]
+    total: Any = pa.scalar(0, pa.int64())
+    for name, factor in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        part = pc.struct_field(found, name).cast(pa.int64())
+        total = pc.add_checked(total, pc.multiply_checked(part, factor * ticks))
+    digits = pc.utf8_slice_codeunits(pc.utf8_rpad(pc.struct_field(found, "f"), 9, padding="0"), 0, 9)
+    total = pc.add_checked(total, pc.divide(digits.cast(pa.int64()), 10**9 // ticks))
+    negative = pc.equal(pc.struct_field(found, "sign"), "-")
+    return pc.if_else(negative, pc.negate(total), total).cast(type)
+
+
+def _time_of(array: pa.Array, type: pa.DataType) -> pa.Array:
+    moment = pc.binary_join_element_wise("1970-01-01T", array.cast(pa.string()), "").cast(pa.timestamp(type.unit))
+    ticks = moment.cast(pa.int64())
+    return ticks.cast(pa.int32()).cast(type) if type.bit_width == 32 else ticks.cast(type)
+
+
+def _interval_text(array: pa.Array) -> pa.Array:
+    left, right = (plain(array.storage.field(i)).cast(pa.string()) for i in (0, 1))
+    opening = "[" if array.type.closed in ("left", "both") else "("
+    closing = "]" if array.type.closed in ("right", "both") else ")"
+    text = pc.binary_join_element_wise(opening, left, ", ", right, closing, "")
+    return pc.if_else(array.is_valid(), text, pa.scalar(None, pa.string()))
+
+
+def _period_text(array: pa.Array) -> pa.Array:
+    periods = pd.PeriodDtype(array.type.freq).__from_arrow__(array)
+    return pa.array([None if each is pd.NaT else str(each) for each in periods], pa.string())
+
+
+def _base64(array: pa.Array) -> pa.Array:
+    import polars as pl
+
+    return pl.Series(pl.from_arrow(array.cast(pa.large_binary()))).bin.encode("base64").to_arrow()
+
+
+def _unbase64(text: str | None) -> bytes | None:
+    return None if text is None else base64.b64decode(text, validate=True)
+
+
+_EXTENSIONS = {"pandas.interval": _interval_text, "pandas.period": _period_text}
