@@ -44,8 +44,12 @@ def plan_write(
     descriptor = FileDescriptor(mime_type or found.mime_type, accounts, reference or (), tags)
     prepared = prepare(frame, found, index=index, options=options)
     if reference is None:
-        texts = [file_name, f"{WRITE_ID_PREFIX}{uuid4()}"]
-        if prepared.schema is not None:
-            texts.append(SCHEMA_PREFIX + prepared.schema)
+        texts = default_reference(file_name, prepared.schema)
         descriptor = FileDescriptor(descriptor.mime_type, accounts, texts, descriptor.tags)
     return Plan(file_name, descriptor, prepared)
+
+
+def default_reference(file_name: str, schema: str | None = None) -> list[str]:
+    """Return what a file is found by where nobody says: its name, a new write id and the schema, if it has one."""
+    texts = [file_name, f"{WRITE_ID_PREFIX}{uuid4()}"]
+    return texts if schema is None else [*texts, SCHEMA_PREFIX + schema]

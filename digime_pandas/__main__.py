@@ -1,0 +1,247 @@
+"""The command line: ``python -m digime_pandas``, also installed as ``digime-pandas``.
+
+``demo`` and ``sandbox`` need nothing but the package. The other commands use the contract of the ``DIGIME_*``
+variables, as ``connect()`` does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import shlex
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from digime_pandas._authorization import ACCESSES
+from digime_pandas._authorize import authorize
+from digime_pandas._connect import connect
+from digime_pandas._contract import Contract
+from digime_pandas._demo import deliver_all, introduction, summary
+from digime_pandas._descriptor import FileDescriptor, check_file_name
+from digime_pandas._formats import FORMATS, resolve_format
+from digime_pandas._plan import default_reference
+from digime_pandas._read import read_file
+from digime_pandas._version import __version__
+from digime_pandas.errors import AuthorizationExpiredError, DigimeError, InputError, NotAuthorizedError
+
+_FAILED = 1
+_INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
+_STOP_SECONDS = 0.5
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        argv: The arguments. Default: those of the process.
+
+    Returns:
+        The exit status: 0 done, 1 failed (standard error says why), 130 interrupted. Wrong usage exits with 2.
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        status: int = arguments.run(arguments)
+        sys.stdout.flush()
+    except DigimeError as error:
+        print(f"digime-pandas: {_sentence(error, arguments)}", file=sys.stderr)
+        return _FAILED
+    except BrokenPipeError:
+        # Whoever read the output has gone; the interpreter's own flush at exit must not complain about it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _FAILED
+    except OSError as error:
+        print(f"digime-pandas: {error.filename or 'the file system'}: {error.strerror or error}", file=sys.stderr)
+        return _FAILED
+    except KeyboardInterrupt:
+        print("digime-pandas: interrupted", file=sys.stderr)
+        return _INTERRUPTED
+    return status
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    client = connect("sandbox")
+    if not arguments.json:
+        print(introduction(client), flush=True)
+    deliveries = list(deliver_all(client))
+    print(json.dumps([asdict(each) for each in deliveries], indent=2) if arguments.json else summary(deliveries))
+    return _FAILED if any(each.difference is not None for each in deliveries) else 0
+
+
+def _sandbox(arguments: argparse.Namespace) -> int:
+    # By name: the server is an optional part, and the other commands do without it.
+    sandbox_type = importlib.import_module("digime_pandas.sandbox").Sandbox
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with ExitStack() as resources:
+        data_dir = arguments.data_dir or Path(resources.enter_context(TemporaryDirectory(prefix="digime-sandbox-")))
+        sandbox = resources.enter_context(sandbox_type(data_dir, port=arguments.port, postbox=arguments.postbox))
+        print(_surroundings(sandbox, Path(data_dir).expanduser().resolve()), flush=True)
+        # In slices, since not every system interrupts a wait.
+        while not stop.wait(_STOP_SECONDS):
+            pass
+    print("Stopped.", file=sys.stderr)
+    return 0
+
+
+def _surroundings(sandbox: Any, data_dir: Path) -> str:
+    """Return what to paste into another terminal. The keys are named by their files and never shown."""
+    contracts: dict[str, Contract] = {"": sandbox.contract, "READ_": sandbox.read_contract}
+    keys = {"": data_dir / "keys" / "write.pem", "READ_": data_dir / "keys" / "read.pem"}
+    variables = {"DIGIME_BASE_URL": sandbox.base_url, "DIGIME_ONBOARD_URL": sandbox.onboard_url}
+    for prefix, contract in contracts.items():
+        variables[f"DIGIME_{prefix}APPLICATION_ID"] = contract.application_id
+        variables[f"DIGIME_{prefix}CONTRACT_ID"] = contract.contract_id
+        variables[f"DIGIME_{prefix}PRIVATE_KEY_FILE"] = str(keys[prefix])
+    exports = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())
+    return (
+        f"# A sandbox digi.me runs at {sandbox.origin} until Ctrl-C. Its files are in {data_dir}.\n"
+        f"# Paste this into another terminal; connect() and this command line use it from there:\n{exports}"
+    )
+
+
+def _write(arguments: argparse.Namespace) -> int:
+    name = check_file_name(arguments.name or arguments.file.name)
+    descriptor = FileDescriptor(
+        resolve_format(name, arguments.format).mime_type, arguments.account, default_reference(name), arguments.tag
+    )
+    client = connect()
+    with arguments.file.open("rb") as file:
+        receipt = client.write(file, name, descriptor, client.authorization(arguments.account))
+    print(f"{receipt.status}: {name}, {receipt.mime_type}, {receipt.size:,} bytes, SHA-256 {receipt.sha256}")
+    return 0
+
+
+def _files(arguments: argparse.Namespace) -> int:
+    files = connect().files(arguments.account)
+    rows = [(file.name, file.mime_type, f"{file.updated:%Y-%m-%d %H:%M:%S%z}", ", ".join(file.tags)) for file in files]
+    table = [("name", "type", "updated", "tags"), *(tuple(map(_printable, row)) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    return 0
+
+
+def _read(arguments: argparse.Namespace) -> int:
+    content = read_file(arguments.name, account_id=arguments.account, sha256=arguments.sha256, client=connect())
+    if arguments.output is not None:
+        arguments.output.write_bytes(content)
+        return 0
+    if sys.stdout.isatty() and not _is_plain_text(content):
+        raise InputError(
+            f"{arguments.name!r} is not plain text ({len(content):,} bytes), and standard output is a terminal. "
+            "Name a file with -o, or send the output to a file or a program."
+        )
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
+    return 0
+
+
+def _authorize(arguments: argparse.Namespace) -> int:
+    authorization = authorize(
+        arguments.account,
+        access=arguments.access,
+        client=connect(),
+        timeout=arguments.timeout,
+        open_browser=arguments.browser,
+    )
+    protocol = "" if authorization.access == "read" else f" by {'postbox' if authorization.postbox else 'import'}"
+    print(f"Account {authorization.account_id!r} is authorized to {authorization.access}{protocol}.")
+    return 0
+
+
+def _forget(arguments: argparse.Namespace) -> int:
+    client = connect()
+    contracts = dict(zip(ACCESSES, (client.contract, client.read_contract), strict=True))
+    for access in [arguments.access] if arguments.access else [each for each in ACCESSES if contracts[each]]:
+        known = client.forget(arguments.account, access=access)
+        print(f"{access}: {'forgotten here; the consent itself stays given' if known else 'nothing was stored'}")
+    return 0
+
+
+def _sentence(error: DigimeError, arguments: argparse.Namespace) -> str:
+    sentences = [str(error), *getattr(error, "__notes__", ())]
+    if isinstance(error, NotAuthorizedError | AuthorizationExpiredError):
+        access = "" if arguments.run is _write else " --access read"
+        sentences.append(f"Here: digime-pandas authorize --account {shlex.quote(arguments.account)}{access}")
+    return " ".join(sentences)
+
+
+def _printable(text: str) -> str:
+    # Others may have named the file; a terminal obeys control characters.
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
+def _is_plain_text(content: bytes) -> bool:
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        return False
+    return all(character.isprintable() or character in "\t\n\r" for character in text)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="digime-pandas",
+        description="Put files into people's own digi.me libraries, and read them back.",
+        epilog="All commands but demo and sandbox use the contract named by the DIGIME_* environment variables.",
+    )
+    parser.add_argument("--version", action="version", version=f"digime-pandas {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    demo = commands.add_parser("demo", help="write a real table in all formats into a sandbox and read it back")
+    demo.add_argument("--json", action="store_true", help="print the result for machines")
+    demo.set_defaults(run=_demo)
+
+    sandbox = commands.add_parser("sandbox", help="run a sandbox digi.me until Ctrl-C")
+    sandbox.add_argument("--port", type=int, default=0, help="TCP port (default: any free one)")
+    sandbox.add_argument(
+        "--data-dir", type=Path, help="folder that keeps keys, consents and files (default: temporary)"
+    )
+    protocol = sandbox.add_mutually_exclusive_group()
+    protocol.add_argument("--postbox", action="store_true", default=True, help="consents bring a postbox (default)")
+    protocol.add_argument("--import", dest="postbox", action="store_false", help="consents bring none: direct import")
+    sandbox.set_defaults(run=_sandbox)
+
+    person = argparse.ArgumentParser(add_help=False)
+    person.add_argument("--account", required=True, metavar="ID", help="the person's id in your own system")
+
+    write = commands.add_parser("write", parents=[person], help="send a file as it is")
+    write.add_argument("file", type=Path, metavar="FILE")
+    write.add_argument("--name", help="name in the library (default: FILE's own)")
+    write.add_argument("--format", choices=FORMATS, help="needed where the suffix does not say it")
+    write.add_argument("--tag", action="append", default=[], help="may be given several times")
+    write.set_defaults(run=_write)
+
+    files = commands.add_parser("files", parents=[person], help="list the files in a library, newest first")
+    files.set_defaults(run=_files)
+
+    read = commands.add_parser("read", parents=[person], help="fetch the newest file of a name")
+    read.add_argument("name", metavar="NAME")
+    read.add_argument("-o", "--output", type=Path, metavar="FILE", help="where to put it (default: standard output)")
+    read.add_argument("--sha256", metavar="HEX", help="digest the file must have")
+    read.set_defaults(run=_read)
+
+    consent = commands.add_parser("authorize", parents=[person], help="ask a person for consent, in the browser")
+    consent.add_argument("--access", choices=ACCESSES, default="write", help="default: write")
+    consent.add_argument("--no-browser", dest="browser", action="store_false", help="only print the link")
+    consent.add_argument("--timeout", type=float, default=300.0, metavar="SECONDS", help="longest wait (default: 300)")
+    consent.set_defaults(run=_authorize)
+
+    forget = commands.add_parser("forget", parents=[person], help="forget stored authorizations")
+    forget.add_argument("--access", choices=ACCESSES, help="default: both")
+    forget.set_defaults(run=_forget)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
