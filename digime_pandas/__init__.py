@@ -1,1 +1,108 @@
-"""Put a pandas DataFrame into a person's own digi.me library, from a notebook cell."""
+"""Put a pandas DataFrame into a person's own digi.me library, from a notebook cell.
+
+::
+
+    import pandas as pd
+    import digime_pandas as digime  # registers df.digime and s.digime
+
+    client = digime.connect("sandbox")
+    digime.AuthorizationWidget("patient-17")
+
+    receipt = df.digime.write("visits.parquet", account_id="patient-17", tags=["visits"])
+    receipt.status  # "delivered"
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from digime_pandas import _accessor, errors
+from digime_pandas._authorization import Authorization, Postbox, Token, UserAccessToken
+from digime_pandas._authorize import authorize
+from digime_pandas._client import Client
+from digime_pandas._connect import connect
+from digime_pandas._contract import Contract
+from digime_pandas._descriptor import FileDescriptor
+from digime_pandas._flow import AuthorizationFlow
+from digime_pandas._library import LibraryFile
+from digime_pandas._preview import Preview
+from digime_pandas._read import read_file, read_frame
+from digime_pandas._receipt import Receipt
+from digime_pandas._token_store import FileTokenStore, MemoryTokenStore
+from digime_pandas._version import __version__
+from digime_pandas._write import write
+from digime_pandas.errors import (
+    APIError,
+    AuthorizationError,
+    AuthorizationExpiredError,
+    AuthorizationTimeoutError,
+    ConfigurationError,
+    ConsentRefusedError,
+    ContractError,
+    DescriptorError,
+    DigestMismatchError,
+    DigimeError,
+    FidelityError,
+    FileNotInLibraryError,
+    FormatError,
+    InputError,
+    NotAuthorizedError,
+    RefusedError,
+    ServiceUnreachableError,
+)
+
+if TYPE_CHECKING:
+    from digime_pandas.widget import AuthorizationWidget
+
+__all__ = [
+    "APIError",
+    "Authorization",
+    "AuthorizationError",
+    "AuthorizationExpiredError",
+    "AuthorizationFlow",
+    "AuthorizationTimeoutError",
+    "AuthorizationWidget",
+    "Client",
+    "ConfigurationError",
+    "ConsentRefusedError",
+    "Contract",
+    "ContractError",
+    "DescriptorError",
+    "DigestMismatchError",
+    "DigimeError",
+    "FidelityError",
+    "FileDescriptor",
+    "FileNotInLibraryError",
+    "FileTokenStore",
+    "FormatError",
+    "InputError",
+    "LibraryFile",
+    "MemoryTokenStore",
+    "NotAuthorizedError",
+    "Postbox",
+    "Preview",
+    "Receipt",
+    "RefusedError",
+    "ServiceUnreachableError",
+    "Token",
+    "UserAccessToken",
+    "__version__",
+    "authorize",
+    "connect",
+    "errors",
+    "read_file",
+    "read_frame",
+    "write",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # ipywidgets takes longer to load than everything else here, and scripts do not need it (PEP 562).
+    if name == "AuthorizationWidget":
+        return importlib.import_module("digime_pandas.widget").AuthorizationWidget
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

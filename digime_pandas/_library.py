@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from hashlib import sha512
 from typing import TYPE_CHECKING, Any
 
+import brotli
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from digime_pandas._envelope import open_blob
@@ -145,8 +146,6 @@ def _gunzip(data: bytes) -> bytes:
 
 
 def _unbrotli(data: bytes) -> bytes:
-    import brotli  # rarely needed, and slow to load
-
     try:
         return bytes(brotli.decompress(data))
     except brotli.error:

@@ -26,7 +26,7 @@ _COLUMNS = ("status", "file_name", "rows", "size", "sha256", "error")
 
 
 def write_each(
-    frame: pd.DataFrame,
+    frame: pd.DataFrame | pd.Series,
     by: str,
     file_name: str,
     *,
@@ -65,6 +65,8 @@ def write_each(
     """
     resolve_format(check_file_name(file_name), format)
     tags, reference = tuple(tags), None if reference is None else tuple(reference)
+    if not isinstance(frame, pd.DataFrame):
+        raise InputError(f"frame is a {type(frame).__name__}; write_each splits a pandas DataFrame.")
     accounts = _accounts(frame, by)
     if not isinstance(workers, int) or workers < 1:
         raise InputError(f"workers is {workers!r}; pass how many files to write at the same time, 1 or more.")
@@ -94,12 +96,12 @@ def write_each(
     with ThreadPoolExecutor(workers, thread_name_prefix="digime-write-each") as threads:
         order = list(dict.fromkeys(accounts))
         rows = list(threads.map(write_one, parts))
-    return pd.DataFrame(rows, index=pd.Index(order, name=by, dtype="str"), columns=list(_COLUMNS))
+    result = pd.DataFrame(rows, index=pd.Index(order, name=by), columns=list(_COLUMNS))
+    # As objects, so that "no error" is None in every pandas.
+    return result.astype({"error": object}).assign(error=[row["error"] for row in rows])
 
 
 def _accounts(frame: pd.DataFrame, by: str) -> pd.Series:
-    if not isinstance(frame, pd.DataFrame):
-        raise InputError(f"frame is a {type(frame).__name__}; write_each splits a pandas DataFrame.")
     if list(frame.columns).count(by) != 1:
         raise InputError(f"by={by!r} names no single column; pass the column of account ids.")
     column = frame[by]
