@@ -177,11 +177,11 @@ def _load_pem(pem: bytes) -> RSAPrivateKey:
             "private_key is encrypted with a pass phrase. Decrypt it first "
             "(`openssl rsa -in encrypted.pem -out key.pem`), or load it with `cryptography` and pass the key object."
         )
-    if b"PUBLIC KEY-----" in pem:
+    if b"PRIVATE KEY-----" not in pem and b"PUBLIC KEY-----" in pem:
         raise ContractError(
             "private_key is a public key. Requests are signed with the private one (BEGIN RSA PRIVATE KEY)."
         )
-    if b"BEGIN CERTIFICATE" in pem:
+    if b"PRIVATE KEY-----" not in pem and b"BEGIN CERTIFICATE" in pem:
         raise ContractError(
             "private_key is a certificate. Requests are signed with the private key that belongs to it."
         )
@@ -206,7 +206,10 @@ def _thumbprint(key: RSAPrivateKey) -> str:
 
 def _check_redirect_uri(redirect_uri: object) -> None:
     # Schemes are free: phone applications register their own (observed: digime-ca://callback).
-    parts = urlsplit(redirect_uri) if isinstance(redirect_uri, str) else None
+    try:
+        parts = urlsplit(redirect_uri) if isinstance(redirect_uri, str) else None
+    except ValueError:
+        parts = None
     if parts is None or not parts.scheme or not (parts.netloc or parts.path) or parts.fragment:
         raise ContractError(
             f"redirect_uri is {redirect_uri!r}; pass the absolute address registered for this contract, no fragment."

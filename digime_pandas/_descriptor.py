@@ -11,9 +11,10 @@ from typing import Any
 
 from digime_pandas.errors import DescriptorError
 
-# RFC 6838 section 4.2: type and subtype are restricted names of at most 127 characters; parameters may follow.
+# RFC 6838 section 4.2: type and subtype are restricted names of at most 127 characters; parameters may follow. It goes
+# into a multipart header as it is, so nothing but printable ASCII may stand there.
 _MIME_TYPE = re.compile(
-    r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}(\s*;\s*[^\r\n]+)?"
+    r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}( *; *[!-~][ -~]*)?"
 )
 MAXIMUM_FILE_NAME_BYTES = 255
 

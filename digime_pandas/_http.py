@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -35,6 +36,7 @@ DEFAULT_DEADLINE = 300.0
 DEFAULT_ATTEMPTS = 5
 _REPLY_LIMIT_BYTES = 16 << 20
 _FIRST_WAIT, _LONGEST_WAIT, _JITTER = 0.25, 8.0, 0.5
+_SHORTEST_ATTEMPT = 1.0  # seconds; one begun with less left could only end in doubt
 _RETRIED_CLIENT_ERRORS = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 # A gateway answers these for a server that it did not hear from: the request may have been carried out.
 _UNKNOWN_OUTCOME = {HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT}
@@ -93,7 +95,8 @@ class Http:
 
     Args:
         timeout: Seconds that one step (connecting, one read, one write) may take.
-        deadline: Seconds after which no further attempt is begun and no answer is read any longer.
+        deadline: Seconds after which no further attempt is begun and no answer is read any longer; only the answer to
+            an upload that took longer still has `timeout` seconds.
         max_attempts: Attempts for one call, the first included.
         transport: An `httpx` transport to use instead of the network, for tests and special routing.
         trust_env: Whether proxy variables of the environment count.
@@ -109,10 +112,14 @@ class Http:
         trust_env: bool = True,
     ) -> None:
         for name, value in (("timeout", timeout), ("deadline", deadline), ("max_attempts", max_attempts)):
-            if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
+            if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
                 raise ConfigurationError(f"{name} is {value!r}; pass a number above 0.")
+        if max_attempts != int(max_attempts):
+            raise ConfigurationError(f"max_attempts is {max_attempts!r}; pass a whole number.")
+        self._timeout = timeout
         self._deadline = deadline
         self._max_attempts = int(max_attempts)
+        self._copies_body = transport is not None
         self._client = httpx.Client(
             timeout=timeout,
             transport=transport,
@@ -139,75 +146,108 @@ class Http:
             InvalidTokenError: 401 about the token; never repeated here.
             RefusedError: Another error answer.
             ServiceUnreachableError: No usable answer within the attempts and the deadline.
+            ConfigurationError: This was closed.
             Exception: Whatever `make_request` or the body raises, as it is.
         """
+        if self._client.is_closed:
+            raise ConfigurationError(f"Could not {what}: the client is closed. Make a new one with connect().")
         end = time.monotonic() + self._deadline
-        may_have_arrived = False
+        doubtful = False
 
         def wait_or_give_up(error: Exception) -> bool | float:
             if not isinstance(error, APIError) or not _is_worth_repeating(error):
                 return False
-            left = end - time.monotonic()
-            if error.retry_after is None:
-                return left > 0
-            return error.retry_after if error.retry_after < left else False
+            wait = attempt.next_wait + _JITTER if error.retry_after is None else error.retry_after
+            if wait + _SHORTEST_ATTEMPT > end - time.monotonic():
+                return False
+            return True if error.retry_after is None else wait
 
-        try:
-            for attempt in stamina.retry_context(
-                on=wait_or_give_up,
-                attempts=self._max_attempts,
-                timeout=self._deadline,
-                wait_initial=_FIRST_WAIT,
-                wait_max=_LONGEST_WAIT,
-                wait_jitter=_JITTER,
-            ):
-                number = attempt.num
-                with attempt:
-                    try:
-                        return self._attempt(make_request(), what, number, end)
-                    except APIError as error:
-                        may_have_arrived = may_have_arrived or error.outcome == "unknown"
-                        raise
-        except APIError as error:
-            if may_have_arrived:
-                error.outcome = "unknown"
-            raise
+        for attempt in stamina.retry_context(
+            on=wait_or_give_up,
+            attempts=self._max_attempts,
+            timeout=self._deadline,
+            wait_initial=_FIRST_WAIT,
+            wait_max=_LONGEST_WAIT,
+            wait_jitter=_JITTER,
+        ):
+            with attempt:
+                try:
+                    return self._attempt(make_request(), what, attempt.num, end, doubtful=doubtful)
+                except APIError as error:
+                    doubtful = error.outcome == "unknown"
+                    raise
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    def _attempt(self, request: Request, what: str, number: int, end: float) -> Reply:
+    def _attempt(self, request: Request, what: str, number: int, end: float, *, doubtful: bool) -> Reply:
+        """Make one attempt; `doubtful` says that an earlier one may have been carried out."""
         headers = dict(request.headers)
         if request.size is not None:
             headers["Content-Length"] = str(request.size)
-        body = None if request.body is None else _Body(request.body)
+        body = None if request.body is None else _Body(request.body, copied=self._copies_body)
+        timeout = min(self._timeout, max(_SHORTEST_ATTEMPT, end - time.monotonic()))
         try:
-            with self._client.stream(request.method, request.url, headers=headers, content=body) as response:
+            with self._client.stream(
+                request.method, request.url, headers=headers, content=body, timeout=timeout
+            ) as response:
+                end = max(end, time.monotonic() + timeout)
                 content = _read(response, None if request.method == "GET" else _REPLY_LIMIT_BYTES, end)
-        except httpx.TransportError as error:
+            if response.is_success and body is not None and not body.whole:
+                raise httpx.ReadError("the service answered before it had the whole request")
+        except httpx.RequestError as error:
+            if body is not None and body.failed:
+                raise
             arrived = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
-            whole = body is None or body.whole
-            outcome: Outcome = "unknown" if arrived and whole else "not sent"
+            whole = body is None or body.whole or response_came(error)
+            outcome: Outcome = "unknown" if doubtful or (arrived and whole) else "not sent"
             reason = str(error) or type(error).__name__
             raise ServiceUnreachableError(
                 f"Could not {what}: {reason} (attempt {number}, outcome: {outcome}). Check the network and try again.",
                 outcome=outcome,
                 attempts=number,
             ) from error
+        finally:
+            # A traceback may keep the body, and a thread that serializes for it, alive for long.
+            if body is not None:
+                body.close()
         if response.is_success:
             return Reply({name.lower(): value for name, value in response.headers.items()}, content, number)
-        raise _refusal(response.status_code, response.headers, content, what, number)
+        raise _refusal(response.status_code, response.headers, content, what, number, doubtful=doubtful)
 
 
 class _Body:
-    """Tells whether the whole body was handed over, which decides between "not sent" and "unknown"."""
+    """One attempt's body: tells whether all of it was handed over, and whether it broke by itself.
 
-    def __init__(self, pieces: Iterable[Buffer]) -> None:
-        self._pieces = pieces
+    Args:
+        pieces: The body. Each piece may be a view of one buffer that the next one overwrites.
+        copied: Whether to hand out copies, for a transport that may collect the pieces.
+    """
+
+    def __init__(self, pieces: Iterable[Buffer], *, copied: bool) -> None:
+        self._pieces = iter(pieces)
+        self._copied = copied
         self.whole = False
+        self.failed = False
 
     def __iter__(self) -> Iterator[bytes]:
-        # httpx asks for bytes; what it does with a piece (join, len) works for any buffer and saves a copy.
-        yield from self._pieces  # type: ignore[misc]
-        self.whole = True
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            piece = next(self._pieces)
+        except StopIteration:
+            self.whole = True
+            raise
+        except BaseException:
+            self.failed = True
+            raise
+        # httpx asks for bytes; what its own transport does with a piece (join, len) works for any buffer.
+        return bytes(piece) if self._copied else piece  # type: ignore[return-value]
+
+    def close(self) -> None:
+        """Close the generator behind the body, if it is one."""
+        close = getattr(self._pieces, "close", None)
+        if close is not None:
+            close()
 
 
 def _read(response: httpx.Response, limit: int | None, end: float) -> bytes:
@@ -228,7 +268,9 @@ def _is_worth_repeating(error: APIError) -> bool:
     return status in _RETRIED_CLIENT_ERRORS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def _refusal(status: int, headers: httpx.Headers, content: bytes, what: str, number: int) -> APIError:
+def _refusal(
+    status: int, headers: httpx.Headers, content: bytes, what: str, number: int, *, doubtful: bool
+) -> APIError:
     code, message, reference = _error_members(headers, content)
     kind: type[RefusedError] = RefusedError
     advice = _ADVICE.get(code or "", "")
@@ -241,7 +283,7 @@ def _refusal(status: int, headers: httpx.Headers, content: bytes, what: str, num
     said = ": ".join(text for text in (code, message) if text) or "no reason given"
     return kind(
         f"Could not {what}: the service answered {status} ({said}). {advice}".rstrip(),
-        outcome="unknown" if status in _UNKNOWN_OUTCOME else "refused",
+        outcome="unknown" if doubtful or status in _UNKNOWN_OUTCOME else "refused",
         status=status,
         code=code,
         reference=reference,
@@ -254,7 +296,7 @@ def _error_members(headers: httpx.Headers, content: bytes) -> tuple[str | None, 
     """Return code, message and reference from the body or, as the Android SDK does, from the headers."""
     try:
         document = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     error = document.get("error") if isinstance(document, dict) else None
     members = error if isinstance(error, dict) else {}
@@ -262,7 +304,7 @@ def _error_members(headers: httpx.Headers, content: bytes) -> tuple[str | None, 
     def member(name: str) -> str | None:
         value = members.get(name) or headers.get(f"X-Error-{name}")
         # A service may echo what it was sent; long opaque texts can only be ids, keys and tokens.
-        return _OPAQUE_TEXT.sub("…", value[:500]) if isinstance(value, str) and value.strip() else None
+        return _OPAQUE_TEXT.sub("…", value)[:500] if isinstance(value, str) and value.strip() else None
 
     return member("code"), member("message"), member("reference")
 
@@ -290,7 +332,11 @@ def check_base_url(name: str, url: object) -> str:
     """
     if not isinstance(url, str):
         raise ConfigurationError(f"{name} is a {type(url).__name__}; pass an absolute address.")
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        _ = parts.port, httpx.URL(url)
+    except (ValueError, httpx.InvalidURL):
+        raise ConfigurationError(f"{name} is {url!r}, which is no address that can be used.") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
         raise ConfigurationError(f"{name} is {url!r}; pass an absolute address such as 'https://api.digi.me/v1.7/'.")
     if "@" in parts.netloc:

@@ -22,7 +22,8 @@ from digime_pandas._receipt import Receipt
 from digime_pandas._write import write
 from digime_pandas.errors import DigimeError, InputError
 
-_COLUMNS = ("status", "file_name", "rows", "size", "sha256", "error")
+# Nullable integers and plain objects, so that a failed write has no size and a good one no error.
+_COLUMNS = {"status": "str", "file_name": "str", "rows": "Int64", "size": "Int64", "sha256": object, "error": object}
 
 
 def write_each(
@@ -96,9 +97,13 @@ def write_each(
     with ThreadPoolExecutor(workers, thread_name_prefix="digime-write-each") as threads:
         order = list(dict.fromkeys(accounts))
         rows = list(threads.map(write_one, parts))
-    result = pd.DataFrame(rows, index=pd.Index(order, name=by), columns=list(_COLUMNS))
-    # As objects, so that "no error" is None in every pandas.
-    return result.astype({"error": object}).assign(error=[row["error"] for row in rows])
+    index_of_result = pd.Index(order, name=by)
+    return pd.DataFrame(
+        {
+            name: pd.Series([row.get(name) for row in rows], index=index_of_result, dtype=dtype)
+            for name, dtype in _COLUMNS.items()
+        }
+    )
 
 
 def _accounts(frame: pd.DataFrame, by: str) -> pd.Series:

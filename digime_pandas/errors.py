@@ -31,7 +31,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 __all__ = [
     "APIError",
@@ -66,7 +66,10 @@ Outcome = Literal["not sent", "refused", "unknown"]
 
 
 class DigimeError(Exception):
-    """Base of every error this package raises on purpose."""
+    """Base of every error this package raises on purpose. Survives pickling, so that it crosses processes whole."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (type(self), self.args, self.__dict__)
 
 
 class ConfigurationError(DigimeError, ValueError):
@@ -210,3 +213,10 @@ class SealedFileError(ReadError, ValueError):
 
 class DigestMismatchError(ReadError, ValueError):
     """A file opens, and its SHA-256 is not the one that was expected."""
+
+
+def _restore(kind: type[DigimeError], args: tuple[Any, ...], state: dict[str, Any]) -> DigimeError:
+    # Not through __init__, whose keyword-only arguments pickle would not pass.
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error

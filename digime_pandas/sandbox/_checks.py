@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from starlette.datastructures import Headers
+from starlette.requests import Request
 
 from digime_pandas.sandbox._grants import invalid_token
 from digime_pandas.sandbox._jws import parse_token
@@ -108,6 +110,21 @@ def check_any_user(service: Service, request: SignedRequest) -> str:
     if not access_token:
         raise invalid_token("access_token")
     return service.grants.user_of(access_token, request.client_id, now=service.now())
+
+
+async def read_json_object(request: Request) -> Mapping[str, Any]:
+    """Return the body of a request, a JSON object.
+
+    Raises:
+        Refusal: ``InvalidRequest``.
+    """
+    try:
+        body = json.loads(await request.body())
+    except ValueError:
+        raise Refusal("InvalidRequest", "The body is not JSON") from None
+    if not isinstance(body, dict):
+        raise Refusal("InvalidRequest", "The body is not a JSON object")
+    return body
 
 
 def _check_fresh(service: Service, request: SignedRequest) -> None:

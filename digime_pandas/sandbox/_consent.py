@@ -83,13 +83,14 @@ class ConsentPage:
 
     def _asked(self, parameters: FormData | QueryParams) -> tuple[ConsentRequest, Registration]:
         asked = self._service.grants.request(_text(parameters, "code"))
-        if asked is None:
+        registration = None if asked is None else self._service.registrations.get(asked.client_id)
+        if asked is None or registration is None:
             raise _PageError(404, "This link is not known here", _START_AGAIN)
         if asked.settled:
-            raise _already_used()
+            raise _PageError(410, "This link has been used already", _START_AGAIN)
         if asked.expires <= self._service.now():
             raise _PageError(410, "This link has expired", _START_AGAIN)
-        return asked, self._service.registrations[asked.client_id]
+        return asked, registration
 
     def _chosen_person(self, asked: ConsentRequest, form: FormData) -> str:
         """Return whose library it is: the linked one, else the one chosen on the page, else a new one."""
@@ -136,10 +137,6 @@ class ConsentPage:
 def _text(parameters: FormData | QueryParams, name: str) -> str:
     value = parameters.get(name)
     return value if isinstance(value, str) else ""
-
-
-def _already_used() -> _PageError:
-    return _PageError(410, "This link has been used already", _START_AGAIN)
 
 
 def _callback(parameters: FormData | QueryParams, registration: Registration) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from digime_pandas._contract import Contract
 from digime_pandas._descriptor import FileDescriptor
 from digime_pandas.errors import DescriptorError
 from digime_pandas.sandbox._refusal import Refusal
@@ -49,22 +50,21 @@ def read_descriptor(wire: object) -> FileDescriptor:
         raise _invalid(str(error)) from None
 
 
-def received_form(wire: Mapping[str, Any], created: datetime, contract_id: str, application_id: str) -> dict[str, Any]:
+def received_form(wire: Mapping[str, Any], created: datetime, writer: Contract | None) -> dict[str, Any]:
     """Return the form in which readers receive a descriptor: lower-case names (digi.me API, SDK-observed).
 
     Args:
         wire: The descriptor as it was sent.
         created: When the file arrived; sent in milliseconds (inferred).
-        contract_id: The contract that wrote it, unless the descriptor says another.
-        application_id: Likewise the application.
+        writer: The contract that wrote it, if it is still known; the descriptor may say another.
     """
     received: dict[str, Any] = {
         "mimetype": wire["mimeType"],
         "accounts": [{"accountid": account["accountId"]} for account in wire["accounts"]],
         "created": round(created.timestamp() * 1000),
-        "contractid": contract_id,
-        "appid": application_id,
     }
+    if writer is not None:
+        received |= {"contractid": writer.contract_id, "appid": writer.application_id}
     received |= {name: wire[name] for name in ("reference", "tags", "providerName") if name in wire}
     received |= {lower: wire[name] for name, lower in _LOWERED.items() if name in wire}
     return received

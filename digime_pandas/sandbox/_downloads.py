@@ -12,13 +12,12 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from digime_pandas.sandbox._checks import check_signed, check_user
+from digime_pandas.sandbox._checks import check_signed, check_user, read_json_object
 from digime_pandas.sandbox._descriptors import received_form
-from digime_pandas.sandbox._grants import Session
 from digime_pandas.sandbox._library import SandboxFile
 from digime_pandas.sandbox._refusal import Refusal
 from digime_pandas.sandbox._seal import compress, prefix_digest, seal, sealed_size
-from digime_pandas.sandbox._service import Service
+from digime_pandas.sandbox._service import Registration, Service
 
 _BLOCK_SIZE = 1 << 20
 
@@ -40,13 +39,13 @@ class Downloads:
         """Answer ``POST permission-access/trigger``: a session over the person's library."""
         signed = check_signed(self._service, request.headers)
         user_id = check_user(self._service, signed, "read")
-        await request.body()
+        await read_json_object(request)
         session_key, expires = self._service.grants.open_session(signed.client_id, user_id, now=self._service.now())
         return JSONResponse({"session": {"key": session_key, "expiry": round(expires * 1000)}})
 
     async def list_files(self, request: Request) -> Response:
         """Answer ``GET permission-access/query/{session_key}``: how far the session is, and its files."""
-        user_id = self._session_user(request)
+        user_id, _ = self._session_user(request)
         rehearsals = self._service.rehearsals
         state = "completed"
         if rehearsals.pending_lists > 0:
@@ -62,7 +61,7 @@ class Downloads:
 
     async def get_file(self, request: Request) -> Response:
         """Answer ``GET`` and ``HEAD`` of ``permission-access/query/{session_key}/{name}``: one sealed file."""
-        user_id = self._session_user(request)
+        user_id, reader = self._session_user(request)
         file = self._service.library.file(user_id, request.path_params["name"])
         if file is None:
             raise Refusal("FileNotFound", "This library holds no file of this name")
@@ -74,49 +73,40 @@ class Downloads:
         }
         if compression is None and not self._legacy:
             headers["Content-Length"] = str(sealed_size(file.size))
-        blob = iter(()) if request.method == "HEAD" else self._blob(file, self._session(request))
+        blob = iter(()) if request.method == "HEAD" else self._blob(file, reader)
         return StreamingResponse(_in_worker_thread(blob), headers=headers)
 
-    def _blob(self, file: SandboxFile, session: Session) -> Iterator[bytes]:
-        reader = self._service.registrations[session.client_id].contract
-
+    def _blob(self, file: SandboxFile, reader: Registration) -> Iterator[bytes]:
         def content() -> Iterator[bytes]:
             return compress(_read(file), self._service.settings.compression)
 
         plain = prefix_digest(content) if self._legacy else content()
-        return seal(reader.private_key.public_key(), plain)
+        return seal(reader.contract.private_key.public_key(), plain)
 
     def _metadata(self, file: SandboxFile) -> str:
-        writer = self._service.registrations[file.client_id].contract
-        received = received_form(file.descriptor, file.created, writer.contract_id, writer.application_id)
+        writer = self._service.registrations.get(file.client_id)
+        received = received_form(file.descriptor, file.created, writer.contract if writer else None)
         # "no-compression" is what the vendor's own service says of a plain file (SDK-observed).
         metadata = {"compression": self._service.settings.compression or "no-compression", "metadata": received}
         return base64.urlsafe_b64encode(json.dumps(metadata).encode()).rstrip(b"=").decode()
 
-    def _session_user(self, request: Request) -> str:
-        """Return whose session the request names, after all checks of the API version."""
-        if self._legacy:
-            session = self._session(request)
-            client_id, user_id = session.client_id, session.user_id
-            if self._service.registrations[client_id].access != "read":
-                raise Refusal("InvalidContractDataRequest", "This session is of a write contract")
-        else:
-            signed = check_signed(self._service, request.headers)
-            client_id, user_id = signed.client_id, check_user(self._service, signed, "read")
-            session = self._session(request)
-        if user_id is None or session.client_id != client_id or session.user_id != user_id:
-            raise _session_invalid()
-        return user_id
-
-    def _session(self, request: Request) -> Session:
+    def _session_user(self, request: Request) -> tuple[str, Registration]:
+        """Return whose session the request names, and who reads, after all checks of the API version."""
+        # The token comes first: without it, nothing is told about a session.
+        signed = None if self._legacy else check_signed(self._service, request.headers)
+        user_id = None if signed is None else check_user(self._service, signed, "read")
         session = self._service.grants.session(request.path_params["session_key"])
-        if session is None or session.expires <= self._service.now():
-            raise _session_invalid()
-        return session
-
-
-def _session_invalid() -> Refusal:
-    return Refusal("SessionInvalid", "The session is unknown, has ended, waits for consent, or is another person's")
+        if (
+            session is None
+            or session.expires <= self._service.now()
+            or session.user_id is None
+            or (signed is not None and (session.client_id, session.user_id) != (signed.client_id, user_id))
+        ):
+            raise Refusal("SessionInvalid", "The session is unknown, over, not consented to, or another person's")
+        reader = self._service.registrations.get(session.client_id)
+        if reader is None or reader.access != "read":
+            raise Refusal("InvalidContractDataRequest", "The session is not of a read contract")
+        return session.user_id, reader
 
 
 def _read(file: SandboxFile) -> Iterator[bytes]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +13,7 @@ from jwt.algorithms import RSAAlgorithm
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from digime_pandas.sandbox._checks import SignedRequest, check_any_user, check_signed
+from digime_pandas.sandbox._checks import SignedRequest, check_any_user, check_signed, read_json_object
 from digime_pandas.sandbox._grants import IssuedTokens, expired_token, invalid_token
 from digime_pandas.sandbox._jws import issue_token
 from digime_pandas.sandbox._keys import key_id, public_pem
@@ -57,7 +56,7 @@ class OAuth:
             raise Refusal("InvalidRedirectUri", "The redirect_uri is not registered on this contract")
         access_token = signed.optional_text("access_token")
         user_id = self._service.grants.linked_user(access_token) if access_token else None
-        _check_agent(await _json_body(request))
+        _check_agent(await read_json_object(request))
         session_key, expires = self._service.grants.open_session(signed.client_id, None, now=now)
         code = self._service.grants.ask(
             client_id=signed.client_id,
@@ -134,16 +133,6 @@ def _token_payload(issued: IssuedTokens) -> dict[str, Any]:
 
 def _challenge_of(verifier: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
-
-
-async def _json_body(request: Request) -> Mapping[str, Any]:
-    try:
-        body = json.loads(await request.body())
-    except ValueError:
-        raise Refusal("InvalidRequest", "The body is not JSON") from None
-    if not isinstance(body, dict):
-        raise Refusal("InvalidRequest", "The body is not a JSON object")
-    return body
 
 
 def _check_agent(body: Mapping[str, Any]) -> None:

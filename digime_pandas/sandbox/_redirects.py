@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-_SCHEME_AND_HOST = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*|\[[0-9a-f:]+\]|[A-Za-z0-9.-]+")
+# Matched as a whole: what is let through here ends up in a header of the consent page.
+_LOOPBACK = re.compile(r"https?://(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?([/?][^\s#]*)?")
 
 
 def is_registered(address: str, registered: str | None) -> bool:
@@ -21,21 +21,7 @@ def is_registered(address: str, registered: str | None) -> bool:
         True for the registered address itself, and for any address on this computer (http or https on loopback,
         whatever the port, path and query): a notebook's listener does not know its port in advance.
     """
-    if registered is not None and address == registered:
-        return True
-    try:
-        parts = urlsplit(address)
-        _ = parts.port
-    except ValueError:
-        return False
-    return (
-        parts.scheme in {"http", "https"}
-        and parts.hostname in _LOOPBACK
-        and parts.username is None
-        and not parts.fragment
-        and address.isprintable()
-        and " " not in address
-    )
+    return address == registered or (_LOOPBACK.fullmatch(address) is not None and address.isprintable())
 
 
 def add_parameters(address: str, parameters: Mapping[str, str]) -> str:

@@ -193,7 +193,19 @@ class Sandbox:
         return press(url, "approve", origin=self.origin)
 
     def refuse(self, url: str) -> str:
-        """Do what a person does who presses Refuse; as `approve` otherwise."""
+        """Do what a person does who reads the consent page and presses Refuse.
+
+        Args:
+            url: Address of the page.
+
+        Returns:
+            The address the browser is sent to, with ``success=false`` and the error code ``USER_CANCEL``: the page's
+            `callback` when it has one, else the redirect address. It is not visited.
+
+        Raises:
+            InputError: The address is not on this sandbox.
+            AuthorizationError: The link is unknown, used or expired.
+        """
         return press(url, "refuse", origin=self.origin)
 
     def files(self, account_id: str | None = None) -> list[SandboxFile]:

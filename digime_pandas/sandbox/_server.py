@@ -56,7 +56,8 @@ class Server:
             ConfigurationError: It did not come up.
         """
         self._thread.start()
-        if not self._server.ready.wait(_START_DEADLINE):
+        self._server.ready.wait(_START_DEADLINE)
+        if not self._server.started:
             self.stop()
             raise ConfigurationError(f"The sandbox did not start within {_START_DEADLINE:g} s.")
         return self
@@ -77,6 +78,7 @@ class Server:
         try:
             asyncio.run(self._server.serve(sockets=[self._socket]))
         finally:
+            self._server.ready.set()
             logger.removeFilter(quiet)
 
 
@@ -96,7 +98,7 @@ def _listen(port: int) -> socket.socket:
 
 
 class _AnnouncedServer(uvicorn.Server):
-    """A server that says when it is up."""
+    """A server that says when it is up; `ready` is set as well when it cannot be."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
