@@ -6,8 +6,7 @@ import base64
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
-from itertools import chain
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -31,7 +30,7 @@ from digime_pandas._wire import (
     read_stored_file,
     read_text,
 )
-from digime_pandas.errors import ReplyError
+from digime_pandas.errors import AuthorizationError, ReplyError
 
 _KEY_SET_SECONDS = 15 * 60  # as long as the iOS SDK keeps it
 _JSON = "application/json"
@@ -105,10 +104,13 @@ class Api:
         Every attempt has its own AES key, IV and nonce; the descriptor is sealed with the file's key and IV.
 
         Raises:
-            ValueError: The postbox's public key cannot be read.
+            AuthorizationError: The postbox's public key cannot be used. Nothing was sent.
         """
         what = f"deliver {upload.file_name!r}"
-        public_key = load_public_key(postbox.public_key)
+        try:
+            public_key = load_public_key(postbox.public_key)
+        except ValueError as error:
+            raise AuthorizationError(f"The authorization cannot be used: {error}. Authorize again.") from None
         metadata = upload.descriptor.to_json().encode()
 
         def request() -> Request:
@@ -119,7 +121,7 @@ class Api:
                 f"Content-Type: {upload.descriptor.mime_type}\r\n\r\n"
             ).encode()
             tail = f"\r\n--{boundary}--\r\n".encode()
-            body: chain[Buffer] = chain([head], seal(upload.chunks(), key=key, iv=iv), [tail])
+            body = _enclosed(head, seal(upload.chunks(), key=key, iv=iv), tail)
             headers = self._signed(
                 access_token=access_token,
                 iv=iv.hex(),
@@ -227,6 +229,13 @@ class Api:
             key_set = read_document(reply.body, what)
             self._key_sets[url] = (self._now(), key_set)
         return key_set
+
+
+def _enclosed(head: bytes, pieces: Iterator[Buffer], tail: bytes) -> Iterator[Buffer]:
+    # A generator, unlike a chain, ends `pieces` when it is closed itself.
+    yield head
+    yield from pieces
+    yield tail
 
 
 def _not_genuine(what: str, reason: str) -> ReplyError:

@@ -29,7 +29,7 @@ from digime_pandas._spool import Spool
 from digime_pandas._token_store import FileTokenStore, TokenStore
 from digime_pandas._version import __version__
 from digime_pandas._wire import Agent, Buffer, Upload
-from digime_pandas.errors import ConfigurationError, DescriptorError, InputError, SecretError
+from digime_pandas.errors import ConfigurationError, DescriptorError, InputError, InvalidTokenError, SecretError
 
 BASE_URL = "https://api.digi.me/v1.7/"
 ONBOARD_URL = "https://api.digi.me/apps/saas/"
@@ -81,6 +81,8 @@ class Client:
         for name, value in (("contract", contract), ("read_contract", read_contract)):
             if not isinstance(value, Contract) and (value is not None or name == "contract"):
                 raise ConfigurationError(f"{name} is a {type(value).__name__}; pass a Contract.")
+        if not isinstance(agent, tuple) or len(agent) != 2 or not all(isinstance(text, str) for text in agent):  # noqa: PLR2004
+            raise ConfigurationError(f"agent is {agent!r}; pass the SDK's name and version, ('name', '1.0').")
         self.contract = contract
         self.read_contract = read_contract
         self.base_url = check_base_url("base_url", base_url)
@@ -143,18 +145,25 @@ class Client:
             APIError: The service did not accept the request.
         """
         (account_id,) = _one_account(account_id)
-        if user_access_token is None and (stored := self._consents["write"].find(account_id)):
-            user_access_token = stored.user_access_token
-        if isinstance(user_access_token, UserAccessToken):
-            user_access_token = user_access_token.access_token.value
-        return self._for(access).begin(
-            account_id,
-            callback=callback,
-            state=state,
-            access_token=user_access_token,
-            service_id=service_id,
-            locale=locale,
-        )
+        consents = self._for(access)
+        stored = self._consents["write"].find(account_id) if user_access_token is None else None
+        pair = user_access_token if stored is None else stored.user_access_token
+        try:
+            return consents.begin(
+                account_id,
+                callback=callback,
+                state=state,
+                access_token=pair.access_token.value if isinstance(pair, UserAccessToken) else pair,
+                service_id=service_id,
+                locale=locale,
+            )
+        except InvalidTokenError as error:
+            if stored is not None:
+                error.add_note(
+                    f"The stored write authorization of account {account_id!r} is not known to the service any more. "
+                    f"Call client.forget({account_id!r}), then authorize again, for writing first."
+                )
+            raise
 
     def authorization(self, account_id: str, *, access: Access = "write") -> Authorization:
         """Return the stored authorization of an account.
@@ -209,7 +218,7 @@ class Client:
         if not isinstance(file_descriptor, FileDescriptor):
             raise DescriptorError(f"file_descriptor is a {type(file_descriptor).__name__}; pass a FileDescriptor.")
         if isinstance(file_data, bytes | bytearray | memoryview):
-            data = memoryview(file_data).cast("B")
+            data = _flat(file_data)
             return self.deliver(Upload(lambda: _pieces(data), len(data), file_name, file_descriptor), authorization)
         spool = Spool(_checked(file_data))
         try:
@@ -251,7 +260,7 @@ class Client:
             ReadError: The service did not finish collecting in time.
         """
         consents = self._for("read")
-        authorization = account if isinstance(account, Authorization) else consents.require(account)
+        authorization = account if isinstance(account, Authorization) else self.authorization(account, access="read")
         listed = list_library(consents, authorization, timeout=timeout)
         return select(listed, reference=_texts(reference), tags=_texts(tags), mime_type=mime_type)
 
@@ -314,4 +323,9 @@ def _only_bytes(source: Iterable[object]) -> Iterator[Buffer]:
     for piece in source:
         if not isinstance(piece, bytes | bytearray | memoryview):
             raise InputError(f"file_data gave a {type(piece).__name__}; it must give bytes (open files in mode 'rb').")
-        yield piece
+        yield _flat(piece)
+
+
+def _flat(data: Buffer) -> memoryview:
+    view = memoryview(data)
+    return view.cast("B") if view.c_contiguous else memoryview(view.tobytes())

@@ -125,6 +125,15 @@ class Consents:
             AuthorizationError: It is for the other access, or of another contract.
             ContractError: The contract's private key is not the one that obtained it.
         """
+        self._check_contract(authorization)
+        if authorization.key_thumbprint not in {None, self.api.contract.key_thumbprint}:
+            raise ContractError(
+                f"The private key does not match: the authorization of account {authorization.account_id!r} was "
+                "obtained with another key. Check private_key; if the contract's key was replaced at digi.me, call "
+                "client.refresh(authorization) once, which proves the new key and stores the result."
+            )
+
+    def _check_contract(self, authorization: Authorization) -> None:
         if authorization.access != self.access:
             raise AuthorizationError(
                 f"authorization is for {authorization.access!r} and {self.access!r} is needed. "
@@ -134,12 +143,6 @@ class Consents:
             raise AuthorizationError(
                 f"authorization belongs to the contract {authorization.client_id!r}, not to {self._client_id!r}. "
                 f"Use the client of that contract, or authorize again for this one."
-            )
-        if authorization.key_thumbprint not in {None, self.api.contract.key_thumbprint}:
-            raise ContractError(
-                f"The private key does not match: the authorization of account {authorization.account_id!r} was "
-                "obtained with another key. Check private_key; if the contract's key was replaced at digi.me, call "
-                "client.refresh(authorization) once, which proves the new key and stores the result."
             )
 
     def fresh(self, authorization: Authorization) -> Authorization:
@@ -158,6 +161,7 @@ class Consents:
 
     def refresh(self, authorization: Authorization) -> Authorization:
         """Exchange the refresh token for a new pair; see `Client.refresh`."""
+        self._check_contract(authorization)
         account_id = authorization.account_id
         with self._tokens.lock(self._environment, self._client_id, account_id, self._refresh_timeout):
             stored = self.find(account_id)

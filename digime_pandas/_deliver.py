@@ -11,7 +11,7 @@ from digime_pandas._api import Api
 from digime_pandas._authorization import Authorization
 from digime_pandas._receipt import Receipt
 from digime_pandas._wire import Buffer, Delivery, Upload
-from digime_pandas.errors import AuthorizationError, InvalidTokenError
+from digime_pandas.errors import APIError, DigimeError, InvalidTokenError
 
 
 def deliver(
@@ -35,24 +35,30 @@ def deliver(
     measured = _Measured(upload.chunks)
     measured_upload = replace(upload, chunks=measured.chunks)
     attempts = 0
+    doubt: str | None = None
     refreshed = False
     while True:
         try:
             delivery = _send(api, measured_upload, authorization)
-        except InvalidTokenError as error:
+        except APIError as error:
             attempts += error.attempts
-            if refreshed:
+            if refreshed or not isinstance(error, InvalidTokenError):
+                error.attempts = attempts
+                if doubt is not None:
+                    error.outcome = "unknown"
+                    error.add_note(doubt)
                 raise
-            known = "The file was not delivered: the service refused the token."
+            if error.outcome == "unknown":
+                doubt = "An earlier attempt got no answer: whether the file was delivered is not known."
         else:
             attempts += delivery.attempts
             if refreshed or delivery.status == "delivered":
                 break
-            known = "The service answered 'pending': whether it keeps the file is not known."
+            doubt = "The service answered 'pending' before: whether it keeps the file is not known."
         try:
             authorization = refresh(authorization)
-        except AuthorizationError as error:
-            error.add_note(known)
+        except DigimeError as error:
+            error.add_note(doubt or "The file was not delivered: the service refused the token.")
             raise
         refreshed = True
     return Receipt(

@@ -27,6 +27,7 @@ from digime_pandas.errors import SealedFileError
 KEY_BYTES = 32
 BLOCK_BYTES = 16
 _PIECE_BYTES = 1 << 20  # AES calls below this size suffer from Python threads that hold the GIL
+_MINIMUM_KEY_BITS = 2048
 _WRAPPED_KEY_BYTES = 256
 _IV_END = _WRAPPED_KEY_BYTES + BLOCK_BYTES
 _NOT_OPENED = "The sealed file does not open: it is damaged, cut short, or sealed for another key."
@@ -53,6 +54,8 @@ def load_public_key(text: str) -> RSAPublicKey:
         raise ValueError("the postbox's public key is not an RSA key in PEM or base64") from None
     if not isinstance(key, RSAPublicKey):
         raise ValueError("the postbox's public key is of another kind than RSA")
+    if key.key_size < _MINIMUM_KEY_BITS:
+        raise ValueError(f"the postbox's public key has {key.key_size} bits, and at least {_MINIMUM_KEY_BITS} are safe")
     return key
 
 

@@ -1,30 +1,25 @@
-"""Requests: attempts, waiting, time-outs, and what an answer means. The only file that imports httpx."""
+"""Requests: attempts, waiting and time-outs. The only file that imports httpx."""
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from http import HTTPStatus
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 import httpx
 import stamina
 
+from digime_pandas._refusal import is_worth_repeating, refusal
 from digime_pandas._wire import Buffer
 from digime_pandas.errors import (
     APIError,
     ConfigurationError,
-    InvalidTokenError,
     Outcome,
-    RefusedError,
     ReplyError,
     ServiceUnreachableError,
 )
@@ -37,23 +32,7 @@ DEFAULT_ATTEMPTS = 5
 _REPLY_LIMIT_BYTES = 16 << 20
 _FIRST_WAIT, _LONGEST_WAIT, _JITTER = 0.25, 8.0, 0.5
 _SHORTEST_ATTEMPT = 1.0  # seconds; one begun with less left could only end in doubt
-_RETRIED_CLIENT_ERRORS = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
-# A gateway answers these for a server that it did not hear from: the request may have been carried out.
-_UNKNOWN_OUTCOME = {HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT}
-# `TokenInvalid` is a spelling that the Android SDK knows; `InvalidToken` is what the others look for.
-_INVALID_TOKEN_CODES = {"InvalidToken", "TokenInvalid"}
-_OPAQUE_TEXT = re.compile(r"[A-Za-z0-9_\-+/=.]{32,}")
 _SESSION_IN_URL = re.compile(r"(permission-access/(?:query|postbox)/)[^/?#\s]+")
-
-_ADVICE = {
-    "InvalidRedirectUri": "Register the redirect address on the contract, or pass a registered one as callback=.",
-    "InvalidClient": "Check the application id and the contract id.",
-    "InvalidSignature": "The private key is not this contract's: check that contract and key belong together.",
-    "InsufficientScope": "The contract does not allow this; ask digi.me to widen it.",
-    "InvalidContractDataRequest": "The contract is of another type: writing and reading need one each.",
-    "SDKInvalid": "The service refuses this SDK name; pass a registered one as agent=.",
-    "SDKVersionInvalid": "The service refuses this SDK version; pass a registered one as agent=.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +134,7 @@ class Http:
         doubtful = False
 
         def wait_or_give_up(error: Exception) -> bool | float:
-            if not isinstance(error, APIError) or not _is_worth_repeating(error):
+            if not isinstance(error, APIError) or not is_worth_repeating(error):
                 return False
             wait = attempt.next_wait + _JITTER if error.retry_after is None else error.retry_after
             if wait + _SHORTEST_ATTEMPT > end - time.monotonic():
@@ -191,13 +170,11 @@ class Http:
             ) as response:
                 end = max(end, time.monotonic() + timeout)
                 content = _read(response, None if request.method == "GET" else _REPLY_LIMIT_BYTES, end)
-            if response.is_success and body is not None and not body.whole:
-                raise httpx.ReadError("the service answered before it had the whole request")
         except httpx.RequestError as error:
             if body is not None and body.failed:
                 raise
             arrived = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
-            whole = body is None or body.whole or response_came(error)
+            whole = body is None or body.whole
             outcome: Outcome = "unknown" if doubtful or (arrived and whole) else "not sent"
             reason = str(error) or type(error).__name__
             raise ServiceUnreachableError(
@@ -209,9 +186,17 @@ class Http:
             # A traceback may keep the body, and a thread that serializes for it, alive for long.
             if body is not None:
                 body.close()
+        names = {name.lower(): value for name, value in response.headers.items()}
         if response.is_success:
-            return Reply({name.lower(): value for name, value in response.headers.items()}, content, number)
-        raise _refusal(response.status_code, response.headers, content, what, number, doubtful=doubtful)
+            if body is not None and not body.whole:
+                raise ServiceUnreachableError(
+                    f"Could not {what}: the service answered {response.status_code} before it had the whole request.",
+                    outcome="unknown",
+                    status=response.status_code,
+                    attempts=number,
+                )
+            return Reply(names, content, number)
+        raise refusal(response.status_code, names, content, what, number, doubtful=doubtful)
 
 
 class _Body:
@@ -259,69 +244,6 @@ def _read(response: httpx.Response, limit: int | None, end: float) -> bytes:
         if limit is not None and len(content) > limit:
             raise ReplyError(f"The answer is larger than {limit:,} bytes.", outcome="unknown")
     return bytes(content)
-
-
-def _is_worth_repeating(error: APIError) -> bool:
-    if isinstance(error, ServiceUnreachableError):
-        return True
-    status = error.status or 0
-    return status in _RETRIED_CLIENT_ERRORS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
-
-
-def _refusal(
-    status: int, headers: httpx.Headers, content: bytes, what: str, number: int, *, doubtful: bool
-) -> APIError:
-    code, message, reference = _error_members(headers, content)
-    kind: type[RefusedError] = RefusedError
-    advice = _ADVICE.get(code or "", "")
-    if status == HTTPStatus.UNAUTHORIZED and (code is None or code in _INVALID_TOKEN_CODES):
-        kind, advice = InvalidTokenError, advice or "The token may have expired; refresh it or authorize again."
-    elif status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        advice = advice or "Check that application id, contract id and private key belong together."
-    elif HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-        advice = "Redirects are not followed; check base_url."
-    said = ": ".join(text for text in (code, message) if text) or "no reason given"
-    return kind(
-        f"Could not {what}: the service answered {status} ({said}). {advice}".rstrip(),
-        outcome="unknown" if doubtful or status in _UNKNOWN_OUTCOME else "refused",
-        status=status,
-        code=code,
-        reference=reference,
-        attempts=number,
-        retry_after=_retry_after(headers.get("Retry-After")),
-    )
-
-
-def _error_members(headers: httpx.Headers, content: bytes) -> tuple[str | None, str | None, str | None]:
-    """Return code, message and reference from the body or, as the Android SDK does, from the headers."""
-    try:
-        document = json.loads(content)
-    except (ValueError, RecursionError):
-        document = None
-    error = document.get("error") if isinstance(document, dict) else None
-    members = error if isinstance(error, dict) else {}
-
-    def member(name: str) -> str | None:
-        value = members.get(name) or headers.get(f"X-Error-{name}")
-        # A service may echo what it was sent; long opaque texts can only be ids, keys and tokens.
-        return _OPAQUE_TEXT.sub("…", value)[:500] if isinstance(value, str) and value.strip() else None
-
-    return member("code"), member("message"), member("reference")
-
-
-def _retry_after(value: str | None) -> float | None:
-    """Return the seconds a `Retry-After` asks for (RFC 9110: a number or a date), or None."""
-    if value is None:
-        return None
-    if value.strip().isdecimal():
-        return float(value)
-    try:
-        date = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    if date.tzinfo is None:
-        date = date.replace(tzinfo=UTC)
-    return max(0.0, (date - datetime.now(UTC)).total_seconds())
 
 
 def check_base_url(name: str, url: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hmac
 import zlib
 from collections.abc import Callable, Mapping
@@ -23,7 +24,6 @@ from digime_pandas.errors import FormatError, SealedFileError
 if TYPE_CHECKING:
     import pandas as pd
 
-_GZIP_WINDOW = 31  # zlib's word for "a gzip header and the largest window"
 _SHA512_BYTES = 64
 
 
@@ -140,8 +140,8 @@ def open_stored(stored: StoredFile, private_key: RSAPrivateKey, *, hashed: bool)
 
 def _gunzip(data: bytes) -> bytes:
     try:
-        return zlib.decompress(data, wbits=_GZIP_WINDOW)
-    except zlib.error:
+        return gzip.decompress(data)
+    except (OSError, EOFError, zlib.error):
         raise SealedFileError("The sealed file opens, but is not valid gzip.") from None
 
 

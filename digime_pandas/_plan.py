@@ -41,7 +41,9 @@ def plan_write(
     accounts = check_accounts(account_id)
     found = resolve_format(check_file_name(file_name), format)
     # Made early, so that a wrong tag is noticed before a large frame is looked through.
-    descriptor = FileDescriptor(mime_type or found.mime_type, accounts, reference or (), tags)
+    descriptor = FileDescriptor(
+        found.mime_type if mime_type is None else mime_type, accounts, () if reference is None else reference, tags
+    )
     prepared = prepare(frame, found, index=index, options=options)
     if reference is None:
         texts = default_reference(file_name, prepared.schema)

@@ -11,7 +11,7 @@ from digime_pandas._client import Client
 from digime_pandas._connect import current_client
 from digime_pandas._descriptor import check_accounts, check_file_name
 from digime_pandas._library import LibraryFile
-from digime_pandas.errors import DigestMismatchError, FileNotInLibraryError
+from digime_pandas.errors import DigestMismatchError, FileNotInLibraryError, InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,8 +48,9 @@ def read_file(
         SealedFileError: The file does not open.
         APIError: The service could not be asked.
     """
+    digest = _digest(sha256)
     file = _newest(file_name, account_id, client, authorization, timeout)
-    return _checked(file, file.read(), sha256)
+    return _checked(file, file.read(), digest)
 
 
 def read_frame(
@@ -81,8 +82,9 @@ def read_frame(
         FormatError: The file is no table this package reads.
         DigimeError: As for `read_file`.
     """
+    digest = _digest(sha256)
     file = _newest(file_name, account_id, client, authorization, timeout)
-    return file.parse(_checked(file, file.read(), sha256), **options)
+    return file.parse(_checked(file, file.read(), digest), **options)
 
 
 def _newest(
@@ -90,6 +92,11 @@ def _newest(
 ) -> LibraryFile:
     check_file_name(file_name)
     check_accounts(account_id)
+    if isinstance(authorization, Authorization) and authorization.account_id != account_id:
+        raise InputError(
+            f"authorization is account {authorization.account_id!r}'s and account_id is {account_id!r}: the file would "
+            "come from another person's library. Pass the authorization of the same account."
+        )
     files = current_client(client).files(authorization or account_id, reference=file_name, timeout=timeout)
     if not files:
         raise FileNotInLibraryError(
@@ -99,8 +106,20 @@ def _newest(
     return files[0]
 
 
-def _checked(file: LibraryFile, content: bytes, sha256: str | None) -> bytes:
-    if sha256 is not None and not hmac.compare_digest(sha256_of(content).hexdigest(), sha256.strip().lower()):
+def _digest(sha256: object) -> bytes | None:
+    if sha256 is None:
+        return None
+    try:
+        digest = bytes.fromhex(sha256) if isinstance(sha256, str) else b""
+    except ValueError:
+        digest = b""
+    if len(digest) != sha256_of().digest_size:
+        raise InputError(f"sha256 is {sha256!r}; pass 64 hex digits, such as a receipt's sha256.")
+    return digest
+
+
+def _checked(file: LibraryFile, content: bytes, digest: bytes | None) -> bytes:
+    if digest is not None and not hmac.compare_digest(sha256_of(content).digest(), digest):
         raise DigestMismatchError(
             f"{file.name!r} was read and its SHA-256 is not the expected one: the newest file of that name is another "
             "one, or it was damaged on its way."

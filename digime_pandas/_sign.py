@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
@@ -56,7 +57,12 @@ def key_address(token: str) -> tuple[str, str]:
 
 
 def same_origin(url: str, base_url: str) -> bool:
-    """Tell whether two URLs have the same scheme, host and port. A URL with user info never has."""
+    """Tell whether two URLs have the same scheme, host and port. A URL with user info never has.
+
+    Nor has one with characters that parsers treat in different ways: spaces, control characters, non-ASCII.
+    """
+    if not url.isascii() or not url.isprintable() or not {" ", "\\"}.isdisjoint(url):
+        return False
     try:
         ours, theirs = urlsplit(base_url), urlsplit(url)
         ports = [parts.port or _DEFAULT_PORTS.get(parts.scheme) for parts in (ours, theirs)]
@@ -89,7 +95,7 @@ def find_key(key_set: object, kid: str) -> RSAPublicKey | None:
     try:
         pem = entry.get("pem")
         key = load_pem_public_key(pem.encode()) if isinstance(pem, str) else jwt.PyJWK(dict(entry), ALGORITHM).key
-    except (ValueError, TypeError, jwt.PyJWTError):
+    except (ValueError, TypeError, UnsupportedAlgorithm, jwt.PyJWTError):
         raise ValueError("the key set's entry holds no key that can be read") from None
     if not isinstance(key, RSAPublicKey):
         raise ValueError("the key set's entry is not an RSA key")

@@ -12,6 +12,7 @@ from digime_pandas._authorization import Token, UserAccessToken
 from digime_pandas._descriptor import FileDescriptor
 from digime_pandas.errors import ReplyError
 
+_LATEST_MS = 253_402_300_799_999  # the end of the year 9999, the last that `datetime` knows
 Buffer: TypeAlias = bytes | bytearray | memoryview
 Status = Literal["delivered", "pending"]
 
@@ -85,7 +86,7 @@ def read_document(body: bytes, what: str) -> Mapping[str, Any]:
     """Return the JSON object of a reply; `what` names the call in the ReplyError it raises otherwise."""
     try:
         document = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     if not isinstance(document, Mapping):
         raise _lacking(what, "a JSON object")
@@ -130,7 +131,7 @@ def read_stored_file(headers: Mapping[str, str], body: bytes, what: str) -> Stor
     text = headers.get("x-metadata", "")
     try:
         document = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     metadata = document.get("metadata") if isinstance(document, Mapping) else None
     if not isinstance(document, Mapping) or not isinstance(metadata, Mapping):
@@ -147,7 +148,10 @@ def _token(payload: Mapping[str, Any], name: str, what: str) -> Token:
 
 
 def _number_or_none(value: object) -> float | None:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    # JSON's NaN, infinities and endless integers are no times.
+    return value if 0 <= value <= _LATEST_MS else None
 
 
 def _text_or_none(value: object) -> str | None:
