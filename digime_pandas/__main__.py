@@ -68,10 +68,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    client = connect("sandbox")
-    if not arguments.json:
-        print(introduction(client), flush=True)
-    deliveries = list(deliver_all(client))
+    with connect("sandbox") as client:
+        if not arguments.json:
+            print(introduction(client), flush=True)
+        deliveries = list(deliver_all(client))
     print(json.dumps([asdict(each) for each in deliveries], indent=2) if arguments.json else summary(deliveries))
     return _FAILED if any(each.difference is not None for each in deliveries) else 0
 
@@ -114,15 +114,15 @@ def _write(arguments: argparse.Namespace) -> int:
     descriptor = FileDescriptor(
         resolve_format(name, arguments.format).mime_type, arguments.account, default_reference(name), arguments.tag
     )
-    client = connect()
-    with arguments.file.open("rb") as file:
+    with connect() as client, arguments.file.open("rb") as file:
         receipt = client.write(file, name, descriptor, client.authorization(arguments.account))
     print(f"{receipt.status}: {name}, {receipt.mime_type}, {receipt.size:,} bytes, SHA-256 {receipt.sha256}")
     return 0
 
 
 def _files(arguments: argparse.Namespace) -> int:
-    files = connect().files(arguments.account)
+    with connect() as client:
+        files = client.files(arguments.account)
     rows = [(file.name, file.mime_type, f"{file.updated:%Y-%m-%d %H:%M:%S%z}", ", ".join(file.tags)) for file in files]
     table = [("name", "type", "updated", "tags"), *(tuple(map(_printable, row)) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
@@ -132,7 +132,8 @@ def _files(arguments: argparse.Namespace) -> int:
 
 
 def _read(arguments: argparse.Namespace) -> int:
-    content = read_file(arguments.name, account_id=arguments.account, sha256=arguments.sha256, client=connect())
+    with connect() as client:
+        content = read_file(arguments.name, account_id=arguments.account, sha256=arguments.sha256, client=client)
     if arguments.output is not None:
         arguments.output.write_bytes(content)
         return 0
@@ -147,24 +148,25 @@ def _read(arguments: argparse.Namespace) -> int:
 
 
 def _authorize(arguments: argparse.Namespace) -> int:
-    authorization = authorize(
-        arguments.account,
-        access=arguments.access,
-        client=connect(),
-        timeout=arguments.timeout,
-        open_browser=arguments.browser,
-    )
+    with connect() as client:
+        authorization = authorize(
+            arguments.account,
+            access=arguments.access,
+            client=client,
+            timeout=arguments.timeout,
+            open_browser=arguments.browser,
+        )
     protocol = "" if authorization.access == "read" else f" by {'postbox' if authorization.postbox else 'import'}"
     print(f"Account {authorization.account_id!r} is authorized to {authorization.access}{protocol}.")
     return 0
 
 
 def _forget(arguments: argparse.Namespace) -> int:
-    client = connect()
-    contracts = dict(zip(ACCESSES, (client.contract, client.read_contract), strict=True))
-    for access in [arguments.access] if arguments.access else [each for each in ACCESSES if contracts[each]]:
-        known = client.forget(arguments.account, access=access)
-        print(f"{access}: {'forgotten here; the consent itself stays given' if known else 'nothing was stored'}")
+    with connect() as client:
+        contracts = dict(zip(ACCESSES, (client.contract, client.read_contract), strict=True))
+        for access in [arguments.access] if arguments.access else [each for each in ACCESSES if contracts[each]]:
+            known = client.forget(arguments.account, access=access)
+            print(f"{access}: {'forgotten here; the consent itself stays given' if known else 'nothing was stored'}")
     return 0
 
 
