@@ -14,6 +14,7 @@ from digime_pandas._authorization import Postbox
 from digime_pandas._contract import Contract
 from digime_pandas._envelope import BLOCK_BYTES, KEY_BYTES, load_public_key, seal, seal_bytes, sealed_size, wrap_key
 from digime_pandas._http import Http, Reply, Request
+from digime_pandas._pipeline import DEPTH, ahead
 from digime_pandas._sign import NONCE_BYTES, find_key, key_address, request_claims, same_origin, sign, verify
 from digime_pandas._wire import (
     Agent,
@@ -121,7 +122,8 @@ class Api:
                 f"Content-Type: {upload.descriptor.mime_type}\r\n\r\n"
             ).encode()
             tail = f"\r\n--{boundary}--\r\n".encode()
-            body = _enclosed(head, seal(upload.chunks(), key=key, iv=iv), tail)
+            sealed = seal(upload.chunks(), key=key, iv=iv, buffers=DEPTH)
+            body = _enclosed(head, ahead(sealed, size=upload.size, depth=DEPTH), tail)
             headers = self._signed(
                 access_token=access_token,
                 iv=iv.hex(),
@@ -134,6 +136,7 @@ class Api:
                 headers | {"Content-Type": f"multipart/form-data; boundary={boundary}", "Accept": _JSON},
                 body,
                 None if upload.size is None else len(head) + sealed_size(upload.size) + len(tail),
+                upload.progress,
             )
 
         reply = self._http.send(request, what=what)
@@ -151,7 +154,7 @@ class Api:
             headers["FileDescriptor"] = sign(descriptor, self.contract.private_key)
             headers["Content-Type"] = _OCTETS
             url = self.base_url + "permission-access/import"
-            return Request("POST", url, headers, upload.chunks(), upload.size)
+            return Request("POST", url, headers, upload.chunks(), upload.size, upload.progress)
 
         return Delivery("delivered", None, self._http.send(request, what=f"import {upload.file_name!r}").attempts)
 

@@ -9,6 +9,7 @@ from hashlib import sha256
 
 from digime_pandas._api import Api
 from digime_pandas._authorization import Authorization
+from digime_pandas._pipeline import ahead, closing_iter
 from digime_pandas._receipt import Receipt
 from digime_pandas._wire import Buffer, Delivery, Upload
 from digime_pandas.errors import APIError, DigimeError, InvalidTokenError
@@ -32,7 +33,7 @@ def deliver(
         The receipt, with `rows` left open.
     """
     started = time.monotonic()
-    measured = _Measured(upload.chunks)
+    measured = _Measured(upload)
     measured_upload = replace(upload, chunks=measured.chunks)
     attempts = 0
     doubt: str | None = None
@@ -84,20 +85,37 @@ def _send(api: Api, upload: Upload, authorization: Authorization) -> Delivery:
 
 
 class _Measured:
-    """Counts and hashes the bytes of the latest attempt."""
+    """Counts and hashes the bytes of the latest attempt, ahead of sealing and sending."""
 
-    def __init__(self, chunks: Callable[[], Iterable[Buffer]]) -> None:
-        self._chunks = chunks
-        self.size = 0
-        self._digest = sha256()
+    def __init__(self, upload: Upload) -> None:
+        self._upload = upload
+        self._latest = _Measure(())
+
+    @property
+    def size(self) -> int:
+        return self._latest.size
 
     @property
     def sha256(self) -> str:
-        return self._digest.hexdigest()
+        return self._latest.digest.hexdigest()
 
     def chunks(self) -> Iterator[Buffer]:
-        self.size, self._digest = 0, sha256()
-        for chunk in self._chunks():
-            self.size += memoryview(chunk).nbytes
-            self._digest.update(chunk)
-            yield chunk
+        # A measure of its own for each attempt: what is left of an earlier one cannot touch it.
+        self._latest = _Measure(self._upload.chunks())
+        return ahead(self._latest.pass_on(), size=self._upload.size)
+
+
+class _Measure:
+    """Counts and hashes what it passes on."""
+
+    def __init__(self, chunks: Iterable[Buffer]) -> None:
+        self._chunks = chunks
+        self.size = 0
+        self.digest = sha256()
+
+    def pass_on(self) -> Iterator[Buffer]:
+        with closing_iter(self._chunks) as chunks:
+            for chunk in chunks:
+                self.size += memoryview(chunk).nbytes
+                self.digest.update(chunk)
+                yield chunk

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable, Iterator
+from itertools import cycle
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -69,32 +70,33 @@ def sealed_size(size: int) -> int:
     return (size // BLOCK_BYTES + 1) * BLOCK_BYTES
 
 
-def seal(chunks: Iterable[Buffer], *, key: bytes, iv: bytes) -> Iterator[memoryview]:
+def seal(chunks: Iterable[Buffer], *, key: bytes, iv: bytes, buffers: int = 1) -> Iterator[memoryview]:
     """Encrypt a stream of chunks.
 
     Args:
         chunks: The plain bytes, in pieces of any size.
         key: 32 bytes, used for this file only.
         iv: 16 bytes, used for this file only.
+        buffers: How many pieces are in use at the same time at most.
 
     Yields:
-        Ciphertext in pieces of about 1 MiB at most. **Each piece is a view of one buffer that the next one
-        overwrites**: use it up, or copy it, before asking for more.
+        Ciphertext in pieces of about 1 MiB at most. **Each piece is a view of a buffer that is filled again** after
+        so many more: with one buffer, use a piece up, or copy it, before asking for the next.
     """
     encryptor = Cipher(AES256(key), CBC(iv)).encryptor()
-    buffer = bytearray(_PIECE_BYTES + BLOCK_BYTES)
-    view = memoryview(buffer)
+    views = cycle([memoryview(bytearray(_PIECE_BYTES + BLOCK_BYTES)) for _ in range(buffers)])
     size = 0
     for chunk in chunks:
         plain = memoryview(chunk).cast("B")
         size += len(plain)
         for start in range(0, len(plain), _PIECE_BYTES):
-            written = encryptor.update_into(plain[start : start + _PIECE_BYTES], buffer)
-            if written:
+            view = next(views)
+            if written := encryptor.update_into(plain[start : start + _PIECE_BYTES], view):
                 yield view[:written]
     # PKCS#7; the library's padder would copy the whole stream once more.
     missing = BLOCK_BYTES - size % BLOCK_BYTES
-    written = encryptor.update_into(bytes([missing]) * missing, buffer)
+    view = next(views)
+    written = encryptor.update_into(bytes([missing]) * missing, view)
     encryptor.finalize()
     yield view[:written]
 

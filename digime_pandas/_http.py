@@ -15,7 +15,7 @@ import httpx
 import stamina
 
 from digime_pandas._refusal import is_worth_repeating, refusal
-from digime_pandas._wire import Buffer
+from digime_pandas._wire import Buffer, Progress
 from digime_pandas.errors import (
     APIError,
     ConfigurationError,
@@ -45,6 +45,7 @@ class Request:
         headers: Header fields; may hold secrets, so they stay out of the repr.
         body: Pieces of the body; used once. None for no body.
         size: Length of the body in bytes where it is known, which makes it a Content-Length; else it goes out chunked.
+        progress: Called with the bytes of the body that the socket has taken, and with `size`, after each piece.
     """
 
     method: str
@@ -52,6 +53,7 @@ class Request:
     headers: Mapping[str, str] = field(repr=False)
     body: Iterable[Buffer] | None = field(default=None, repr=False)
     size: int | None = None
+    progress: Progress | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,7 @@ class Http:
         headers = dict(request.headers)
         if request.size is not None:
             headers["Content-Length"] = str(request.size)
-        body = None if request.body is None else _Body(request.body, copied=self._copies_body)
+        body = None if request.body is None else _Body(request, request.body, copied=self._copies_body)
         timeout = min(self._timeout, max(_SHORTEST_ATTEMPT, end - time.monotonic()))
         try:
             with self._client.stream(
@@ -203,12 +205,15 @@ class _Body:
     """One attempt's body: tells whether all of it was handed over, and whether it broke by itself.
 
     Args:
+        request: Whose body it is.
         pieces: The body. Each piece may be a view of one buffer that the next one overwrites.
         copied: Whether to hand out copies, for a transport that may collect the pieces.
     """
 
-    def __init__(self, pieces: Iterable[Buffer], *, copied: bool) -> None:
+    def __init__(self, request: Request, pieces: Iterable[Buffer], *, copied: bool) -> None:
+        self._request = request
         self._pieces = iter(pieces)
+        self._sent = 0
         self._copied = copied
         self.whole = False
         self.failed = False
@@ -217,6 +222,9 @@ class _Body:
         return self
 
     def __next__(self) -> bytes:
+        # Whoever asks for a piece has sent the one before it.
+        if self._sent and self._request.progress is not None:
+            self._request.progress(self._sent, self._request.size)
         try:
             piece = next(self._pieces)
         except StopIteration:
@@ -225,6 +233,7 @@ class _Body:
         except BaseException:
             self.failed = True
             raise
+        self._sent += len(piece)
         # httpx asks for bytes; what its own transport does with a piece (join, len) works for any buffer.
         return bytes(piece) if self._copied else piece  # type: ignore[return-value]
 

@@ -14,6 +14,7 @@ from digime_pandas.errors import ReplyError
 
 _LATEST_MS = 253_402_300_799_999  # the end of the year 9999, the last that `datetime` knows
 Buffer: TypeAlias = bytes | bytearray | memoryview
+Progress: TypeAlias = Callable[[int, int | None], None]
 Status = Literal["delivered", "pending"]
 
 
@@ -39,12 +40,15 @@ class Upload:
             chunked.
         file_name: Goes into a multipart header as it is, so it must be checked before.
         descriptor: What the library is told about the file.
+        progress: Called with the bytes of the request's body that were sent so far, and with all of them where that
+            is known; each attempt begins at 0 again.
     """
 
     chunks: Callable[[], Iterable[Buffer]] = field(repr=False)
     size: int | None
     file_name: str
     descriptor: FileDescriptor
+    progress: Progress | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
