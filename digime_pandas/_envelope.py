@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections import deque
 from collections.abc import Iterable, Iterator
-from itertools import cycle
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -84,21 +84,36 @@ def seal(chunks: Iterable[Buffer], *, key: bytes, iv: bytes, buffers: int = 1) -
         so many more: with one buffer, use a piece up, or copy it, before asking for the next.
     """
     encryptor = Cipher(AES256(key), CBC(iv)).encryptor()
-    views = cycle([memoryview(bytearray(_PIECE_BYTES + BLOCK_BYTES)) for _ in range(buffers)])
+    ring = _Ring(buffers)
     size = 0
     for chunk in chunks:
         plain = memoryview(chunk).cast("B")
         size += len(plain)
         for start in range(0, len(plain), _PIECE_BYTES):
-            view = next(views)
-            if written := encryptor.update_into(plain[start : start + _PIECE_BYTES], view):
+            piece = plain[start : start + _PIECE_BYTES]
+            view = ring.next(len(piece) + BLOCK_BYTES)
+            if written := encryptor.update_into(piece, view):
                 yield view[:written]
     # PKCS#7; the library's padder would copy the whole stream once more.
     missing = BLOCK_BYTES - size % BLOCK_BYTES
-    view = next(views)
+    view = ring.next(2 * BLOCK_BYTES)
     written = encryptor.update_into(bytes([missing]) * missing, view)
     encryptor.finalize()
     yield view[:written]
+
+
+class _Ring:
+    """Buffers that are used in turn, each made when a turn needs it."""
+
+    def __init__(self, count: int) -> None:
+        self._buffers = deque([memoryview(b"")] * count)
+
+    def next(self, size: int) -> memoryview:
+        """Return a buffer of at least so many bytes."""
+        self._buffers.rotate(-1)
+        if len(self._buffers[0]) < size:
+            self._buffers[0] = memoryview(bytearray(size))
+        return self._buffers[0]
 
 
 def seal_bytes(data: bytes, *, key: bytes, iv: bytes) -> bytes:
