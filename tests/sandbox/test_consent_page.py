@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from urllib.parse import parse_qs, quote, urlsplit
+
+import httpx
+import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from digime_pandas._contract import Contract
+from digime_pandas.errors import AuthorizationError, InputError
+from digime_pandas.sandbox import Sandbox
+
+from .wire import REDIRECT, Wire
+
+
+def parameters(address: str) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(urlsplit(address).query, keep_blank_values=True).items()}
+
+
+def press(url: str, **fields: str) -> httpx.Response:
+    return httpx.post(url.partition("?")[0], data={"code": parameters(url)["code"]} | fields, trust_env=False)
+
+
+def show(url: str) -> httpx.Response:
+    return httpx.get(url, trust_env=False)
+
+
+class _Tags(HTMLParser):
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+
+def test_approval_leads_to_the_redirect_address_whose_own_query_stays(wire: Wire) -> None:
+    redirected = wire.sandbox.approve(wire.consent_url(wire.sandbox.contract, state="stäte 1&="))
+    assert redirected.startswith(f"{REDIRECT}&success=true&code=")
+    found = parameters(redirected)
+    assert found.keys() == {"x", "success", "code", "state", "postboxId", "publicKey"}
+    assert found["state"] == "stäte 1&="
+    assert found["publicKey"].startswith("-----BEGIN RSA PUBLIC KEY-----")
+    assert isinstance(load_pem_public_key(found["publicKey"].encode()), RSAPublicKey)
+    assert "+" not in redirected
+
+
+def test_a_state_is_given_back_when_there_was_one_even_an_empty_one(wire: Wire) -> None:
+    contract = wire.sandbox.contract
+    assert parameters(wire.sandbox.approve(wire.consent_url(contract, state="")))["state"] == ""
+    assert "state" not in parameters(wire.sandbox.approve(wire.consent_url(contract, state=...)))
+
+
+def test_a_read_contract_gets_no_postbox(wire: Wire) -> None:
+    redirected = wire.sandbox.approve(wire.consent_url(wire.sandbox.read_contract))
+    assert parameters(redirected).keys() == {"x", "success", "code", "state"}
+
+
+def test_without_the_postbox_era_no_postbox_is_given() -> None:
+    with Sandbox(postbox=False) as sandbox:
+        wire = Wire(sandbox)
+        person = wire.consent()
+        assert person.redirected.keys() == {"x", "success", "code", "state"}
+        assert wire.import_file(person, b"x").status_code == 204
+        wire.http.close()
+
+
+def test_refusal_says_so_without_a_code_or_state(wire: Wire) -> None:
+    redirected = wire.sandbox.refuse(wire.consent_url(wire.sandbox.contract))
+    assert redirected == f"{REDIRECT}&success=false&errorCode=USER_CANCEL"
+
+
+def test_refusal_goes_to_the_callback_when_the_page_has_one_and_approval_does_not(wire: Wire) -> None:
+    callback = "http://localhost:5000/errors?y=ü"
+    for decide, start in (
+        (wire.sandbox.refuse, "http://localhost:5000/errors?y=%C3%BC&success=false"),
+        (wire.sandbox.approve, f"{REDIRECT}&success=true"),
+    ):
+        url = f"{wire.consent_url(wire.sandbox.contract)}&callback={quote(callback, safe='')}"
+        assert decide(url).startswith(start)
+
+
+def test_a_callback_that_is_not_registered_is_no_open_redirect(wire: Wire) -> None:
+    url = wire.consent_url(wire.sandbox.contract)
+    with pytest.raises(AuthorizationError, match="not registered"):
+        wire.sandbox.refuse(f"{url}&callback=https%3A%2F%2Fevil.example%2F")
+    assert press(url, callback="https://evil.example/", decision="refuse").status_code == 400
+
+
+def test_the_address_registered_on_the_contract_may_be_an_applications_own() -> None:
+    with Sandbox() as made:
+        contracts = (
+            Contract("app", "write", made.contract.private_key, "digime-ca://callback"),
+            Contract("app", "read", made.read_contract.private_key),
+        )
+    with Sandbox(contracts=contracts) as sandbox:
+        wire = Wire(sandbox)
+        url = wire.consent_url(contracts[0], redirect_uri="digime-ca://callback")
+        assert "digime-ca:" in show(url).headers["Content-Security-Policy"]
+        assert sandbox.approve(url).startswith("digime-ca://callback?success=true&code=")
+        wire.http.close()
+
+
+@pytest.mark.parametrize("decision", ["approve", "refuse"])
+def test_a_link_works_once(wire: Wire, decision: str) -> None:
+    url = wire.consent_url(wire.sandbox.contract)
+    assert press(url, decision=decision).status_code == 303
+    assert show(url).status_code == 410
+    assert press(url, decision="approve").status_code == 410
+    with pytest.raises(AuthorizationError, match="used already"):
+        wire.sandbox.approve(url)
+
+
+def test_an_unknown_or_expired_link_shows_a_page_that_says_so() -> None:
+    now = 1_700_000_000.0
+    with Sandbox(clock=lambda: now) as sandbox:
+        wire = Wire(sandbox, clock=lambda: now)
+        with pytest.raises(AuthorizationError, match="not known"):
+            sandbox.approve(f"{sandbox.onboard_url}authorize?code=nonsense")
+        assert show(f"{sandbox.onboard_url}authorize").status_code == 404
+        url = wire.consent_url(sandbox.contract)
+        now += 3600
+        assert show(url).status_code == 410
+        with pytest.raises(AuthorizationError, match="expired"):
+            sandbox.approve(url)
+        wire.http.close()
+
+
+def test_looking_at_the_page_decides_nothing_and_neither_does_a_form_without_a_button(wire: Wire) -> None:
+    url = wire.consent_url(wire.sandbox.contract)
+    assert show(url).status_code == show(url).status_code == 200
+    assert press(url).status_code == 400
+    assert press(url, decision="perhaps").status_code == 400
+    assert press(url, decision="approve").status_code == 303
+
+
+def test_an_address_elsewhere_is_not_visited(wire: Wire) -> None:
+    with pytest.raises(InputError, match="not on this sandbox"):
+        wire.sandbox.approve("http://127.0.0.1:1/apps/saas/authorize?code=x")
+
+
+def test_a_person_is_new_unless_linked_or_chosen(wire: Wire) -> None:
+    first, second = wire.consent(), wire.consent()
+    assert first.payload["sub"] != second.payload["sub"]
+    assert wire.reader(first).payload["sub"] == first.payload["sub"]
+    url = wire.consent_url(wire.sandbox.contract)
+    chosen = press(url, decision="approve", person=first.payload["sub"])
+    assert parameters(chosen.headers["Location"])["postboxId"] == first.redirected["postboxId"]
+    assert press(wire.consent_url(wire.sandbox.contract), decision="approve", person="nobody").status_code == 410
+
+
+def test_a_linked_person_cannot_be_swapped_on_the_page(wire: Wire) -> None:
+    mine, other = wire.consent(), wire.consent()
+    url = wire.consent_url(wire.sandbox.contract, access_token=mine.access_token)
+    swapped = press(url, decision="approve", person=other.payload["sub"])
+    assert parameters(swapped.headers["Location"])["postboxId"] == mine.redirected["postboxId"]
+
+
+def test_the_page_says_who_asks_for_what_where(wire: Wire) -> None:
+    for contract, question in (
+        (wire.sandbox.contract, "Write files into your library?"),
+        (wire.sandbox.read_contract, "Read the files in your library?"),
+    ):
+        page = show(wire.consent_url(contract)).text
+        for text in (question, contract.application_id, contract.contract_id, "nothing leaves this computer"):
+            assert text in page
+        assert "http://127.0.0.1:49152" in page
+
+
+def test_what_a_file_says_about_itself_is_text_on_the_page(wire: Wire) -> None:
+    person = wire.consent()
+    account = "<script>alert(1)</script>\"'&"
+    descriptor = {"mimeType": "text/csv", "accounts": [{"accountId": account}]}
+    assert wire.import_file(person, b"x", descriptor=descriptor).status_code == 204
+    page = show(wire.consent_url(wire.sandbox.contract, access_token=person.access_token)).text
+    assert "&lt;script&gt;alert(1)" in page
+    assert not [tag for tag, _ in _Tags(page).tags if tag == "script"]
+
+
+def test_the_page_lets_nothing_in_and_leads_nowhere_else(wire: Wire) -> None:
+    answer = show(wire.consent_url(wire.sandbox.contract))
+    policy = dict(([*part.split(maxsplit=1), ""])[:2] for part in answer.headers["Content-Security-Policy"].split("; "))
+    assert policy["default-src"] == "'none'"
+    assert policy["frame-ancestors"] == "'none'"
+    assert policy["form-action"] == "'self' http://127.0.0.1:49152"
+    assert answer.headers["X-Frame-Options"] == "DENY"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["Cache-Control"] == "no-store"
+    for tag, attributes in _Tags(answer.text).tags:
+        assert tag != "script"
+        assert not {"src", "style", "onclick"} & attributes.keys()
+        assert attributes.get("href", "data:,") == "data:,"
+
+
+def test_the_page_can_be_used_without_a_mouse_or_a_picture_of_it(wire: Wire) -> None:
+    wire.consent()
+    tags = _Tags(show(wire.consent_url(wire.sandbox.contract)).text).tags
+    names = [tag for tag, _ in tags]
+    assert ("html", {"lang": "en"}) in tags
+    assert names.count("h1") == names.count("main") == names.count("legend") == 1
+    assert [attributes["value"] for tag, attributes in tags if tag == "button"] == ["approve", "refuse"]
+    assert names.count("label") == len([1 for tag, attributes in tags if attributes.get("type") == "radio"]) > 1
