@@ -1,0 +1,175 @@
+"""The notebook's way through consent. It draws what a `Walkthrough` says and passes clicks on; nothing more."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets
+from IPython.display import display, update_display
+
+from digime_pandas._authorization import Access, Authorization
+from digime_pandas._client import Client
+from digime_pandas._connect import current_client
+from digime_pandas._flow import AuthorizationFlow
+from digime_pandas._panel import STYLE, as_html, as_text, link_part, request_part, result_part, wait_part
+from digime_pandas._walkthrough import Walkthrough
+
+
+class AuthorizationWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+    """Walks a person through consent, below a notebook cell, without blocking it.
+
+    It says who asks for what, offers the link to the consent page, and waits for the browser to come back; where the
+    browser cannot (the kernel runs on another computer), the address it ends at can be pasted. An account that is
+    authorized already is shown as such. The cell can be run again at any time: the newest widget of an account takes
+    over, and closing a widget stops its listener.
+
+    Everything it does is a plain call: `flow.url` is the link, ``flow.complete(address)`` what the paste box does,
+    ``client.forget(account_id)`` what the button does.
+
+    Args:
+        account_id: The person's id in your own system.
+        access: ``"write"`` or ``"read"``: two contracts, two consents.
+        client: Default: the one that `connect` made.
+        callback: Address, registered on the contract, that the browser comes back to; see
+            `Client.begin_authorization`. One that leads through jupyter-server-proxy to a port of this computer, such
+            as ``https://hub.example.org/user/ana/proxy/8765/digime``, is listened on.
+        timeout: Seconds to wait for the person at most.
+
+    Raises:
+        ConfigurationError: There is no client. (All that goes wrong later is shown in the widget.)
+    """
+
+    def __init__(
+        self,
+        account_id: str,
+        *,
+        access: Access = "write",
+        client: Client | None = None,
+        callback: str | None = None,
+        timeout: float = 600.0,
+    ) -> None:
+        self._drawing = threading.Lock()
+        self._display_ids: list[str] = []
+        self._timeout = timeout
+        self._walkthrough = Walkthrough(
+            current_client(client), account_id, access, callback=callback, timeout=timeout, on_change=self._draw
+        )
+        self._request, self._link, self._wait, self._result = (ipywidgets.HTML() for _ in range(4))
+        self._address = ipywidgets.Text(
+            description="Address",
+            placeholder="of the tab you ended in",
+            continuous_update=False,
+            tooltip="Paste the address of the tab in which the consent page ended",
+        )
+        self._address.observe(self._take_address, "value")
+        self._paste = _row(self._address, _button("Use this address", self._take_click))
+        self._again = _button("Start again", self._start_again)
+        self._cancel = _button("Cancel", self._walkthrough.cancel)
+        self._forget = _button("Forget", self._walkthrough.forget)
+        self._buttons = _row(self._again, self._cancel, self._forget)
+        super().__init__([self._request, self._link, self._wait, self._paste, self._result, self._buttons])
+        self.add_class("digime-consent")
+        self._walkthrough.start()
+
+    @property
+    def flow(self) -> AuthorizationFlow | None:
+        """The authorization in progress (or the last one); None where the account was authorized already."""
+        return self._walkthrough.flow
+
+    @property
+    def authorization(self) -> Authorization | None:
+        """The authorization, once there is one. It is stored already."""
+        return self._walkthrough.view.authorization
+
+    def result(self, timeout: float) -> Authorization:
+        """Wait for the authorization; the widget goes on by itself meanwhile.
+
+        Args:
+            timeout: Seconds to wait at most.
+
+        Returns:
+            The authorization, stored already.
+
+        Raises:
+            AuthorizationTimeoutError: Nobody came back in time.
+            ConsentRefusedError: The person or the service said no.
+            DigimeError: What else was in the way; the widget shows it, too.
+        """
+        return self._walkthrough.result(timeout)
+
+    def close(self) -> None:
+        """Take the widget away and stop its listener."""
+        self._walkthrough.close()
+        for part in (*self._paste.children, *self._buttons.children, *self.children):
+            part.close()
+        super().close()
+
+    def __repr__(self) -> str:
+        walkthrough = self._walkthrough
+        return (
+            f"<AuthorizationWidget account_id={walkthrough.account_id!r} access={walkthrough.access!r} "
+            f"{walkthrough.view.stage}>"
+        )
+
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
+        """Return the widget, and for front ends without widgets the same as text and HTML."""
+        bundle = super()._repr_mimebundle_(**options) or {}
+        return {**bundle, "text/plain": as_text(self._walkthrough), "text/html": as_html(self._walkthrough)}
+
+    def _ipython_display_(self) -> None:
+        # Under an id, so that what front ends without widgets show, and files keep, follows the outcome.
+        self._display_ids.append(uuid.uuid4().hex)
+        self._publish(display, self._display_ids[-1])
+
+    def _take_address(self, change: dict[str, Any]) -> None:
+        self._address.value = ""  # first of all: what was pasted holds a code, and this trait is saved with notebooks
+        if change["new"].strip():
+            self._walkthrough.paste(change["new"])
+
+    def _take_click(self) -> None:
+        """Do nothing more: the box handed its text in when the focus left it, which is before this click."""
+
+    def _start_again(self) -> None:
+        # In the background, since asking for a link takes the service a moment and this may be the kernel's own thread.
+        threading.Thread(target=self._walkthrough.start, kwargs={"again": True}, daemon=True).start()
+
+    def _draw(self) -> None:
+        with self._drawing:
+            walkthrough, view = self._walkthrough, self._walkthrough.view
+            waiting, done = view.stage == "waiting", view.stage == "done"
+            self._request.value = STYLE + request_part(walkthrough)
+            self._link.value = link_part(view)
+            self._wait.value = wait_part(view, listens=_listens(walkthrough), minutes=self._timeout / 60)
+            self._result.value = result_part(walkthrough)
+            self._again.description = "Authorize again" if done else "Start again"
+            shown = (
+                (self._paste, waiting),
+                (self._cancel, waiting),
+                (self._again, view.is_settled),
+                (self._forget, done),
+            )
+            for part, is_shown in shown:
+                part.layout.display = None if is_shown else "none"
+            if view.is_settled:
+                for display_id in self._display_ids:
+                    self._publish(update_display, display_id)
+
+    def _publish(self, publish: Callable[..., object], display_id: str) -> None:
+        publish(self._repr_mimebundle_(), raw=True, display_id=display_id)
+
+
+def _button(description: str, act: Callable[[], None]) -> Any:
+    button = ipywidgets.Button(description=description)
+    button.on_click(lambda _: act())
+    return button
+
+
+def _row(*parts: Any) -> Any:
+    return ipywidgets.HBox(parts).add_class("digime-row")
+
+
+def _listens(walkthrough: Walkthrough) -> bool:
+    return walkthrough.flow is not None and walkthrough.flow.listens
