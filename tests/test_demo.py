@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha1
 from importlib.resources import files
@@ -16,7 +16,6 @@ import pytest
 
 from digime_pandas._client import Client
 from digime_pandas._demo import ACCOUNT, Delivery, _authorize, _difference, deliver_all, summary
-from digime_pandas._token_store import MemoryTokenStore
 from digime_pandas._write import write
 from digime_pandas.data import penguins
 from digime_pandas.sandbox import Sandbox
@@ -33,20 +32,11 @@ EQUAL = Delivery(
 )
 
 
-@pytest.fixture(scope="module")
-def client() -> Iterator[Client]:
-    with (
-        Sandbox() as sandbox,
-        Client(
-            sandbox.contract,
-            read_contract=sandbox.read_contract,
-            base_url=sandbox.base_url,
-            onboard_url=sandbox.onboard_url,
-            tokens=MemoryTokenStore(),
-        ) as client,
-    ):
-        client.sandbox = sandbox
-        yield client
+@pytest.fixture
+def client(sandbox: Sandbox, connected: Callable[..., Client]) -> Client:
+    made = connected(sandbox)
+    made.sandbox = sandbox
+    return made
 
 
 def test_the_table_is_the_published_one_byte_for_byte() -> None:
@@ -67,12 +57,12 @@ def test_the_table_has_typed_columns_and_missing_values_in_each_kind() -> None:
     frame = penguins()
     assert frame.shape == (344, 17)
     kinds = Counter(str(dtype).partition("[")[0] for dtype in frame.dtypes)
-    assert kinds == {"category": 6, "string": 3, "Int64": 3, "float64": 4, "datetime64": 1}
+    assert kinds == {"category": 6, "string": 3, "Int64": 3, "Float64": 4, "datetime64": 1}
     assert {str(frame[name].dtype) for name in frame.columns[frame.isna().any()]} == {
         "category",
         "string",
         "Int64",
-        "float64",
+        "Float64",
     }
 
 
