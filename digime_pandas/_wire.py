@@ -115,7 +115,7 @@ def read_delivery(body: bytes, attempts: int, what: str) -> Delivery:
     """Return what a postbox answered."""
     document = read_document(body, what)
     status = document.get("status")
-    if status not in {"delivered", "pending"}:
+    if status not in ("delivered", "pending"):  # of a tuple, since what is not hashable may stand there too
         raise _lacking(what, "a status 'delivered' or 'pending'")
     return Delivery(status, _number_or_none(document.get("expires")), attempts)
 

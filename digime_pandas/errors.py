@@ -218,5 +218,6 @@ class DigestMismatchError(ReadError, ValueError):
 def _restore(kind: type[DigimeError], args: tuple[Any, ...], state: dict[str, Any]) -> DigimeError:
     # Not through __init__, whose keyword-only arguments pickle would not pass.
     error = kind.__new__(kind, *args)
+    error.args = args
     error.__dict__.update(state)
     return error

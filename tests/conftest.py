@@ -1,0 +1,178 @@
+"""What all tests share: a sandbox, clients of it, people who authorized, and guards around every test."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+from base64 import b64decode
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+import stamina
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_der_private_key
+from pytest_socket import socket_allow_hosts
+
+from digime_pandas import _connect
+from digime_pandas._authorization import Access, Authorization
+from digime_pandas._client import Client
+from digime_pandas._token_store import MemoryTokenStore
+from digime_pandas.sandbox import Sandbox
+
+Authorize = Callable[..., Authorization]
+
+_ACCOUNTS = count(1)
+_THREADS_END_SECONDS = 10.0
+
+
+def pytest_runtest_setup() -> None:
+    # Lifted again by the plugin when the test ends. Binding a server is allowed anywhere, connecting is not.
+    socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
+
+
+@pytest.fixture(autouse=True)
+def no_thread_stays() -> Iterator[None]:
+    """Every thread of this package that a test starts ends with it."""
+    before = set(threading.enumerate())
+    yield
+    for thread in set(threading.enumerate()) - before:
+        if thread.name.startswith("digime"):
+            thread.join(_THREADS_END_SECONDS)
+            assert not thread.is_alive(), f"{thread.name} was left behind"
+
+
+@pytest.fixture(autouse=True)
+def no_default_client(no_thread_stays: None) -> Iterator[None]:
+    """The default client, and the sandbox of `connect`, end with the test that made them."""
+    client, sandbox = _connect._default, _connect._sandbox
+    yield
+    made = (_connect._default, client), (_connect._sandbox, sandbox)
+    _connect._default, _connect._sandbox = client, sandbox
+    for after, before in made:
+        if after is not None and after is not before:
+            after.close()
+
+
+@pytest.fixture
+def no_waiting() -> Iterator[None]:
+    """Attempts follow each other at once; how many there are stays as it is."""
+    with stamina.set_testing(True, attempts=1000, cap=True):
+        yield
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """One sandbox that answers a write consent with a postbox; each test brings people of its own."""
+    with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def import_sandbox() -> Iterator[Sandbox]:
+    """One sandbox without postboxes: files are written by direct import."""
+    with Sandbox(postbox=False) as running:
+        yield running
+
+
+@pytest.fixture(params=["postbox", "import"])
+def either_sandbox(request: pytest.FixtureRequest) -> Sandbox:
+    """Each of the two, one after the other, so that a rule is shown for both protocols."""
+    name = "sandbox" if request.param == "postbox" else "import_sandbox"
+    found: Sandbox = request.getfixturevalue(name)
+    return found
+
+
+@pytest.fixture
+def connected() -> Iterator[Callable[..., Client]]:
+    """Makes clients of a sandbox that keep authorizations in memory."""
+    made: list[Client] = []
+
+    def connect(running: Sandbox, **options: object) -> Client:
+        defaults = {
+            "read_contract": running.read_contract,
+            "base_url": running.base_url,
+            "onboard_url": running.onboard_url,
+            "tokens": MemoryTokenStore(),
+        }
+        made.append(Client(running.contract, **(defaults | options)))  # type: ignore[arg-type] # mixed keywords
+        return made[-1]
+
+    yield connect
+    for client in made:
+        client.close()
+
+
+@pytest.fixture
+def client(sandbox: Sandbox, connected: Callable[..., Client]) -> Client:
+    return connected(sandbox)
+
+
+@pytest.fixture
+def either_client(either_sandbox: Sandbox, connected: Callable[..., Client]) -> Client:
+    return connected(either_sandbox)
+
+
+@pytest.fixture
+def authorize() -> Authorize:
+    """Asks a sandbox's person for consent, who gives it."""
+
+    def ask(running: Sandbox, client: Client, account_id: str, access: Access = "write") -> Authorization:
+        with client.begin_authorization(account_id, access=access) as flow:
+            return flow.complete(running.approve(flow.url))
+
+    return ask
+
+
+@pytest.fixture
+def account_id() -> str:
+    """An account that no other test uses."""
+    return f"patient-{next(_ACCOUNTS)}"
+
+
+@pytest.fixture
+def person(sandbox: Sandbox, client: Client, authorize: Authorize, account_id: str) -> Authorization:
+    """Someone who lets `client` write to the postbox of their library."""
+    return authorize(sandbox, client, account_id)
+
+
+@pytest.fixture
+def reader(sandbox: Sandbox, client: Client, authorize: Authorize, person: Authorization) -> Authorization:
+    """The same person, who lets `client` read back too."""
+    return authorize(sandbox, client, person.account_id, "read")
+
+
+@pytest.fixture
+def either_person(
+    either_sandbox: Sandbox, either_client: Client, authorize: Authorize, account_id: str
+) -> Authorization:
+    """Someone who lets `either_client` write and read."""
+    found = authorize(either_sandbox, either_client, account_id)
+    authorize(either_sandbox, either_client, account_id, "read")
+    return found
+
+
+@pytest.fixture(scope="session")
+def vector() -> Callable[[str], Any]:
+    """Loads what was recorded of the vendor's programs; see vectors/README.md."""
+    return lambda name: json.loads((Path(__file__).parent / "vectors" / f"{name}.json").read_bytes())
+
+
+@pytest.fixture(scope="session")
+def vendor_keys(vector: Callable[[str], Any]) -> dict[str, RSAPrivateKey]:
+    """The recordings' private keys, by name."""
+    loaded = {name: load_der_private_key(b64decode(text), password=None) for name, text in vector("keys").items()}
+    return {name: key for name, key in loaded.items() if isinstance(key, RSAPrivateKey)}
+
+
+@pytest.fixture(scope="session")
+def openssl() -> Callable[..., bytes]:
+    """Runs the openssl command line, an implementation that shares nothing with ours, and returns its output."""
+
+    def run(*arguments: str | Path, stdin: bytes = b"") -> bytes:
+        return subprocess.run(["openssl", *arguments], input=stdin, capture_output=True, check=True).stdout
+
+    return run
