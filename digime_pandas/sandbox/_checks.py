@@ -132,7 +132,8 @@ def _check_fresh(service: Service, request: SignedRequest) -> None:
     if not isinstance(timestamp, int) or isinstance(timestamp, bool):
         raise Refusal("InvalidClaim", "The claim timestamp is not an integer (Unix time in milliseconds)")
     now = service.now()
-    if abs(now - timestamp / 1000) > service.settings.clock_window:
+    # Compared as integers: a timestamp may be too large for a float.
+    if abs(round(now * 1000) - timestamp) > service.settings.clock_window * 1000:
         raise Refusal(
             "TimestampOutOfRange",
             f"The timestamp is more than {service.settings.clock_window:g} s away from the service's clock",

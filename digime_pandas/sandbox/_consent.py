@@ -34,6 +34,8 @@ class _PageError(Exception):
 class ConsentPage:
     """The page that a client sends a person's browser to.
 
+    Of its address only `code` and `callback` matter here; language, service and what else clients add is let through.
+
     Args:
         service: The service.
     """

@@ -164,18 +164,25 @@ class Library:
 
         Returns:
             The file id.
+
+        Raises:
+            Refusal: ``InvalidToken``: the person was removed while the file was on its way.
         """
         incoming.close()
         file_id = uuid.uuid4().hex
         name = name or next(iter(descriptor.get("reference", ())), file_id)
-        incoming.path.rename(self._folder / file_id)
-        # Two files of one library never carry the same time: a reader that sorts by it finds one newest file.
-        self._database.execute(
-            "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?,"
-            " MAX(?, (SELECT COALESCE(MAX(created) + 1, 0) FROM files WHERE user_id = ?)))",
-            *(file_id, user_id, client_id, name, protocol, json.dumps(descriptor), incoming.size),
-            *(round(now * 1000), user_id),
-        )
+        content = incoming.path.rename(self._folder / file_id)
+        try:
+            # Two files of one library never carry the same time: a reader that sorts by it finds one newest file.
+            self._database.execute(
+                "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?,"
+                " MAX(?, (SELECT COALESCE(MAX(created) + 1, 0) FROM files WHERE user_id = ?)))",
+                *(file_id, user_id, client_id, name, protocol, json.dumps(descriptor), incoming.size),
+                *(round(now * 1000), user_id),
+            )
+        except sqlite3.IntegrityError:
+            content.unlink()
+            raise Refusal("InvalidToken", "The person was removed while the file was on its way") from None
         return file_id
 
     def files(self, user_id: str | None = None) -> list[SandboxFile]:

@@ -111,6 +111,7 @@ def test_an_unknown_client_has_a_code_of_its_own(wire: Wire, reader: Consent) ->
         {"timestamp": "1700000000000"},
         {"timestamp": 1700000000000.5},
         {"timestamp": True},
+        {"timestamp": ""},
         {"state": None},
         {"access_token": 5},
     ],
@@ -146,6 +147,12 @@ def test_the_clock_window_is_kept_on_both_sides_and_nonces_for_as_long(tmp_path:
         now += 119  # the token still passes the window, so its nonce must still be known
         assert refusal(trigger(wire, f"Bearer {token}")) == (401, "NonceReused")
         wire.http.close()
+
+
+def test_a_timestamp_beyond_all_clocks_is_out_of_range(wire: Wire, reader: Consent) -> None:
+    for timestamp in (10**400, -(10**400), 0):
+        token = sign(reader.contract.private_key, good_claims(wire, reader, timestamp=timestamp))
+        assert refusal(trigger(wire, f"Bearer {token}")) == (401, "TimestampOutOfRange")
 
 
 def test_each_kind_of_contract_does_its_own_calls_only(wire: Wire, person: Consent) -> None:

@@ -92,6 +92,19 @@ def test_two_readings_of_a_file_share_no_key(wire: Wire, person: Consent) -> Non
     assert first[256:] != second[256:]
 
 
+def test_a_reader_that_goes_away_in_the_middle_disturbs_nobody(
+    wire: Wire, person: Consent, capfd: pytest.CaptureFixture[str]
+) -> None:
+    wire.import_file(person, bytes(20 << 20))
+    reader = wire.reader(person)
+    path = f"{QUERY}/{(session := wire.session(reader))}/{listed(wire, reader, session)[0]['name']}"
+    headers = wire.headers(reader.contract, access_token=reader.access_token)
+    with wire.http.stream("GET", path, headers=headers) as answer:
+        next(answer.iter_raw(1000))
+    assert wire.get(reader, path, method="HEAD").status_code == 200
+    assert capfd.readouterr().err == ""
+
+
 @pytest.mark.parametrize(("compression", "expand"), [("gzip", gzip.decompress), ("brotli", brotli.decompress)])
 @pytest.mark.parametrize("size", [0, 3_000_000])
 def test_files_can_be_compressed_before_they_are_sealed(

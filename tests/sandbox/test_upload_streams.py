@@ -4,6 +4,7 @@ import os
 import resource
 import socket
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -83,6 +84,23 @@ def test_a_large_upload_does_not_fill_memory(tmp_path: Path) -> None:
         assert grown < 60 * 1024  # KiB
         assert sandbox.files()[-1].size == 300 << 20
         wire.http.close()
+
+
+def test_a_person_removed_while_their_file_is_on_its_way_leaves_nothing(tmp_path: Path) -> None:
+    with Sandbox(tmp_path) as sandbox:
+        wire, remover = Wire(sandbox), Wire(sandbox)
+        person = wire.consent()
+
+        def body() -> Iterator[bytes]:
+            yield b"x" * 2_000_000
+            headers = remover.headers(person.contract, access_token=person.access_token)
+            assert remover.http.delete("user", headers=headers).status_code == 204
+            yield b"y"
+
+        assert refusal(wire.import_file(person, body())) == (401, "InvalidToken")
+        assert list((tmp_path / "files").iterdir()) == []
+        wire.http.close()
+        remover.http.close()
 
 
 def test_many_writers_at_once_all_arrive(wire: Wire) -> None:
