@@ -17,7 +17,6 @@ from nbclient import NotebookClient
 from digime_pandas import _authorize
 from digime_pandas._authorize import authorize
 from digime_pandas._client import Client
-from digime_pandas._prompt import NotebookPrompt, TerminalPrompt, clock
 from digime_pandas._token_store import MemoryTokenStore
 from digime_pandas.errors import (
     AuthorizationError,
@@ -32,19 +31,8 @@ SOON = 20.0
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
+    """A sandbox of this file's own, since tests here let everybody's tokens expire."""
     with Sandbox() as opened:
-        yield opened
-
-
-@pytest.fixture
-def client(sandbox: Sandbox) -> Iterator[Client]:
-    with Client(
-        sandbox.contract,
-        read_contract=sandbox.read_contract,
-        base_url=sandbox.base_url,
-        onboard_url=sandbox.onboard_url,
-        tokens=MemoryTokenStore(),
-    ) as opened:
         yield opened
 
 
@@ -208,7 +196,7 @@ client = connect.connect("sandbox")
 def run_notebook(*sources: str, attended: bool) -> Any:
     cells = [{"cell_type": "code", "source": source, "metadata": {}, "outputs": []} for source in sources]
     document = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 4}
-    notebook = nbformat.from_dict(document)  # type: ignore[no-untyped-call]  # nbformat is not typed
+    notebook = nbformat.from_dict(document)
     runner = NotebookClient(notebook, timeout=60, kernel_name="python3", allow_errors=True)
     with runner.setup_kernel():
         assert runner.kc is not None
@@ -242,42 +230,3 @@ authorization = authorize("patient-17", timeout=20)
     assert output["data"]["text/plain"] == "Account 'patient-17' is authorized."
     assert "authorized" in output["data"]["text/html"]
     assert "code=" not in json.dumps(notebook.cells[1].outputs)
-
-
-def test_the_terminal_counts_down_on_one_line_only_where_there_is_one(capsys: pytest.CaptureFixture[str]) -> None:
-    class Terminal:
-        def __init__(self, *, tty: bool) -> None:
-            self.text, self.tty = "", tty
-
-        def write(self, text: str) -> None:
-            self.text += text
-
-        def flush(self) -> None:
-            pass
-
-        def isatty(self) -> bool:
-            return self.tty
-
-    for tty in (True, False):
-        stream = Terminal(tty=tty)
-        prompt = TerminalPrompt("A asks B.", "https://consent.test/?code=1", stream)  # type: ignore[arg-type]  # enough of one
-        for left in (61.0, 60.0):
-            prompt.show(left)
-        prompt.end("Done.")
-        assert stream.text.count("https://consent.test/?code=1") == 1
-        assert ("1:01 left" in stream.text, "1:00 left" in stream.text) == (tty, tty)
-        assert stream.text.endswith("\nDone.\n")
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (-3, "0:00"), (4.6, "0:05"), (65, "1:05"), (3600, "60:00")])
-def test_time_left_is_shown_in_minutes_and_seconds(seconds: float, text: str) -> None:
-    assert clock(seconds) == text
-
-
-def test_markup_in_an_account_id_is_shown_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown: list[dict[str, str]] = []
-    prompt = NotebookPrompt("asks <b>x</b>", 'https://consent.test/?a="&b=1')
-    monkeypatch.setattr("IPython.display.display", lambda bundle, **_: shown.append(bundle))
-    prompt.show(1.0)
-    assert "<b>" not in shown[0]["text/html"]
-    assert 'href="https://consent.test/?a=&quot;&amp;b=1"' in shown[0]["text/html"]
