@@ -12,9 +12,9 @@ from urllib.parse import quote
 
 from digime_pandas._authorization import Postbox
 from digime_pandas._contract import Contract
-from digime_pandas._envelope import BLOCK_BYTES, KEY_BYTES, load_public_key, seal, seal_bytes, sealed_size, wrap_key
+from digime_pandas._envelope import BLOCK_BYTES, KEY_BYTES, load_public_key, seal_bytes, sealed_size, sealing, wrap_key
 from digime_pandas._http import Http, Reply, Request
-from digime_pandas._pipeline import DEPTH, ahead
+from digime_pandas._pipeline import SMALL_BYTES, WINDOW, in_order, one_by_one
 from digime_pandas._sign import NONCE_BYTES, find_key, key_address, request_claims, same_origin, sign, verify
 from digime_pandas._wire import (
     Agent,
@@ -113,6 +113,7 @@ class Api:
         except ValueError as error:
             raise AuthorizationError(f"The authorization cannot be used: {error}. Authorize again.") from None
         metadata = upload.descriptor.to_json().encode()
+        small = upload.size is not None and upload.size <= SMALL_BYTES
 
         def request() -> Request:
             key, iv = self._random(KEY_BYTES), self._random(BLOCK_BYTES)
@@ -122,8 +123,9 @@ class Api:
                 f"Content-Type: {upload.descriptor.mime_type}\r\n\r\n"
             ).encode()
             tail = f"\r\n--{boundary}--\r\n".encode()
-            sealed = seal(upload.chunks(), key=key, iv=iv, buffers=DEPTH)
-            body = _enclosed(head, ahead(sealed, size=upload.size, depth=DEPTH), tail)
+            tasks = sealing(upload.chunks(), key=key, iv=iv, buffers=WINDOW)
+            sealed = one_by_one(tasks) if small else in_order(tasks, workers=1)
+            body = _enclosed(head, sealed, tail)
             headers = self._signed(
                 access_token=access_token,
                 iv=iv.hex(),

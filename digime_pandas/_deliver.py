@@ -9,7 +9,7 @@ from hashlib import sha256
 
 from digime_pandas._api import Api
 from digime_pandas._authorization import Authorization
-from digime_pandas._pipeline import ahead, closing_iter
+from digime_pandas._pipeline import closing_iter
 from digime_pandas._receipt import Receipt
 from digime_pandas._wire import Buffer, Delivery, Upload
 from digime_pandas.errors import APIError, DigimeError, InvalidTokenError
@@ -85,7 +85,7 @@ def _send(api: Api, upload: Upload, authorization: Authorization) -> Delivery:
 
 
 class _Measured:
-    """Counts and hashes the bytes of the latest attempt, ahead of sealing and sending."""
+    """Counts and hashes the bytes of the latest attempt."""
 
     def __init__(self, upload: Upload) -> None:
         self._upload = upload
@@ -102,7 +102,7 @@ class _Measured:
     def chunks(self) -> Iterator[Buffer]:
         # A measure of its own for each attempt: what is left of an earlier one cannot touch it.
         self._latest = _Measure(self._upload.chunks())
-        return ahead(self._latest.pass_on(), size=self._upload.size)
+        return self._latest.pass_on()
 
 
 class _Measure:

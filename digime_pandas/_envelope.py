@@ -10,7 +10,8 @@ from __future__ import annotations
 import base64
 import binascii
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from functools import partial
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -70,36 +71,52 @@ def sealed_size(size: int) -> int:
     return (size // BLOCK_BYTES + 1) * BLOCK_BYTES
 
 
-def seal(chunks: Iterable[Buffer], *, key: bytes, iv: bytes, buffers: int = 1) -> Iterator[memoryview]:
+def seal(chunks: Iterable[Buffer], *, key: bytes, iv: bytes) -> Iterator[memoryview]:
     """Encrypt a stream of chunks.
 
     Args:
         chunks: The plain bytes, in pieces of any size.
         key: 32 bytes, used for this file only.
         iv: 16 bytes, used for this file only.
-        buffers: How many pieces are in use at the same time at most.
 
     Yields:
-        Ciphertext in pieces of about 1 MiB at most. **Each piece is a view of a buffer that is filled again** after
-        so many more: with one buffer, use a piece up, or copy it, before asking for the next.
+        Ciphertext in pieces of about 1 MiB at most. **Each piece is a view of one buffer that the next one
+        overwrites**: use it up, or copy it, before asking for more.
+    """
+    return (task() for task in sealing(chunks, key=key, iv=iv, buffers=1))
+
+
+def sealing(
+    chunks: Iterable[Buffer], *, key: bytes, iv: bytes, buffers: int
+) -> Generator[Callable[[], memoryview], None, None]:
+    """Encrypt a stream of chunks in tasks, which may run in another thread than this generator.
+
+    Args:
+        chunks: As for `seal`, and so are the key and the IV.
+        key: 32 bytes.
+        iv: 16 bytes.
+        buffers: How many tasks, and views they returned, are in use at the same time at most.
+
+    Yields:
+        Tasks to be run in their order, one at a time. Each returns a piece of the ciphertext (an empty one, where less
+        than a block has come so far), which is a view of a buffer that is filled again `buffers` tasks later.
     """
     encryptor = Cipher(AES256(key), CBC(iv)).encryptor()
     ring = _Ring(buffers)
     size = 0
+
+    def encrypt(piece: Buffer, buffer: memoryview) -> memoryview:
+        return buffer[: encryptor.update_into(piece, buffer)]
+
     for chunk in chunks:
         plain = memoryview(chunk).cast("B")
         size += len(plain)
         for start in range(0, len(plain), _PIECE_BYTES):
             piece = plain[start : start + _PIECE_BYTES]
-            view = ring.next(len(piece) + BLOCK_BYTES)
-            if written := encryptor.update_into(piece, view):
-                yield view[:written]
+            yield partial(encrypt, piece, ring.next(len(piece) + BLOCK_BYTES))
     # PKCS#7; the library's padder would copy the whole stream once more.
     missing = BLOCK_BYTES - size % BLOCK_BYTES
-    view = ring.next(2 * BLOCK_BYTES)
-    written = encryptor.update_into(bytes([missing]) * missing, view)
-    encryptor.finalize()
-    yield view[:written]
+    yield partial(encrypt, bytes([missing]) * missing, ring.next(2 * BLOCK_BYTES))
 
 
 class _Ring:

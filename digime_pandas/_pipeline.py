@@ -1,124 +1,69 @@
-"""Work ahead of whoever consumes it, in threads and within bounds.
+"""Several steps at the same time, in order and within bounds.
 
-Serializing, hashing and encrypting release the GIL, so they overlap with each other and with the network. The bounds
-make a slow network slow everything before it, instead of filling the memory.
-
-Both generators end everything behind them when they end, whatever the reason: the last item, an error on either side,
-or a consumer that closes them early. Nothing runs before the first item is asked for.
+Serializing and encrypting release the GIL, so that they overlap with each other, with hashing and with the network.
+Whoever consumes the result drives everything before it: what it does not ask for is not begun, and a slow network
+slows the serializer instead of filling the memory. Sources are iterated in the consumer's own thread, which matters
+to those that are bound to a thread, such as a SQLite cursor.
 """
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing
-from queue import SimpleQueue
-from typing import Generic, TypeVar
+from itertools import chain, islice
+from typing import TypeVar
 
 T = TypeVar("T")
 
 SMALL_BYTES = 1 << 20
-WORKERS = 2
-DEPTH = 3
-_PATIENCE = 5.0  # seconds
+"""What is not larger than this many bytes is not worth a thread."""
+WINDOW = 3
+"""How many tasks are begun and not yet asked for, at most."""
 
 
-def ahead(source: Iterable[T], *, size: int | None = None, depth: int = DEPTH) -> Iterator[T]:
-    """Yield the items of `source`, which runs in a thread of its own unless it is small.
+def one_by_one(tasks: Iterable[Callable[[], T]]) -> Iterator[T]:
+    """Yield what the tasks return, without threads."""
+    with closing_iter(tasks) as left:
+        for task in left:
+            yield task()
 
-    An error in `source` is raised here, after the items that came before it.
+
+def in_order(tasks: Iterable[Callable[[], T]], *, workers: int = 2) -> Iterator[T]:
+    """Yield what the tasks return, in their order, while the next ones run in threads.
+
+    With one worker they also run in their order, never two at a time. The first task runs in the caller's thread, so
+    that a single one costs no thread at all. When this ends, for whatever reason (the last task, an error in one of
+    them, an interrupt, a consumer that stops early), no task is left running and `tasks` is closed.
 
     Args:
-        source: What to run; a generator is closed in its thread when the consumer stops early. One that blocks for
-            longer than 5 seconds at that moment is left behind and ends with its next item.
-        size: Bytes of all the items, where it is known. Up to 1 MiB is not worth a thread.
-        depth: How many items exist at any time: the one being made, those waiting, and the one in use.
+        tasks: What to run. Asked for in the caller's thread, a few tasks ahead.
+        workers: How many run at the same time.
     """
-    if size is not None and size <= SMALL_BYTES:
-        yield from source
-        return
-    producer = _Producer(source, depth)
-    try:
-        producer.start()
-        yield from producer.items()
-    finally:
-        producer.stop()
-
-
-def in_order(tasks: Iterable[Callable[[], T]], *, workers: int = WORKERS) -> Iterator[T]:
-    """Yield what the tasks return, in their order; several run at a time, at most one more than there are workers.
-
-    `tasks` itself is run by the consumer, one task at a time. The first error in that order is raised here.
-    """
-    pending: deque[Future[T]] = deque()
-    with closing_iter(tasks) as queue, ThreadPoolExecutor(workers, thread_name_prefix="digime-serialize") as pool:
-        try:
-            for task in queue:
-                pending.append(pool.submit(task))
-                if len(pending) > workers:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            for future in pending:
-                future.cancel()
+    with closing_iter(tasks) as left:
+        for task in islice(left, 1):
+            yield task()
+        second = next(left, None)
+        if second is None:
+            return
+        begun: deque[Future[T]] = deque()
+        with ThreadPoolExecutor(workers, thread_name_prefix="digime-pandas") as threads:
+            try:
+                for task in chain([second], left):
+                    begun.append(threads.submit(task))
+                    if len(begun) == WINDOW:
+                        yield begun.popleft().result()
+                while begun:
+                    yield begun.popleft().result()
+            finally:
+                for future in begun:
+                    future.cancel()
 
 
 def closing_iter(source: Iterable[T]) -> AbstractContextManager[Iterator[T]]:
-    """Iterate in a ``with`` block, after which the source is closed, where it is something that can be closed."""
+    """Iterate in a ``with`` block, after which the source is closed, if it is something that can be closed."""
     return closing(_each(source))
-
-
-class _Producer(Generic[T]):
-    """Runs a source in a thread, never further than `depth` items ahead of what was released."""
-
-    def __init__(self, source: Iterable[T], depth: int) -> None:
-        self._source = source
-        self._room = threading.Semaphore(depth)
-        self._made: SimpleQueue[T | _End] = SimpleQueue()
-        self._stopped = False
-        self._thread = threading.Thread(target=self._run, name="digime-ahead", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def items(self) -> Iterator[T]:
-        while not isinstance(item := self._made.get(), _End):
-            yield item
-            self._room.release()
-        if item.error is not None:
-            raise item.error
-
-    def stop(self) -> None:
-        self._stopped = True
-        self._room.release()
-        if self._thread.is_alive():
-            self._thread.join(_PATIENCE)
-
-    def _run(self) -> None:
-        error = None
-        try:
-            with closing_iter(self._source) as items:
-                while self._has_room():
-                    self._made.put(next(items))
-        except StopIteration:
-            pass
-        except BaseException as raised:  # noqa: BLE001 - also a Rust panic, which is no Exception, goes to the consumer
-            error = raised
-        self._made.put(_End(error))
-
-    def _has_room(self) -> bool:
-        self._room.acquire()
-        return not self._stopped
-
-
-class _End:
-    """The last thing a producer gives."""
-
-    def __init__(self, error: BaseException | None) -> None:
-        self.error = error
 
 
 def _each(source: Iterable[T]) -> Generator[T, None, None]:
