@@ -11,25 +11,26 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 LINE_END = "\r\n"
-_FORMULA = "^[=+\\-@\t\r]"
+_FORMULA = "^'*[=+\\-@\t\r]"
+_ESCAPED = "^'+[=+\\-@\t\r]"
 
 
-def header(names: list[str]) -> bytes:
-    """Return the first line."""
+def header(names: list[str], *, escape_formulas: bool) -> bytes:
+    """Return the first line; nothing for a file without columns."""
+    if not names:
+        return b""
+    if escape_formulas:
+        names = escape(pa.array(names, pa.string())).to_pylist()
     return _write(pa.table({name: pa.array([], pa.string()) for name in names}), include_header=True)
 
 
-def rows(batch: pa.RecordBatch, *, escape_formulas: bool = False) -> bytes:
+def rows(batch: pa.RecordBatch) -> bytes:
     """Return the lines of a batch of integers, floats, booleans and text.
 
     Args:
         batch: What to write; see `plain`.
-        escape_formulas: Put an apostrophe before texts that a spreadsheet would take for a formula.
     """
-    table = pa.Table.from_batches([batch])
-    if escape_formulas:
-        table = pa.table([_escaped(column) for column in table.columns], names=table.column_names)
-    return _write(table, include_header=False)
+    return _write(pa.Table.from_batches([batch]), include_header=False)
 
 
 def _write(table: pa.Table, *, include_header: bool) -> bytes:
@@ -41,8 +42,23 @@ def _write(table: pa.Table, *, include_header: bool) -> bytes:
     return buffer.getvalue()
 
 
-def _escaped(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-        return column
-    risky = pc.match_substring_regex(column, _FORMULA)
-    return pc.if_else(risky, pc.binary_replace_slice(column, 0, 0, "'"), column)
+def escape(array: pa.Array) -> pa.Array:
+    """Return the texts with an apostrophe before what a spreadsheet would take for a formula.
+
+    Texts that begin with apostrophes and then like a formula get one more, so that `unescape` knows what to take away.
+    Arrays of other types are returned as they are.
+    """
+    if not _is_text(array.type):
+        return array
+    return pc.if_else(pc.match_substring_regex(array, _FORMULA), pc.binary_replace_slice(array, 0, 0, "'"), array)
+
+
+def unescape(array: pa.Array) -> pa.Array:
+    """Take back what `escape` did."""
+    if not _is_text(array.type):
+        return array
+    return pc.if_else(pc.match_substring_regex(array, _ESCAPED), pc.binary_replace_slice(array, 0, 1, ""), array)
+
+
+def _is_text(type: pa.DataType) -> bool:
+    return bool(pa.types.is_string(type) or pa.types.is_large_string(type))

@@ -7,6 +7,7 @@ drops it. Levels without a name are called ``index``, or ``level_0``, ``level_1`
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,10 +16,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from digime_pandas._columns import Column, Spec, as_array, describe, kind_of
+from digime_pandas._columns import Column, Fact, Spec, as_array, kind_of
+from digime_pandas._describe import describe
 from digime_pandas.errors import InputError
 
 Take = Callable[[int], "pa.RecordBatch | None"]
+
+_PROBE_ROWS = 256
+_STREAM_ROWS = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,14 @@ class Frame:
     open: Callable[[], Take]
     labels: Labels | None
 
+    def first_rows(self, size: int) -> int:
+        """Return about how many of the first rows make `size` bytes in Arrow."""
+        if self.rows is None or not self.columns:
+            return _STREAM_ROWS
+        probed = min(self.rows, _PROBE_ROWS)
+        probe = sum(each.read(0, probed).nbytes for each in self.columns if not pa.types.is_dictionary(each.type))
+        return max(1, size * probed // max(probe, 1))
+
 
 def look_at(frame: object, *, index: bool | None = None) -> Frame:
     """Return the columns of a frame.
@@ -71,6 +84,11 @@ def look_at(frame: object, *, index: bool | None = None) -> Frame:
     Raises:
         InputError: It is none of these.
     """
+    known = _look_at(frame, index)
+    return replace(known, columns=_with_facts_of_names(known.columns, known.labels))
+
+
+def _look_at(frame: Any, index: bool | None) -> Frame:
     if isinstance(frame, pd.Series):
         frame = frame.to_frame()
     if isinstance(frame, pd.DataFrame):
@@ -97,7 +115,7 @@ def _reader(frame: Any) -> pa.RecordBatchReader:
 
 def _pandas(frame: pd.DataFrame, index: bool | None) -> Frame:
     rows = len(frame)
-    levels = _level_columns(frame.index) if index or (index is None and not _is_default(frame.index)) else ()
+    levels = _level_columns(frame.index) if index or (index is None and not is_default_index(frame.index)) else ()
     columns = levels + tuple(_column(str(label), series, rows) for label, series in frame.items())
     freq = getattr(frame.index, "freqstr", None) if not isinstance(frame.index, pd.PeriodIndex) else None
     labels = Labels(levels, tuple(frame.index.names), freq, frame.columns, frame.attrs)
@@ -128,8 +146,31 @@ def _values(values: pd.Series[Any] | pd.Index[Any]) -> Any:
     return values.to_numpy() if isinstance(values.dtype, np.dtype) else values.array
 
 
-def _is_default(index: pd.Index) -> bool:
+def is_default_index(index: pd.Index) -> bool:
     return isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1 and index.name is None
+
+
+def _with_facts_of_names(columns: tuple[Column, ...], labels: Labels | None) -> tuple[Column, ...]:
+    counts = Counter(each.name for each in columns)
+    odd: set[str] = set()
+    if labels is not None:
+        names = [*(name for name in labels.index_names if name is not None), *labels.columns]
+        odd = {str(name) for name in names if not isinstance(name, str)}
+    return tuple(
+        replace(each, facts=(*each.facts, *facts)) if (facts := _facts_of(each.name, counts, odd)) else each
+        for each in columns
+    )
+
+
+def _facts_of(name: str, counts: Counter[str], odd: set[str]) -> tuple[Fact, ...]:
+    facts = []
+    if counts[name] > 1:
+        facts.append(Fact("duplicate name"))
+    if name in odd:
+        facts.append(Fact("name that is not text"))
+    if not name.isascii() and any("\ud800" <= letter <= "\udfff" for letter in name):
+        facts.append(Fact("name with a lone surrogate"))
+    return tuple(facts)
 
 
 def _level_columns(index: pd.Index[Any]) -> tuple[Column, ...]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from io import BytesIO
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 
 def lines(batch: pa.RecordBatch) -> bytes:
@@ -22,13 +25,46 @@ def lines(batch: pa.RecordBatch) -> bytes:
     return buffer.getvalue()
 
 
-def elements(batch: pa.RecordBatch, *, first: bool) -> bytes:
-    """Return the rows as elements of an array, one a line, without the line end of the last one.
+def elements(text: bytes, *, first: bool) -> bytes:
+    """Return lines as elements of an array, one a line, without the line end of the last one.
+
+    Args:
+        text: What `lines` returned.
+        first: Whether these are the first rows of the file.
+    """
+    # A line feed inside a text is written as \n, so every one in `text` ends a row.
+    return (b"[" if first else b",\n") + text[:-1].replace(b"\n", b",\n")
+
+
+def as_text(array: pa.Array) -> pa.Array:
+    """Return each value as its own JSON text, for a column of CSV; nulls stay null.
+
+    Args:
+        array: Values as `plain` gives them.
+    """
+    import polars as pl
+
+    wrapped = pl.DataFrame(pl.from_arrow(pa.table({"v": array}))).select(pl.struct("v").struct.json_encode())
+    inside = wrapped.to_series().str.slice(len('{"v":')).str.head(-1).to_arrow()
+    return pc.if_else(array.is_valid(), inside, pa.scalar(None, inside.type))
+
+
+def with_numbers(batch: pa.RecordBatch, decimals: frozenset[str]) -> bytes:
+    """Return the rows as `lines` does, with the digits of some columns as numbers.
 
     Args:
         batch: As for `lines`.
-        first: Whether these are the first rows of the file.
+        decimals: Names of the columns whose texts are digits.
     """
-    text = lines(batch)
-    # A line feed inside a text is written as \n, so every one in `text` ends a row.
-    return (b"[" if first else b",\n") + text[:-1].replace(b"\n", b",\n")
+    rest = batch.select([name for name in batch.schema.names if name not in decimals])
+    tokens = {name: as_text(batch.column(name)).fill_null("null") for name in rest.schema.names}
+    tokens |= {name: batch.column(name).cast(pa.large_string()).fill_null("null") for name in decimals}
+    parts: list[Any] = []
+    for name in batch.schema.names:
+        parts += [("{" if not parts else ",") + json.dumps(name, ensure_ascii=False) + ":", tokens[name]]
+    texts = pc.binary_join_element_wise(*(_large(part) for part in parts), _large("}\n"), _large(""))
+    return "".join(texts.to_pylist()).encode()
+
+
+def _large(part: Any) -> Any:
+    return pa.scalar(part, pa.large_string()) if isinstance(part, str) else part.cast(pa.large_string())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
@@ -15,6 +15,7 @@ from digime_pandas._columns import Column
 from digime_pandas._frame import Frame
 
 SCHEMA_KEY = b"digime_pandas"
+ATTRS_KEY = b"PANDAS_ATTRS"
 _SAMPLE_ROWS = 8_192
 _DISTINCT = 0.9
 
@@ -57,19 +58,20 @@ class _Sink:
         return b"".join(pieces)
 
 
-def file_schema(frame: Frame, schema: str) -> pa.Schema:
+def file_schema(frame: Frame, schema: str, attrs: Mapping[Any, Any]) -> pa.Schema:
     """Return the Arrow schema of the file with its metadata.
 
     Args:
         frame: What is written.
         schema: The read-back schema as JSON; it travels inside the file under the key ``digime_pandas``.
+        attrs: The frame's `attrs`, as far as JSON can hold them.
     """
     fields = [pa.field(each.name, each.type) for each in frame.columns]
     metadata = {SCHEMA_KEY: schema.encode()}
     if frame.labels is not None:
         metadata[b"pandas"] = json.dumps(_pandas_metadata(frame)).encode()
-        if frame.labels.attrs:
-            metadata[b"PANDAS_ATTRS"] = json.dumps(frame.labels.attrs).encode()
+        if attrs:
+            metadata[ATTRS_KEY] = json.dumps(attrs).encode()
     return pa.schema(fields, metadata=metadata)
 
 

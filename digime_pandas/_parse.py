@@ -1,23 +1,31 @@
-"""The bytes of a file as a pandas frame."""
+"""The bytes of a file as a pandas frame.
+
+With the schema that was made when the file was written, the frame comes back as it was: dtypes, index, column labels
+and `attrs`. Parquet files carry it inside. Without one, plain rules apply (see `_plain_rules`; for Parquet, the
+metadata of pandas where there is some).
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from io import BytesIO
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.json
 import pyarrow.parquet as pq
 
-from digime_pandas._formats import Format
-from digime_pandas._restore import restore, stored_type
+from digime_pandas._fidelity import FidelityWarning
+from digime_pandas._formats import PARQUET, Format
+from digime_pandas._parquet import ATTRS_KEY, SCHEMA_KEY
+from digime_pandas._rebuild import Rebuild
 from digime_pandas._schema import Schema, schema_from_json, schema_from_text
+from digime_pandas._tables import Columns, as_columns, csv_columns, json_columns, parquet_columns, parquet_tables
+from digime_pandas.errors import InputError, ReadError
 
-Source = bytes | memoryview | BinaryIO
+Source = bytes | bytearray | memoryview | BinaryIO
 
 
 def parse(
@@ -28,65 +36,148 @@ def parse(
     columns: Sequence[str] | None = None,
     limit: int | None = None,
 ) -> pd.DataFrame:
-    """Return the frame that a file holds."""
-    known = None if schema is None else schema_from_text(schema)
-    raw = data if isinstance(data, bytes | memoryview) else data.read()
-    if format.name == "parquet":
-        table = pq.read_table(pa.BufferReader(raw))
-        text = (table.schema.metadata or {}).get(b"digime_pandas")
-        return _restored(table, schema_from_json(text), plain=False) if text else table.to_pandas()
-    table = {"csv": _read_csv, "ndjson": _read_lines, "json": _read_array}[format.name](raw, known)
-    return table.to_pandas() if known is None else _restored(table, known, plain=True)
+    """Return the frame that a file holds.
+
+    Args:
+        data: The file, or a binary stream of it that can seek.
+        format: Its format.
+        schema: The text that `prepare` made for it, or None. It is not trusted: one that is damaged, or does not fit
+            the file, is ignored with a warning.
+        columns: Names of the columns that are wanted, as they are in the file; the index comes in any case.
+        limit: How many rows are wanted at most, from the first.
+
+    Raises:
+        InputError: There is no such column, or `limit` is negative.
+        ReadError: It is no file of that format.
+
+    Warns:
+        FidelityWarning: The schema was ignored.
+    """
+    if limit is not None and limit < 0:
+        raise InputError(f"limit={limit} is negative. Give the number of rows, or None for all.")
+    pieces = _pieces(_stream(data), format, schema, columns, None if limit is None else max(limit, 1))
+    return next(pieces).iloc[slice(limit)]
 
 
-def _read_csv(raw: bytes | memoryview, schema: Schema | None) -> pa.Table:
-    options = pa.csv.ReadOptions(use_threads=True, block_size=1 << 24)
-    names = pa.csv.open_csv(BytesIO(raw), parse_options=_CSV).schema.names
-    types = {} if schema is None else dict(zip(names, map(stored_type, schema.columns), strict=True))
-    convert = pa.csv.ConvertOptions(
-        null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False, column_types=types
-    )
-    return pa.csv.read_csv(pa.BufferReader(raw), options, _CSV, convert)
+def parse_batches(
+    source: Source,
+    format: Format,
+    schema: str | None = None,
+    *,
+    columns: Sequence[str] | None = None,
+    batch_rows: int = 65_536,
+) -> Iterator[pd.DataFrame]:
+    """Yield the frame that a file holds in pieces, in bounded memory.
+
+    Without a schema the plain rules look at each piece by itself, so that a column may change its type on the way;
+    with one, only the categories of a category whose schema does not list them differ from piece to piece.
+
+    Args:
+        source: As for `parse`, and so are the others.
+        format: Its format.
+        schema: The text that `prepare` made for it, or None.
+        columns: Names of the columns that are wanted.
+        batch_rows: Rows of each piece; the last one may have fewer. A file without rows gives one empty frame.
+
+    Raises:
+        InputError: There is no such column, or `batch_rows` is not positive.
+        ReadError: It is no file of that format. Pieces may have been yielded before.
+    """
+    if batch_rows < 1:
+        raise InputError(f"batch_rows={batch_rows} is not positive. Give a number of rows.")
+    yield from _pieces(_stream(source), format, schema, columns, batch_rows)
 
 
-_CSV = pa.csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)
+def _stream(data: Source) -> BinaryIO:
+    return BytesIO(data) if isinstance(data, bytes | bytearray | memoryview) else data
 
 
-def _read_lines(raw: bytes | memoryview, schema: Schema | None) -> pa.Table:
-    if schema is None or not len(raw):
-        return pa.Table.from_pylist([json.loads(line) for line in bytes(raw).splitlines()])
-    names = json.loads(bytes(raw[: bytes(raw).index(b"\n")])).keys()
-    fields = pa.schema(list(zip(names, map(stored_type, schema.columns), strict=True)))
-    return pa.json.read_json(
-        pa.BufferReader(raw),
-        pa.json.ReadOptions(block_size=1 << 24),
-        pa.json.ParseOptions(explicit_schema=fields, newlines_in_values=False),
-    )
+def _pieces(
+    stream: BinaryIO, format: Format, text: str | None, columns: Sequence[str] | None, rows: int | None
+) -> Iterator[pd.DataFrame]:
+    start = stream.tell()
+    schema = _trusted(text, format, stream)
+    stream.seek(start)
+    if schema is not None:
+        pieces = _read(stream, format, schema, columns, rows)
+        try:
+            first = next(pieces)
+        except InputError:
+            raise
+        except (ValueError, TypeError) as error:
+            _ignore(error)
+            stream.seek(start)
+        else:
+            yield first
+            yield from _reported(pieces, format)
+            return
+    yield from _reported(_read(stream, format, None, columns, rows), format)
 
 
-def _read_array(raw: bytes | memoryview, schema: Schema | None) -> pa.Table:
-    return _read_lines(bytes(raw)[1:-3].replace(b"},\n", b"}\n") + b"}\n", schema)
+def _trusted(text: str | None, format: Format, stream: BinaryIO) -> Schema | None:
+    try:
+        if format.name == "parquet":
+            inside = (pq.read_metadata(stream).metadata or {}).get(SCHEMA_KEY)
+            return None if inside is None else schema_from_json(inside)
+        return None if text is None else schema_from_text(text)
+    except pa.ArrowException as error:
+        raise ReadError(f"This is no {format.name} file: {error}.") from error
+    except ValueError as error:
+        _ignore(error)
+        return None
 
 
-def _restored(table: pa.Table, schema: Schema, *, plain: bool) -> pd.DataFrame:
-    arrays = [restore(values, spec, plain=plain) for values, spec in zip(table.columns, schema.columns, strict=True)]
-    levels = len(schema.index)
-    frame = pd.DataFrame(dict(enumerate(arrays[levels:])), index=pd.RangeIndex(table.num_rows))
-    frame.columns = _labels(table.column_names[levels:], schema)
-    if levels == 1:
-        frame.index = pd.Index(arrays[0], name=schema.index[0])
-    elif levels:
-        frame.index = pd.MultiIndex.from_arrays(arrays[:levels], names=schema.index)
-    if schema.freq is not None:
-        frame.index.freq = schema.freq  # type: ignore[attr-defined]
-    frame.attrs.update(schema.attrs or {})
-    return frame
+def _ignore(error: Exception) -> None:
+    reason = str(error).partition("\n")[0]
+    text = f"The schema that came with the file is damaged or of another file ({reason}): plain reading rules apply."
+    warnings.warn(text, FidelityWarning, stacklevel=5)
 
 
-def _labels(names: list[str], schema: Schema) -> pd.Index[Any]:
-    if not schema.labels:
-        return pd.Index(names, name=schema.label_names[0])
-    levels = [restore(each.array, each.spec, plain=True) for each in schema.labels]
-    if len(levels) == 1:
-        return pd.Index(levels[0], name=schema.label_names[0])
-    return pd.MultiIndex.from_arrays(levels, names=schema.label_names)
+def _reported(pieces: Iterator[pd.DataFrame], format: Format) -> Iterator[pd.DataFrame]:
+    try:
+        yield from pieces
+    except InputError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise ReadError(f"This is no {format.name} file as it should be: {error}.") from error
+
+
+def _read(
+    stream: BinaryIO, format: Format, schema: Schema | None, columns: Sequence[str] | None, rows: int | None
+) -> Iterator[pd.DataFrame]:
+    """Yield the pieces of a file, at least one."""
+    if format.name == "parquet" and schema is None:
+        yield from _foreign_parquet(stream, columns, rows)
+        return
+    rebuild = Rebuild(format, schema, columns)
+    nothing = True
+    for piece in _columns(stream, format, rebuild, rows, typed=schema is not None):
+        nothing = False
+        yield rebuild.frame(piece)
+    if nothing:
+        yield rebuild.empty()
+
+
+def _columns(stream: BinaryIO, format: Format, rebuild: Rebuild, rows: int | None, *, typed: bool) -> Iterator[Columns]:
+    match format.name:
+        case "csv":
+            yield from csv_columns(stream, rebuild.types, rows)
+        case "parquet":
+            yield from parquet_columns(stream, rebuild.types, rows)
+        case name:
+            yield from json_columns(stream, rebuild.types if typed else None, rows, array=name == "json")
+
+
+def _foreign_parquet(stream: BinaryIO, columns: Sequence[str] | None, rows: int | None) -> Iterator[pd.DataFrame]:
+    """Yield a Parquet file that was written by others: by the metadata of pandas, or else by plain rules."""
+    file = pq.ParquetFile(stream)
+    names = file.schema_arrow.names
+    missing = [name for name in columns or () if name not in names]
+    if missing:
+        raise InputError(f"columns={missing!r} are not in the file. It has {', '.join(map(repr, names))}.")
+    metadata = file.schema_arrow.metadata or {}
+    by_pandas = b"pandas" in metadata
+    for table in parquet_tables(file, columns, rows, use_pandas_metadata=by_pandas):
+        frame = table.to_pandas() if by_pandas else Rebuild(PARQUET, None, columns).frame(as_columns(table))
+        frame.attrs.update(json.loads(metadata.get(ATTRS_KEY, b"{}")))
+        yield frame

@@ -103,17 +103,21 @@ def _interval(values: pa.Array, inner: Spec, closed: str, *, plain: bool) -> Any
     if plain:
         pairs = [(None, None) if each is None else each[1:-1].split(", ") for each in values.to_pylist()]
         texts = [pa.array([pair[i] for pair in pairs], pa.string()).cast(plain_type(inner.type)) for i in (0, 1)]
-        left, right = (pd.Index(restore(each, inner, plain=True)) for each in texts)
+        left, right = (_index(restore(each, inner, plain=True)) for each in texts)
     else:
         storage = values.storage if isinstance(values, pa.ExtensionArray) else values
-        left, right = (pd.Index(restore(storage.field(i), inner)) for i in (0, 1))
+        left, right = (_index(restore(storage.field(i), inner)) for i in (0, 1))
     return pd.arrays.IntervalArray.from_arrays(left, right, closed=closed)
+
+
+def _index(values: Any) -> pd.Index[Any]:
+    return pd.Index(values, dtype=values.dtype)
 
 
 def _category(values: Any, inner: Spec, ordered: bool, categories: pa.Array | None, *, plain: bool) -> Any:
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
-    found = pd.Index(restore(values, inner, plain=plain))
+    found = _index(restore(values, inner, plain=plain))
     if categories is None:
         return pd.Categorical(found, categories=found.dropna().unique().sort_values(), ordered=ordered)
-    return pd.Categorical(found, categories=pd.Index(restore(categories, inner, plain=True)), ordered=ordered)
+    return pd.Categorical(found, categories=_index(restore(categories, inner, plain=True)), ordered=ordered)

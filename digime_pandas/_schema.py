@@ -9,14 +9,17 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
 from digime_pandas._arrow_types import type_from_json, type_to_json
 from digime_pandas._columns import Spec
+from digime_pandas._formats import Format
 from digime_pandas._frame import Frame, label_columns
+from digime_pandas._plain_rules import is_guessed
 from digime_pandas._restore import stored_type
 from digime_pandas._text import plain
 
@@ -47,6 +50,8 @@ class Schema:
         labels: The column labels, one `Values` a level, or empty when they are the names in the file.
         label_names: Names of the levels of the column labels.
         attrs: The frame's `attrs`.
+        names: Names of the columns where the file may not have them: a JSON file without rows.
+        escaped: Whether an apostrophe was put before texts that begin like a formula.
     """
 
     columns: tuple[Spec, ...]
@@ -54,7 +59,9 @@ class Schema:
     freq: str | None = None
     labels: tuple[Values, ...] = ()
     label_names: tuple[Any, ...] = (None,)
-    attrs: dict[str, Any] | None = None
+    attrs: Mapping[Any, Any] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+    escaped: bool = False
 
     def to_json(self) -> str:
         """Return the schema as compact JSON."""
@@ -68,7 +75,11 @@ class Schema:
         if self.label_names != (None,):
             members["n"] = [_name_to_json(each) for each in self.label_names]
         if self.attrs:
-            members["a"] = self.attrs
+            members["a"] = dict(self.attrs)
+        if self.names:
+            members["h"] = list(self.names)
+        if self.escaped:
+            members["e"] = True
         return json.dumps(members, separators=(",", ":"))
 
     def to_text(self) -> str:
@@ -105,14 +116,15 @@ def schema_from_json(text: str | bytes) -> Schema:
     """
     try:
         members = json.loads(text)
-        attrs = members.get("a")
         return Schema(
             columns=tuple(_spec_from_json(each) for each in members["c"]),
             index=tuple(_name_from_json(each) for each in members.get("i", ())),
             freq=None if members.get("f") is None else str(members["f"]),
             labels=tuple(_values(spec, texts) for spec, texts in members.get("l", ())),
             label_names=tuple(_name_from_json(each) for each in members.get("n", (None,))),
-            attrs=attrs if isinstance(attrs, dict) else None,
+            attrs=dict(members.get("a", {})),
+            names=tuple(map(str, members.get("h", ()))),
+            escaped=bool(members.get("e")),
         )
     except (KeyError, TypeError, AttributeError, RecursionError, pa.ArrowException) as error:
         raise ValueError("not a schema") from error
@@ -167,17 +179,62 @@ def _name_from_json(value: Any) -> Any:
     return tuple(_name_from_json(each) for each in value) if isinstance(value, list) else value
 
 
-def schema_of(frame: Frame) -> Schema:
-    """Return the schema of a frame."""
+def schema_of(frame: Frame, *, escaped: bool = False) -> Schema:
+    """Return the schema of a frame.
+
+    Args:
+        frame: The frame.
+        escaped: Whether texts that begin like a formula get an apostrophe.
+    """
     columns = tuple(each.spec for each in frame.columns)
+    names = () if frame.rows else tuple(each.name for each in frame.columns)
     labels = frame.labels
     if labels is None:
-        return Schema(columns)
+        return Schema(columns, names=names, escaped=escaped)
     return Schema(
         columns,
+        names=names,
         index=labels.index_names if labels.index else (),
         freq=labels.index_freq if labels.index else None,
         labels=tuple(Values(each.spec, each.read(0, len(labels.columns))) for each in label_columns(labels.columns)),
         label_names=tuple(labels.columns.names),
-        attrs=labels.attrs or None,
+        attrs=labels.attrs if _survives_json(labels.attrs) else {},
+        escaped=escaped,
     )
+
+
+def travelling_schema(frame: Frame, format: Format, options: Mapping[str, Any]) -> tuple[str | None, list[str]]:
+    """Return the text that should travel with the file, or None, and what is lost without it.
+
+    Args:
+        frame: The frame.
+        format: The format of its file.
+        options: Options of the format.
+    """
+    attrs = {} if frame.labels is None else frame.labels.attrs
+    lost = [] if _survives_json(attrs) else ["attrs: JSON cannot hold them, they are left out"]
+    if format.name == "parquet":
+        return None, lost
+    if not options["typed"]:
+        nameless = frame.columns and frame.rows == 0 and format.name != "csv"
+        return None, [*lost, "a JSON file without rows and schema does not name its columns"] if nameless else lost
+    if _is_implied(frame, format) and not options.get("escape_formulas"):
+        return None, lost
+    text = schema_of(frame, escaped=bool(options.get("escape_formulas"))).to_text()
+    if len(text) > LONGEST:
+        return None, [*lost, f"the schema is longer than {LONGEST:,} characters: the file comes back untyped"]
+    return text, lost
+
+
+def _is_implied(frame: Frame, format: Format) -> bool:
+    labels, rows = frame.labels, frame.rows
+    if labels is None or not rows or labels.index or labels.attrs or label_columns(labels.columns):
+        return False
+    return labels.columns.name is None and all(is_guessed(each, rows, format) for each in frame.columns)
+
+
+def _survives_json(attrs: Mapping[Any, Any]) -> bool:
+    try:
+        return bool(json.loads(json.dumps(attrs)) == attrs)
+    except (TypeError, ValueError):
+        return False

@@ -1,43 +1,54 @@
 """A frame as the bytes of a file, in slices.
 
-`prepare` finds out everything that can be found out before the first byte is sent; `Prepared.chunks` then serializes
-slice by slice in bounded memory, anew at each call.
+`prepare` finds out everything that can be found out before the first byte is sent, and refuses what the format cannot
+hold; `Prepared.chunks` then serializes slice by slice in bounded memory, anew at each call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 
 from digime_pandas import _csv, _json, _parquet
-from digime_pandas._fidelity import ColumnVerdict
+from digime_pandas._columns import Column
+from digime_pandas._examine import Examination
+from digime_pandas._fidelity import ColumnVerdict, FidelityWarning, judge
 from digime_pandas._formats import Format
 from digime_pandas._frame import Frame, look_at
-from digime_pandas._schema import schema_of
+from digime_pandas._options import check_options
+from digime_pandas._schema import schema_of, travelling_schema
 from digime_pandas._text import plain
+from digime_pandas.errors import FidelityError
 
 SLICE_BYTES = 4 << 20
+FIRST_SLICE_BYTES = 1 << 20  # what is smaller is serialized as a whole before anything is sent
 ROW_GROUP_BYTES = 16 << 20
-_PROBE_ROWS = 64
-_GROWTH = 4
+_TEXT_GROWTH = 2  # text is about so much larger than the same values in Arrow
+_GROWTH = 8
+
+Run: TypeAlias = Callable[[Iterator[Callable[[], bytes]]], Iterator[bytes]]
 
 _NO_OPTIONS: Mapping[str, object] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, kw_only=True)
 class Prepared:
     """A frame that can be serialized.
 
     Attributes:
         format: The format of the file.
-        rows: How many rows it has; None for a one-shot stream.
+        rows: How many rows it has; None for a one-shot stream until it has been exhausted.
         one_shot: Whether `chunks` works only once.
-        columns: What becomes of each column, index levels first.
-        schema: The text by which the file comes back typed, or None where it is not needed (or not wanted).
+        columns: What becomes of each column, index levels first. For a one-shot stream it is what its types say: its
+            values are looked at while they go out.
+        schema: ASCII text of at most 3,000 characters by which `parse` makes the same frame again; None where plain
+            reading rules make it anyway, where the file itself carries it (Parquet), and with ``typed=False``.
     """
 
     format: Format
@@ -47,13 +58,141 @@ class Prepared:
     schema: str | None
     _frame: Frame = field(repr=False)
     _options: Mapping[str, Any] = field(repr=False)
+    _examinations: tuple[Examination, ...] = field(repr=False)
 
-    def chunks(self) -> Iterator[bytes]:
-        """Serialize from the first row, in pieces of about 4 MiB."""
+    def chunks(self, run: Run = one_by_one) -> Iterator[bytes]:
+        """Serialize from the first row.
+
+        Args:
+            run: Runs tasks that serialize a slice each, possibly several at a time, and yields what they return in
+                their order.
+
+        Yields:
+            Pieces of the file: about 4 MiB each for text formats, one row group each for Parquet. The first and the
+            last may be small.
+
+        Raises:
+            FidelityError: Only from a one-shot stream: a value that the format cannot hold has come.
+        """
         if self.format.name == "parquet":
-            schema = _parquet.file_schema(self._frame, schema_of(self._frame).to_json())
-            return _parquet.chunks(_row_groups(self._frame, schema), schema, compression="snappy")
-        return _text_chunks(self._frame, self.format.name, self._options)
+            own = schema_of(self._frame)
+            schema = _parquet.file_schema(self._frame, own.to_json(), own.attrs)
+            yield from _parquet.chunks(self._row_groups(schema), schema, compression=self._options["compression"])
+        else:
+            yield from self._text(run)
+        if self.one_shot:
+            _warn(self._judge()[1])
+
+    def _text(self, run: Run) -> Iterator[bytes]:
+        names = [each.name for each in self._frame.columns]
+        head = _csv.header(names, escape_formulas=self._options["escape_formulas"]) if self._is("csv") else b""
+        first = True
+        for piece in run(self._slices()):
+            yield head + piece if first else piece
+            first = False
+        tail = b"" if not self._is("json") else b"[]\n" if first else b"]\n"
+        if tail or (first and head):
+            yield tail or head
+
+    def _slices(self) -> Iterator[Callable[[], bytes]]:
+        pace = _Pace(SLICE_BYTES, self._frame.first_rows(FIRST_SLICE_BYTES // _TEXT_GROWTH))
+
+        def serialize(batch: pa.RecordBatch, *, first: bool) -> bytes:
+            piece = self._piece(batch, first=first)
+            pace.adapt(batch.num_rows, len(piece))
+            return piece
+
+        first = True
+        for batch in self._batches(pace):
+            yield partial(serialize, batch, first=first)
+            first = False
+
+    def _row_groups(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        pace = _Pace(ROW_GROUP_BYTES, self._frame.first_rows(ROW_GROUP_BYTES))
+        for batch in self._batches(pace):
+            pace.adapt(batch.num_rows, batch.nbytes)
+            yield pa.RecordBatch.from_arrays(batch.columns, schema=schema)
+
+    def _batches(self, pace: _Pace) -> Iterator[pa.RecordBatch]:
+        take = self._frame.open()
+        position = 0
+        while (batch := take(pace.rows)) is not None:
+            if self.one_shot:
+                self._look_on_the_way(position, batch)
+            position += batch.num_rows
+            yield batch
+        self.rows = position
+
+    def _look_on_the_way(self, position: int, batch: pa.RecordBatch) -> None:
+        for examination, array in zip(self._examinations, batch.columns, strict=True):
+            if examination.needed:
+                examination.look(position, array)
+        _refuse(self._judge()[0])
+
+    def _judge(self) -> tuple[tuple[ColumnVerdict, ...], list[str]]:
+        return _judge(self._frame.columns, self._examinations, self.format, self._options)
+
+    def _piece(self, batch: pa.RecordBatch, *, first: bool) -> bytes:
+        arrays = [
+            self._stored(array, None if self.one_shot else examination.file_type)
+            for array, examination in zip(batch.columns, self._examinations, strict=True)
+        ]
+        ready = pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
+        if self._is("csv"):
+            return _csv.rows(ready)
+        numbers = self._decimal_columns() if self._options["decimals"] == "number" else frozenset()
+        text = _json.with_numbers(ready, numbers) if numbers else _json.lines(ready)
+        return _json.elements(text, first=first) if self._is("json") else text
+
+    def _stored(self, array: pa.Array, file_type: pa.DataType | None) -> pa.Array:
+        values = plain(array if file_type is None else array.cast(file_type))
+        if not self._is("csv"):
+            return values
+        if pa.types.is_nested(values.type):
+            values = _json.as_text(values)
+        escaping = self._options["escape_formulas"] and not pa.types.is_decimal(array.type)
+        return _csv.escape(values) if escaping else values
+
+    def _decimal_columns(self) -> frozenset[str]:
+        return frozenset(each.name for each in self._frame.columns if pa.types.is_decimal(each.type))
+
+    def _is(self, name: str) -> bool:
+        return self.format.name == name
+
+
+class _Pace:
+    """How many rows to take next, so that what comes out has about the wanted size."""
+
+    def __init__(self, wanted: int, rows: int) -> None:
+        self._wanted = wanted
+        self.rows = rows
+
+    def adapt(self, rows: int, size: int) -> None:
+        self.rows = max(1, min(rows * _GROWTH, self._wanted * rows // max(size, 1)))
+
+
+def one_by_one(tasks: Iterator[Callable[[], bytes]]) -> Iterator[bytes]:
+    """Run the tasks without threads."""
+    return (task() for task in tasks)
+
+
+def examine(
+    frame: object, format: Format, *, index: bool | None = None, options: Mapping[str, object] = _NO_OPTIONS
+) -> tuple[ColumnVerdict, ...]:
+    """Return what would become of each column, the impossible included, without warnings or errors about them.
+
+    Args:
+        frame: As for `prepare`, and so are the others. A one-shot stream is not read.
+        format: The format.
+        index: Whether the index is kept.
+        options: Options of the format.
+
+    Raises:
+        InputError: The frame is none, or the format has no such option.
+    """
+    checked = check_options(format, options)
+    known = look_at(frame, index=index)
+    return _judge(known.columns, _examined(known, format), format, checked)[0]
 
 
 def prepare(
@@ -62,44 +201,73 @@ def prepare(
     """Look at a frame and refuse what the format cannot hold.
 
     Args:
-        frame: A pandas DataFrame or Series, or an object that exports Arrow streams. It is never changed.
+        frame: A pandas DataFrame or Series, or an object that exports Arrow streams (polars, pyarrow, DuckDB). It is
+            never changed.
         format: The format to write.
         index: Whether the index is kept; None keeps every index but a default RangeIndex.
-        options: Options of the format.
+        options: Options of the format. Text formats: `typed` (True) makes the schema. CSV: `escape_formulas` (False)
+            puts an apostrophe before text that a spreadsheet would take for a formula, `nested` (``"refuse"``) as
+            ``"json"`` writes lists and dicts as JSON text. JSON and NDJSON: `strict` (False) refuses NaN and the
+            infinities, `decimals` (``"string"``) may be ``"number"``. Parquet: `compression` (``"snappy"``) may be
+            ``"zstd"``, ``"gzip"``, ``"brotli"``, ``"lz4"`` or ``"none"``.
+
+    Raises:
+        FidelityError: The format cannot hold a column; the error names it and its first offending row.
+        InputError: The frame is none, or the format has no such option.
+
+    Warns:
+        FidelityWarning: Something of the frame will not be in the file.
     """
+    checked = check_options(format, options)
     known = look_at(frame, index=index)
-    schema = None if known.labels is None or format.name == "parquet" else schema_of(known).to_text()
-    return Prepared(format, known.rows, known.one_shot, (), schema, known, options)
+    examinations = _examined(known, format)
+    verdicts, warned = _judge(known.columns, examinations, format, checked)
+    _refuse(verdicts)
+    if known.rows and not known.columns:
+        raise FidelityError(f"The frame has {known.rows} rows and no column. Give index=True to write its index.")
+    schema, lost = travelling_schema(known, format, checked)
+    _warn(warned + lost)
+    return Prepared(
+        format=format,
+        rows=known.rows,
+        one_shot=known.one_shot,
+        columns=verdicts,
+        schema=schema,
+        _frame=known,
+        _options=checked,
+        _examinations=examinations,
+    )
 
 
-def _text_chunks(frame: Frame, format: str, options: Mapping[str, Any]) -> Iterator[bytes]:
-    take = frame.open()
-    if format == "csv":
-        yield _csv.header([each.name for each in frame.columns])
-    first = True
-    count = _PROBE_ROWS
-    while (batch := take(count)) is not None:
-        text = _serialized(_plain(batch), format, options, first=first)
-        first = False
-        yield text
-        count = max(1, min(count * _GROWTH, SLICE_BYTES * batch.num_rows // max(len(text), 1)))
-    if format == "json":
-        yield b"[]\n" if first else b"]\n"
+def _examined(frame: Frame, format: Format) -> tuple[Examination, ...]:
+    alone = len(frame.columns) == 1
+    examinations = tuple(Examination(column, format, alone=alone) for column in frame.columns)
+    if frame.rows is not None:
+        for column, examination in zip(frame.columns, examinations, strict=True):
+            if examination.needed and column.readable:
+                for start, array in column.blocks(frame.rows):
+                    examination.look(start, array)
+    return examinations
 
 
-def _row_groups(frame: Frame, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    take = frame.open()
-    count = _PROBE_ROWS * 1000
-    while (batch := take(count)) is not None:
-        yield batch.cast(schema) if batch.schema != schema else batch
-        count = max(1, ROW_GROUP_BYTES * batch.num_rows // max(batch.nbytes, 1))
+def _judge(
+    columns: Sequence[Column], examinations: Iterable[Examination], format: Format, options: Mapping[str, Any]
+) -> tuple[tuple[ColumnVerdict, ...], list[str]]:
+    pairs = [
+        judge(column, examination.facts, format, options)
+        for column, examination in zip(columns, examinations, strict=True)
+    ]
+    warned = [f"column {verdict.name!r}: {warning}" for verdict, warning in pairs if warning]
+    return tuple(verdict for verdict, _ in pairs), warned
 
 
-def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays([plain(each) for each in batch.columns], names=batch.schema.names)
+def _refuse(verdicts: Iterable[ColumnVerdict]) -> None:
+    for each in verdicts:
+        if each.verdict == "impossible":
+            where = "" if each.row is None else f" (first in row {each.row})"
+            raise FidelityError(f"Column {each.name!r}{where}: {each.note}.", column=each.name, row=each.row)
 
 
-def _serialized(batch: pa.RecordBatch, format: str, options: Mapping[str, Any], *, first: bool) -> bytes:
-    if format == "csv":
-        return _csv.rows(batch, **options)
-    return _json.lines(batch) if format == "ndjson" else _json.elements(batch, first=first)
+def _warn(lost: list[str]) -> None:
+    if lost:
+        warnings.warn("Not everything is in the file. " + ". ".join(lost) + ".", FidelityWarning, stacklevel=3)

@@ -1,0 +1,136 @@
+"""One pandas column (or index level) as a `Column`.
+
+Nothing here changes the column it looks at, and nothing is converted as a whole: `Column.read` converts the rows it
+is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from digime_pandas._columns import (
+    BLOCK_ROWS,
+    Column,
+    Fact,
+    Spec,
+    Take,
+    as_array,
+    kind_of,
+    unconvertible,
+    unreadable,
+)
+from digime_pandas._objects import describe_objects
+
+
+def describe(name: str, dtype: Any, take: Take, rows: int) -> Column:
+    """Return the column that `take` gives the values of.
+
+    Args:
+        name: Its name in the file.
+        dtype: Its pandas or numpy dtype.
+        take: Gives rows `start` to `stop` as a numpy array or pandas extension array, without copying.
+        rows: How many rows it has.
+    """
+    if isinstance(dtype, pd.CategoricalDtype):
+        return _category(name, dtype, take, rows)
+    if isinstance(dtype, pd.SparseDtype):
+        dense = describe(name, dtype.subtype, lambda start, stop: take(start, stop).to_dense(), rows)
+        spec = Spec("sparse", dense.type, _fill(dtype.fill_value), dense.spec)
+        return Column(name, "sparse", str(dtype), dense.type, spec, dense.read, (Fact(dense.kind), *dense.facts))
+    if isinstance(dtype, pd.IntervalDtype):
+        return _interval(name, dtype, take)
+    if isinstance(dtype, np.dtype) and dtype.kind == "O":
+        return describe_objects(name, take, rows)
+    return _typed(name, dtype, take, rows)
+
+
+def _typed(name: str, dtype: Any, take: Take, rows: int) -> Column:
+    """Describe a column whose dtype says what its values are."""
+    if isinstance(dtype, np.dtype) and (dtype.kind == "c" or dtype.itemsize > np.dtype("float64").itemsize):
+        return unreadable(name, dtype, Fact("complex" if dtype.kind == "c" else "long double"))
+    try:
+        type = pa.array(take(0, 0), from_pandas=True).type
+    except (TypeError, NotImplementedError, pa.ArrowException):
+        return unreadable(name, dtype, Fact("extension without Arrow form"))
+    spec = Spec(_origin(dtype), type, _detail(dtype))
+    facts: tuple[Fact, ...] = ()
+
+    def read(start: int, stop: int) -> pa.Array:
+        return _to_arrow(take(start, stop), type)
+
+    if isinstance(dtype, pd.StringDtype) and dtype.storage == "python":
+        facts = unconvertible(read, rows, "text with a lone surrogate")
+    kind = "extension" if spec.origin == "extension" else kind_of(type)
+    return Column(name, kind, str(dtype), type, spec, read, facts)
+
+
+def _origin(dtype: Any) -> str:
+    if isinstance(dtype, np.dtype | pd.DatetimeTZDtype):
+        return "numpy"
+    if isinstance(dtype, pd.StringDtype):
+        return "string"
+    if isinstance(dtype, pd.ArrowDtype):
+        return "arrow"
+    if isinstance(dtype, pd.PeriodDtype):
+        return "period"
+    return "masked" if hasattr(dtype, "numpy_dtype") else "extension"
+
+
+def _detail(dtype: Any) -> Any:
+    if isinstance(dtype, pd.StringDtype):
+        return [dtype.storage, "NA" if dtype.na_value is pd.NA else "nan"]
+    return str(dtype).removeprefix("period[").removesuffix("]") if isinstance(dtype, pd.PeriodDtype) else None
+
+
+def _to_arrow(values: Any, type: pa.DataType) -> pa.Array:
+    return as_array(pa.array(values, type=type, from_pandas=True))
+
+
+def _fill(value: Any) -> Any:
+    return None if pd.isna(value) else value.item() if isinstance(value, np.generic) else value
+
+
+def _category(name: str, dtype: pd.CategoricalDtype, take: Take, rows: int) -> Column:
+    categories = dtype.categories
+    inner = describe(name, categories.dtype, lambda start, stop: categories[start:stop].array, len(categories))
+    if not inner.readable:
+        return Column(name, "category", str(dtype), inner.type, inner.spec, inner.read, inner.facts)
+    dictionary = inner.read(0, len(categories))
+    type = pa.dictionary(pa.int32(), inner.type, ordered=bool(dtype.ordered))
+
+    def read(start: int, stop: int) -> pa.Array:
+        codes = take(start, stop).codes
+        indices = pa.array(codes.astype(np.int32), mask=codes < 0)
+        return pa.DictionaryArray.from_arrays(indices, dictionary, ordered=bool(dtype.ordered))
+
+    implied = inner.kind != "null" and _implied(categories, take, rows)
+    detail = [bool(dtype.ordered), None if implied else dictionary]
+    facts = (Fact(inner.kind), *(Fact(fact.rule) for fact in inner.facts))
+    return Column(name, "category", str(dtype), type, Spec("category", type, detail, inner.spec), read, facts)
+
+
+def _implied(categories: pd.Index, take: Take, rows: int) -> bool:
+    """Say whether the categories are just the sorted values, so that they need not be written down."""
+    if not categories.is_monotonic_increasing or len(categories) > rows:
+        return False
+    used = np.zeros(len(categories), dtype=bool)
+    for start in range(0, rows, BLOCK_ROWS):
+        codes = take(start, min(start + BLOCK_ROWS, rows)).codes
+        used[codes[codes >= 0]] = True
+    return bool(used.all())
+
+
+def _interval(name: str, dtype: pd.IntervalDtype, take: Take) -> Column:
+    ends = take(0, 0)
+    inner = describe(name, dtype.subtype, lambda start, stop: ends.left[start:stop].array, 0)
+    type = pa.array(ends).type
+
+    def read(start: int, stop: int) -> pa.Array:
+        return _to_arrow(take(start, stop), type)
+
+    spec = Spec("interval", type, dtype.closed, inner.spec)
+    return Column(name, "interval", str(dtype), type, spec, read)

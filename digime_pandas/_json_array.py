@@ -1,0 +1,83 @@
+"""The elements of a JSON array of any layout, one after the other, without holding the file."""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+_READ_BYTES = 1 << 20
+_BLANK = " \t\r\n"
+_decoder = json.JSONDecoder()
+
+
+def elements(stream: BinaryIO) -> Iterator[dict[str, Any]]:
+    """Yield the objects that are the elements of an array.
+
+    Args:
+        stream: The file, in UTF-8.
+
+    Raises:
+        ValueError: It is not an array of objects.
+    """
+    text = _Window(stream)
+    if text.pop() != "[":
+        raise ValueError("it does not begin with [")
+    following = text.peek()
+    if following == "]":
+        text.pop()
+    while following != "]":
+        if text.peek() != "{":
+            raise ValueError("an element is not an object")
+        yield text.value()
+        following = text.pop()
+        if following not in {",", "]"}:
+            raise ValueError("a comma or the closing ] is missing")
+    if text.peek():
+        raise ValueError("something follows the closing ]")
+
+
+class _Window:
+    """The part of a text that is being looked at; it grows as needed and forgets what was taken."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
+        self._text = ""
+        self._position = 0
+
+    def peek(self) -> str:
+        """Return the next character that is not blank, or "" at the end."""
+        while True:
+            while self._position < len(self._text) and self._text[self._position] in _BLANK:
+                self._position += 1
+            if self._position < len(self._text):
+                return self._text[self._position]
+            if not self._grow():
+                return ""
+
+    def pop(self) -> str:
+        """Take the next character that is not blank."""
+        character = self.peek()
+        self._position += len(character)
+        return character
+
+    def value(self) -> Any:
+        """Take the next value."""
+        while True:
+            try:
+                value, self._position = _decoder.raw_decode(self._text, self._position)
+            except json.JSONDecodeError:
+                if not self._grow():
+                    raise
+            else:
+                return value
+
+    def _grow(self) -> bool:
+        # At least doubled, so that a long value is not looked at again and again.
+        read = self._stream.read(max(_READ_BYTES, len(self._text) - self._position))
+        more = self._decoder.decode(read, final=not read)
+        self._text = self._text[self._position :] + more
+        self._position = 0
+        return bool(read)

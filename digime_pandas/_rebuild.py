@@ -1,0 +1,155 @@
+"""Named columns of a file as a pandas frame, by its schema or by plain rules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from digime_pandas._columns import Spec, as_array
+from digime_pandas._csv import unescape
+from digime_pandas._formats import Format
+from digime_pandas._plain_rules import guess
+from digime_pandas._restore import restore, stored_type
+from digime_pandas._schema import Schema
+from digime_pandas._tables import Columns
+from digime_pandas.errors import InputError
+
+
+class Rebuild:
+    """Makes frames of the pieces of one file.
+
+    Args:
+        format: The format of the file.
+        schema: Its schema, or None for plain rules.
+        wanted: Names of the columns that are wanted, or None for all. Index levels come in any case.
+    """
+
+    def __init__(self, format: Format, schema: Schema | None, wanted: Sequence[str] | None) -> None:
+        self._format = format
+        self._schema = schema
+        self._wanted = wanted
+        self._rows = 0
+        self._names: list[str] = list(schema.names) if schema else []
+
+    def types(self, names: Sequence[str]) -> dict[str, pa.DataType]:
+        """Return the types in which the wanted columns are to be read.
+
+        Args:
+            names: The names of all columns of the file.
+
+        Raises:
+            InputError: A wanted column is not there.
+            ValueError: The schema does not fit the file.
+        """
+        self._names = list(names)
+        specs = self._specs()
+        types = {name: pa.string() if spec is None else stored_type(spec) for name, spec in specs.items()}
+        return {name: types[name] for name in names if name in self._selected(names)}
+
+    def frame(self, columns: Columns) -> pd.DataFrame:
+        """Return the next rows as a frame.
+
+        Args:
+            columns: What was read, at least the wanted columns.
+
+        Raises:
+            InputError: A wanted column is not there.
+            ValueError: The schema does not fit the values.
+        """
+        if self._schema is None:
+            selected = list(columns) if self._wanted is None else self._selected(list(columns))
+            return _frame(
+                {name: self._guessed(columns[name]) for name in selected}, len(next(iter(columns.values()), ()))
+            )
+        if not self._names:
+            self._names = list(columns)
+        return self._restored(self._schema, columns)
+
+    def empty(self) -> pd.DataFrame:
+        """Return the frame of a file without rows."""
+        if self._schema is None:
+            return pd.DataFrame({name: pd.Series(dtype=object) for name in self._wanted or self._names})
+        specs = self._specs()
+        types = {name: self._type(spec) for name, spec in specs.items() if spec}
+        return self._restored(self._schema, {name: pa.nulls(0, type) for name, type in types.items()})
+
+    def _type(self, spec: Spec) -> pa.DataType:
+        return spec.type if self._format.name == "parquet" else stored_type(spec)
+
+    def _specs(self) -> dict[str, Spec | None]:
+        if self._schema is None:
+            return dict.fromkeys(self._names)
+        if len(self._names) != len(self._schema.columns):
+            raise ValueError("the schema is of a file with other columns")
+        return dict(zip(self._names, self._schema.columns, strict=True))
+
+    def _selected(self, names: Sequence[str]) -> list[str]:
+        levels = len(self._schema.index) if self._schema else 0
+        if self._wanted is None:
+            return list(names)
+        missing = [name for name in self._wanted if name not in names]
+        if missing:
+            raise InputError(f"columns={missing!r} are not in the file. It has {', '.join(map(repr, names))}.")
+        return [*names[:levels], *(name for name in self._wanted if name not in names[:levels])]
+
+    def _guessed(self, values: Any) -> Any:
+        if isinstance(values, list):
+            return pd.Series(values, dtype=object).array
+        return guess(values, self._format)
+
+    def _restored(self, schema: Schema, columns: Columns) -> pd.DataFrame:
+        specs = self._specs()
+        plain = self._format.name != "parquet"
+        arrays: dict[str, Any] = {}
+        rows = len(next(iter(columns.values()), ()))
+        for name in self._selected(self._names):
+            spec = specs[name]
+            assert spec is not None
+            values = columns[name]
+            if spec.origin == "range":
+                arrays[name] = pd.RangeIndex(*spec.detail)[self._rows : self._rows + rows]
+                continue
+            if schema.escaped and not pa.types.is_decimal(spec.type):
+                values = unescape(as_array(values))
+            arrays[name] = restore(values, spec, plain=plain)
+        self._rows += rows
+        levels = len(schema.index)
+        names = list(arrays)
+        index = _index([arrays[name] for name in names[:levels]], schema, rows)
+        frame = pd.DataFrame({name: arrays[name] for name in names[levels:]}, index=index)
+        frame.columns = self._labels(schema, names[levels:])
+        frame.attrs.update(schema.attrs)
+        return frame
+
+    def _labels(self, schema: Schema, names: list[str]) -> pd.Index[Any]:
+        if not schema.labels:
+            return pd.Index(names, name=schema.label_names[0])
+        levels = [restore(each.array, each.spec, plain=True) for each in schema.labels]
+        labels = _named(levels, schema.label_names)
+        every = self._names[len(schema.index) :]
+        return labels if names == every else labels.take([every.index(name) for name in names])
+
+
+def _frame(arrays: dict[str, Any], rows: int) -> pd.DataFrame:
+    return pd.DataFrame(arrays, index=pd.RangeIndex(rows))
+
+
+def _index(levels: list[Any], schema: Schema, rows: int) -> pd.Index[Any]:
+    if not levels:
+        return pd.RangeIndex(rows)
+    index = _named(levels, schema.index)
+    if schema.freq is not None:
+        index.freq = schema.freq  # type: ignore[attr-defined]
+    return index
+
+
+def _named(levels: list[Any], names: Sequence[Any]) -> pd.Index[Any]:
+    if len(levels) > 1:
+        return pd.MultiIndex.from_arrays(levels, names=names)
+    values = levels[0]
+    if isinstance(values, pd.RangeIndex):
+        return values.rename(names[0])
+    return pd.Index(values, dtype=values.dtype, name=names[0])
