@@ -23,6 +23,7 @@ from typing import Any
 from digime_pandas._authorization import Authorization
 from digime_pandas._client import Client
 from digime_pandas._connect import current_client
+from digime_pandas._pipeline import closing_iter
 from digime_pandas._plan import Plan, plan_write
 from digime_pandas._receipt import Receipt
 from digime_pandas._spool import Spool
@@ -109,7 +110,8 @@ def _authorization(client: Client, plan: Plan, given: Authorization | None) -> A
 def _upload(plan: Plan, resources: ExitStack) -> Upload:
     """Return the upload; a file of one chunk has a known size, which saves the service a chunked body."""
     prepared = plan.prepared
-    stream = iter(prepared.chunks())
+    # Closed at the end, however that comes: an error's traceback keeps what it was working on alive, threads and all.
+    stream = resources.enter_context(closing_iter(prepared.chunks()))
     head = list(islice(stream, 2))
     if len(head) < 2:  # noqa: PLR2004 - one chunk, or none
         size = sum(memoryview(chunk).nbytes for chunk in head)
