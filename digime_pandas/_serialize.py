@@ -37,6 +37,11 @@ Run: TypeAlias = Callable[[Iterator[Callable[[], bytes]]], Iterator[bytes]]
 _NO_OPTIONS: Mapping[str, object] = MappingProxyType({})
 
 
+def one_by_one(tasks: Iterator[Callable[[], bytes]]) -> Iterator[bytes]:
+    """Run the tasks without threads."""
+    return (task() for task in tasks)
+
+
 @dataclass(slots=True, kw_only=True)
 class Prepared:
     """A frame that can be serialized.
@@ -169,11 +174,6 @@ class _Pace:
 
     def adapt(self, rows: int, size: int) -> None:
         self.rows = max(1, min(rows * _GROWTH, self._wanted * rows // max(size, 1)))
-
-
-def one_by_one(tasks: Iterator[Callable[[], bytes]]) -> Iterator[bytes]:
-    """Run the tasks without threads."""
-    return (task() for task in tasks)
 
 
 def examine(

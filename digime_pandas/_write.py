@@ -15,19 +15,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
-from itertools import chain, islice
+from functools import partial
 from typing import Any
 
 from digime_pandas._authorization import Authorization
 from digime_pandas._client import Client
 from digime_pandas._connect import current_client
-from digime_pandas._pipeline import closing_iter
+from digime_pandas._pipeline import SMALL_BYTES, closing_iter, in_order
 from digime_pandas._plan import Plan, plan_write
+from digime_pandas._progress import show_progress
 from digime_pandas._receipt import Receipt
 from digime_pandas._spool import Spool
-from digime_pandas._wire import Buffer, Upload
+from digime_pandas._wire import Buffer, Progress, Upload
 from digime_pandas.errors import InputError
 
 
@@ -65,7 +66,9 @@ def write(
         mime_type: Media type to declare instead of the format's own.
         client: The client to use. Default: the one of `connect`.
         authorization: The consent to use. Default: the stored one of the account.
-        progress: None, a bool, or a callable that is given the bytes sent so far.
+        progress: None shows a bar when the write takes more than two seconds (one line at its end where no bar can
+            be), True always, False never. A callable is given the bytes sent so far and the bytes in all, or None
+            where that is not known, in this thread.
         format_options: Options of the format, such as ``escape_formulas=True`` for CSV or ``strict=True`` for JSON.
 
     Returns:
@@ -77,6 +80,7 @@ def write(
         AuthorizationError: The authorization is of another account or contract, or has expired.
         APIError: The file was not delivered, or it is not known whether it was: see `outcome`.
     """
+    display = show_progress(progress, file_name)
     plan = plan_write(
         frame,
         file_name,
@@ -91,7 +95,8 @@ def write(
     client = current_client(client)
     authorization = _authorization(client, plan, authorization)
     with ExitStack() as resources:
-        receipt = client.deliver(_upload(plan, resources), authorization)
+        upload = _upload(plan, resources.enter_context(display), resources)
+        receipt = client.deliver(upload, authorization)
     return replace(receipt, rows=plan.prepared.rows)
 
 
@@ -107,24 +112,35 @@ def _authorization(client: Client, plan: Plan, given: Authorization | None) -> A
     return given
 
 
-def _upload(plan: Plan, resources: ExitStack) -> Upload:
-    """Return the upload; a file of one chunk has a known size, which saves the service a chunked body."""
+def _upload(plan: Plan, progress: Progress | None, resources: ExitStack) -> Upload:
+    """Return the upload. A small file is serialized at once: its size is known then, which saves a chunked body."""
     prepared = plan.prepared
-    # Closed at the end, however that comes: an error's traceback keeps what it was working on alive, threads and all.
-    stream = resources.enter_context(closing_iter(prepared.chunks()))
-    head = list(islice(stream, 2))
-    if len(head) < 2:  # noqa: PLR2004 - one chunk, or none
-        size = sum(memoryview(chunk).nbytes for chunk in head)
-        return Upload(lambda: head, size, plan.file_name, plan.descriptor)
-    first = chain(head, stream)
+    stream = resources.enter_context(closing_iter(prepared.chunks(in_order)))
+    head: list[Buffer] = []
+    size = 0
+    for chunk in stream:
+        head.append(chunk)
+        size += len(chunk)
+        if size > SMALL_BYTES and len(head) > 1:
+            break
+    else:
+        return Upload(lambda: head, size, plan.file_name, plan.descriptor, progress)
+    begun = _joined(head, stream)
     if prepared.one_shot:
-        spool = Spool(first)
-        resources.callback(spool.close)
-        return Upload(spool.chunks, None, plan.file_name, plan.descriptor)
-    return Upload(_begun(first, prepared.chunks), None, plan.file_name, plan.descriptor)
+        chunks = resources.enter_context(closing(Spool(begun))).chunks
+    else:
+        chunks = _first_then(begun, partial(prepared.chunks, in_order))
+    return Upload(chunks, None, plan.file_name, plan.descriptor, progress)
 
 
-def _begun(first: Iterator[Buffer], again: Callable[[], Iterator[Buffer]]) -> Callable[[], Iterator[Buffer]]:
+def _joined(head: list[Buffer], rest: Iterator[Buffer]) -> Iterator[Buffer]:
+    # A generator, unlike a chain, ends `rest` when it is closed itself.
+    yield from head
+    head.clear()
+    yield from rest
+
+
+def _first_then(begun: Iterator[Buffer], again: Callable[[], Iterator[Buffer]]) -> Callable[[], Iterator[Buffer]]:
     """Give the stream that was begun to the first attempt, and a new one to each further one."""
-    begun = [first]
-    return lambda: begun.pop() if begun else again()
+    streams = [begun]
+    return lambda: streams.pop() if streams else again()

@@ -1,0 +1,63 @@
+"""The frames that are measured: mixed sales rows, many floats, long texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+SALES_ROWS, WIDE_ROWS, TEXT_ROWS = 1_000_000, 200_000, 200_000
+_WORDS = (
+    "Grüße, Ärzte und Übungen; naïve café, “quoted” text\nsecond line 東京 データ здравствуйте plain words about a visit and "
+    'what was said: "take two, call me", then nothing more 🙂 for a while'
+).split(" ")
+
+
+def sales(rows: int = SALES_ROWS) -> pd.DataFrame:
+    """Return ten columns of the kinds that business tables have, nulls included."""
+    random = np.random.default_rng(1)
+    start = np.datetime64("2026-01-01", "us")
+    names = np.array([f"Customer {i:05d}" for i in range(20_000)], dtype=object)
+    cities = np.array(["Zürich", "London", "New York, NY", "São Paulo", "東京"], dtype=object)
+    frame = pd.DataFrame(
+        {
+            "order_id": np.arange(rows, dtype=np.int64) + 10**9,
+            "ordered": pd.to_datetime(start + random.integers(0, 31_536_000, rows).astype("timedelta64[s]")).tz_localize(
+                "Europe/London", ambiguous=True, nonexistent="shift_forward"
+            ),
+            "customer": pd.array(names[random.integers(0, len(names), rows)], dtype="str"),
+            "city": pd.array(cities[random.integers(0, len(cities), rows)], dtype="str"),
+            "channel": pd.Categorical.from_codes(random.integers(0, 4, rows), ["web", "shop", "phone", "partner"]),
+            "items": pd.array(random.integers(1, 100, rows), dtype="Int64"),
+            "discount": np.where(random.random(rows) < 0.3, np.nan, random.random(rows)),
+            "price": np.round(random.lognormal(3.0, 1.0, rows), 2),
+            "returned": random.random(rows) < 0.05,
+            "due": pd.to_datetime(np.datetime64("2026-01-01", "s") + random.integers(0, 365, rows).astype("timedelta64[D]")),
+        }
+    )
+    frame.loc[random.random(rows) < 0.05, "customer"] = None
+    frame.loc[random.random(rows) < 0.02, "city"] = None
+    frame.loc[random.random(rows) < 0.1, "items"] = pd.NA
+    return frame
+
+
+def wide(rows: int = WIDE_ROWS) -> pd.DataFrame:
+    """Return fifty columns of doubles that need all their digits."""
+    values = np.random.default_rng(2).standard_normal((rows, 50))
+    return pd.DataFrame(values, columns=[f"feature_{i:02d}" for i in range(50)])
+
+
+def text(rows: int = TEXT_ROWS) -> pd.DataFrame:
+    """Return four columns of long texts in several scripts, with quotes, commas and line breaks."""
+    random = np.random.default_rng(3)
+    columns = {}
+    for name in ("note", "summary", "answer", "remark"):
+        pool = [" ".join(random.choice(_WORDS, random.integers(10, 30))) for _ in range(5_000)]
+        tails = random.integers(0, 10**9, rows)
+        columns[name] = pd.array([f"{pool[i % 5_000]} {tails[i]}" for i in range(rows)], dtype="str")
+    return pd.DataFrame(columns)
+
+
+FRAMES: dict[str, Callable[[int], pd.DataFrame]] = {"sales": sales, "wide": wide, "text": text}
+ROWS = {"sales": SALES_ROWS, "wide": WIDE_ROWS, "text": TEXT_ROWS}
