@@ -17,7 +17,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from digime_pandas import _accessor, errors
+from digime_pandas import _accessor as _accessor  # registers df.digime and s.digime
+from digime_pandas import errors
 from digime_pandas._authorization import Authorization, Postbox, Token, UserAccessToken
 from digime_pandas._authorize import authorize
 from digime_pandas._client import Client
@@ -27,7 +28,7 @@ from digime_pandas._descriptor import FileDescriptor
 from digime_pandas._flow import AuthorizationFlow
 from digime_pandas._library import LibraryFile
 from digime_pandas._preview import Preview
-from digime_pandas._read import read_file, read_frame
+from digime_pandas._read import read_batches, read_file, read_frame
 from digime_pandas._receipt import Receipt
 from digime_pandas._token_store import FileTokenStore, MemoryTokenStore
 from digime_pandas._version import __version__
@@ -91,6 +92,7 @@ __all__ = [
     "authorize",
     "connect",
     "errors",
+    "read_batches",
     "read_file",
     "read_frame",
     "write",

@@ -14,21 +14,22 @@ from digime_pandas._authorization import Postbox
 from digime_pandas._contract import Contract
 from digime_pandas._envelope import BLOCK_BYTES, KEY_BYTES, load_public_key, seal_bytes, sealed_size, sealing, wrap_key
 from digime_pandas._http import Http, Reply, Request
+from digime_pandas._opening import Opening
 from digime_pandas._pipeline import SMALL_BYTES, WINDOW, in_order, one_by_one
 from digime_pandas._sign import NONCE_BYTES, find_key, key_address, request_claims, same_origin, sign, verify
 from digime_pandas._wire import (
     Agent,
     Buffer,
     Delivery,
+    Description,
     FileList,
     Grant,
-    StoredFile,
     Upload,
     read_delivery,
+    read_description,
     read_document,
     read_file_list,
     read_grant,
-    read_stored_file,
     read_text,
 )
 from digime_pandas.errors import AuthorizationError, ReplyError
@@ -169,25 +170,41 @@ class Api:
     def list_files(self, session: str, access_token: str) -> FileList:
         """``GET permission-access/query/{session}``: return what the session shows by now."""
         what = "list the library"
-        return read_file_list(self._query("GET", [session], access_token, _JSON, what).body, what)
+        return read_file_list(self._query("GET", [session], access_token, accept=_JSON, what=what).body, what)
 
-    def read_file(self, session: str, name: str, access_token: str) -> StoredFile:
-        """``GET permission-access/query/{session}/{name}``: return a file and what is known of it."""
-        what = "read a file"
-        reply = self._query("GET", [session, name], access_token, _OCTETS, what)
-        return read_stored_file(reply.headers, reply.body, what)
+    def read_file(self, session: str, name: str, access_token: str) -> Opening:
+        """``GET permission-access/query/{session}/{name}``: fetch a file and open it on its way in."""
 
-    def describe_file(self, session: str, name: str, access_token: str) -> StoredFile:
+        def receive(headers: Mapping[str, str]) -> Opening:
+            return Opening(headers, self.contract.private_key, hashed="/v1.6/" in self.base_url)
+
+        reply = self._query("GET", [session, name], access_token, accept=_OCTETS, what="read a file", receive=receive)
+        opening: Opening = reply.received
+        return opening
+
+    def describe_file(self, session: str, name: str, access_token: str) -> Description:
         """``HEAD permission-access/query/{session}/{name}``: return what is known of a file, without its bytes."""
         what = "read a file's description"
-        reply = self._query("HEAD", [session, name], access_token, _JSON, what)
-        return read_stored_file(reply.headers, b"", what)
+        reply = self._query("HEAD", [session, name], access_token, accept=_JSON, what=what)
+        return read_description(reply.headers, what)
 
-    def _query(self, method: str, path: list[str], access_token: str, accept: str, what: str) -> Reply:
+    def _query(
+        self,
+        method: str,
+        path: list[str],
+        access_token: str,
+        *,
+        accept: str,
+        what: str,
+        receive: Callable[[Mapping[str, str]], Opening] | None = None,
+    ) -> Reply:
         url = f"{self.base_url}permission-access/query/{'/'.join(quote(part, safe='') for part in path)}"
-        return self._http.send(
-            lambda: Request(method, url, self._signed(access_token=access_token) | {"Accept": accept}), what=what
-        )
+
+        def request() -> Request:
+            headers = self._signed(access_token=access_token) | {"Accept": accept}
+            return Request(method, url, headers, receive=receive)
+
+        return self._http.send(request, what=what)
 
     def _post_json(self, path: str, what: str, **claims: object) -> Reply:
         body = json.dumps({"agent": self._agent.to_dict()}).encode()

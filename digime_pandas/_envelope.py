@@ -17,7 +17,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
-from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext
 from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.padding import PKCS7
@@ -138,28 +138,60 @@ def seal_bytes(data: bytes, *, key: bytes, iv: bytes) -> bytes:
     return b"".join(bytes(piece) for piece in seal([data], key=key, iv=iv))
 
 
-def open_blob(blob: Buffer, private_key: RSAPrivateKey) -> bytes:
-    """Open a file as the library returns it: wrapped key (256 bytes), IV (16), ciphertext.
+class BlobOpener:
+    """Opens a file as the library returns it, piece by piece: wrapped key (256 bytes), IV (16), ciphertext.
 
     Args:
-        blob: The whole file.
         private_key: Key of the read contract. Only 2048-bit keys have blobs of this layout.
-
-    Raises:
-        SealedFileError: It does not open. One opaque error, whatever the reason.
     """
-    view = memoryview(blob).cast("B")
-    wrapped, iv, ciphertext = view[:_WRAPPED_KEY_BYTES], view[_WRAPPED_KEY_BYTES:_IV_END], view[_IV_END:]
-    if not ciphertext or len(ciphertext) % BLOCK_BYTES:
-        raise SealedFileError(_NOT_OPENED)
-    try:
-        key = private_key.decrypt(bytes(wrapped), _oaep())
-        decryptor = Cipher(AES256(key), CBC(bytes(iv))).decryptor()
-        plain = bytearray(len(ciphertext) + BLOCK_BYTES - 1)
-        written = decryptor.update_into(ciphertext, plain)
-        decryptor.finalize()
-        unpadder = PKCS7(AES256.block_size).unpadder()
-        tail = unpadder.update(bytes(plain[written - BLOCK_BYTES : written])) + unpadder.finalize()
-    except ValueError:
-        raise SealedFileError(_NOT_OPENED) from None
-    return bytes(memoryview(plain)[: written - BLOCK_BYTES]) + tail
+
+    def __init__(self, private_key: RSAPrivateKey) -> None:
+        self._private_key = private_key
+        self._head = b""
+        self._decryptor: CipherContext | None = None
+        self._unpadder = PKCS7(AES256.block_size).unpadder()
+        self._last = b""
+
+    def update(self, piece: Buffer) -> bytes:
+        """Return what can be told of the plain bytes by now.
+
+        Raises:
+            SealedFileError: It does not open. One opaque error, whatever the reason.
+        """
+        if self._decryptor is None:
+            head = self._head + bytes(piece)
+            self._head, piece = head[:_IV_END], head[_IV_END:]
+            if len(self._head) < _IV_END:
+                return b""
+            self._decryptor = self._decrypting(self._head[:_WRAPPED_KEY_BYTES], self._head[_WRAPPED_KEY_BYTES:])
+        # The padding is in the last block, so one block stays behind; the library's unpadder would copy everything.
+        plain = self._last + self._decryptor.update(piece)
+        split = max(0, len(plain) - BLOCK_BYTES)
+        self._last = plain[split:]
+        return plain[:split]
+
+    def finish(self) -> bytes:
+        """Return the end of the plain bytes.
+
+        Raises:
+            SealedFileError: It does not open.
+        """
+        if self._decryptor is None:
+            raise SealedFileError(_NOT_OPENED)
+        try:
+            self._decryptor.finalize()
+            return self._unpadder.update(self._last) + self._unpadder.finalize()
+        except ValueError:
+            raise SealedFileError(_NOT_OPENED) from None
+
+    def _decrypting(self, wrapped: bytes, iv: bytes) -> CipherContext:
+        try:
+            return Cipher(AES256(self._private_key.decrypt(wrapped, _oaep())), CBC(iv)).decryptor()
+        except ValueError:
+            raise SealedFileError(_NOT_OPENED) from None
+
+
+def open_blob(blob: Buffer, private_key: RSAPrivateKey) -> bytes:
+    """Open a whole file; see `BlobOpener`."""
+    opener = BlobOpener(private_key)
+    return opener.update(blob) + opener.finish()

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import httpx
@@ -30,9 +31,23 @@ DEFAULT_TIMEOUT = 60.0
 DEFAULT_DEADLINE = 300.0
 DEFAULT_ATTEMPTS = 5
 _REPLY_LIMIT_BYTES = 16 << 20
+_PIECE_BYTES = 1 << 20
 _FIRST_WAIT, _LONGEST_WAIT, _JITTER = 0.25, 8.0, 0.5
 _SHORTEST_ATTEMPT = 1.0  # seconds; one begun with less left could only end in doubt
 _SESSION_IN_URL = re.compile(r"(permission-access/(?:query|postbox)/)[^/?#\s]+")
+
+
+class Receiver(Protocol):
+    """Takes the body of one successful answer, piece by piece."""
+
+    def write(self, piece: bytes) -> None:
+        """Take the next piece."""
+
+    def finish(self) -> None:
+        """Take note that the body was whole."""
+
+    def close(self) -> None:
+        """Forget everything: the body broke off, and there may be another attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +61,8 @@ class Request:
         body: Pieces of the body; used once. None for no body.
         size: Length of the body in bytes where it is known, which makes it a Content-Length; else it goes out chunked.
         progress: Called with the bytes of the body that the socket has taken, and with `size`, after each piece.
+        receive: Makes of the headers of a success what takes its body, for bodies that may not fit into memory. Such a
+            body may take as long as it goes on coming.
     """
 
     method: str
@@ -54,6 +71,7 @@ class Request:
     body: Iterable[Buffer] | None = field(default=None, repr=False)
     size: int | None = None
     progress: Progress | None = field(default=None, repr=False)
+    receive: Callable[[Mapping[str, str]], Receiver] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +80,15 @@ class Reply:
 
     Attributes:
         headers: Header fields, names in lower case.
-        body: The whole body.
+        body: The whole body; empty where it was received piece by piece.
         attempts: How many requests it took.
+        received: What the request's `receive` made, after it took the whole body.
     """
 
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     attempts: int = 1
+    received: Any = field(default=None, repr=False)
 
 
 class Http:
@@ -171,7 +191,10 @@ class Http:
                 request.method, request.url, headers=headers, content=body, timeout=timeout
             ) as response:
                 end = max(end, time.monotonic() + timeout)
-                content = _read(response, None if request.method == "GET" else _REPLY_LIMIT_BYTES, end)
+                names = {name.lower(): value for name, value in response.headers.items()}
+                if request.receive is not None and response.is_success:
+                    return Reply(names, b"", number, _received(response, request.receive(names)))
+                content = _read(response, end)
         except httpx.RequestError as error:
             if body is not None and body.failed:
                 raise
@@ -188,7 +211,6 @@ class Http:
             # A traceback may keep the body, and a thread that serializes for it, alive for long.
             if body is not None:
                 body.close()
-        names = {name.lower(): value for name, value in response.headers.items()}
         if response.is_success:
             if body is not None and not body.whole:
                 raise ServiceUnreachableError(
@@ -244,15 +266,26 @@ class _Body:
             close()
 
 
-def _read(response: httpx.Response, limit: int | None, end: float) -> bytes:
+def _read(response: httpx.Response, end: float) -> bytes:
     content = bytearray()
     for piece in response.iter_bytes():
         content += piece
         if time.monotonic() > end:
             raise httpx.ReadTimeout("the answer did not end before the deadline")
-        if limit is not None and len(content) > limit:
-            raise ReplyError(f"The answer is larger than {limit:,} bytes.", outcome="unknown")
+        if len(content) > _REPLY_LIMIT_BYTES:
+            raise ReplyError(f"The answer is larger than {_REPLY_LIMIT_BYTES:,} bytes.", outcome="unknown")
     return bytes(content)
+
+
+def _received(response: httpx.Response, receiver: Receiver) -> Receiver:
+    try:
+        for piece in response.iter_bytes(_PIECE_BYTES):
+            receiver.write(piece)
+        receiver.finish()
+    except BaseException:
+        receiver.close()
+        raise
+    return receiver
 
 
 def check_base_url(name: str, url: object) -> str:

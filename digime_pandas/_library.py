@@ -1,30 +1,27 @@
-"""A file in a person's library, and how its blob becomes bytes."""
+"""A file in a person's library, and the ways to read it."""
 
 from __future__ import annotations
 
-import gzip
-import hmac
-import zlib
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from hashlib import sha512
+from io import BufferedReader
 from typing import TYPE_CHECKING, Any
 
-import brotli
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-
-from digime_pandas._envelope import open_blob
-from digime_pandas._formats import format_of
-from digime_pandas._parse import parse
+from digime_pandas._formats import Format, format_of
+from digime_pandas._opening import Opening
+from digime_pandas._parse import parse, parse_batches
 from digime_pandas._receipt import SCHEMA_PREFIX, WRITE_ID_PREFIX
-from digime_pandas._wire import StoredFile
-from digime_pandas.errors import FormatError, SealedFileError
+from digime_pandas.errors import DigestMismatchError, FormatError, InputError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_SHA512_BYTES = 64
+BATCH_ROWS = 65_536
+_SHA256 = re.compile("[0-9a-f]{64}")
+_PIECE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +45,7 @@ class LibraryFile:
     reference: tuple[str, ...]
     tags: tuple[str, ...]
     updated: datetime
-    fetch: Callable[[], bytes] = field(repr=False, compare=False)
+    fetch: Callable[[], Opening] = field(repr=False, compare=False)
 
     @property
     def write_id(self) -> str | None:
@@ -61,20 +58,29 @@ class LibraryFile:
         found = (text for text in self.reference if text.startswith(SCHEMA_PREFIX))
         return next((text.removeprefix(SCHEMA_PREFIX) for text in found), None)
 
-    def read(self) -> bytes:
+    def read(self, *, sha256: str | None = None) -> bytes:
         """Fetch the file and return its bytes as they were written.
 
+        Args:
+            sha256: SHA-256 as hex digits, such as a receipt's, that the bytes must have.
+
         Raises:
-            SealedFileError: It does not open.
+            DigestMismatchError: They have another.
+            SealedFileError: The file does not open.
             APIError: It cannot be fetched.
         """
-        return self.fetch()
+        with closing(self._opened(sha256)) as opened:
+            return opened.read()
 
-    def to_frame(self, **options: Any) -> pd.DataFrame:
+    def to_frame(
+        self, *, columns: Sequence[str] | None = None, limit: int | None = None, sha256: str | None = None
+    ) -> pd.DataFrame:
         """Fetch the file and return it as a frame.
 
         Args:
-            options: As for `read_frame`, such as ``columns=`` and ``limit=``.
+            columns: Names of the columns that are wanted; the index comes in any case.
+            limit: Rows that are wanted at most, from the first.
+            sha256: As for `read`.
 
         Returns:
             The frame. Dtypes and index come back as they were where the format, or the schema written beside the
@@ -82,20 +88,69 @@ class LibraryFile:
 
         Raises:
             FormatError: It is neither CSV, JSON, NDJSON nor Parquet by its name and media type.
+            ReadError: Its bytes are not of that format.
+            DigimeError: As for `read`.
         """
-        return self.parse(self.read(), **options)
+        found = self._format()
+        return parse(self.read(sha256=sha256), found, self.schema, columns=columns, limit=limit)
 
-    def parse(self, content: bytes, **options: Any) -> pd.DataFrame:
-        """Return the file's bytes, fetched before, as a frame; see `to_frame`."""
+    def read_batches(
+        self, *, columns: Sequence[str] | None = None, batch_rows: int = BATCH_ROWS, sha256: str | None = None
+    ) -> Iterator[pd.DataFrame]:
+        """Fetch the file and yield it as frames of `batch_rows` rows, in bounded memory.
+
+        The file is fetched whole, at the first frame, into an encrypted temporary file.
+
+        Args:
+            columns: As for `to_frame`.
+            batch_rows: Rows of each frame; the last one may have fewer. A file without rows gives one empty frame.
+            sha256: As for `read`; compared before the first frame.
+
+        Raises:
+            DigimeError: As for `to_frame`.
+        """
+        found = self._format()
+        with closing(self._opened(sha256)) as opened:
+            stream = BufferedReader(opened.content, _PIECE_BYTES)
+            yield from parse_batches(stream, found, self.schema, columns=columns, batch_rows=batch_rows)
+
+    def _format(self) -> Format:
         found = format_of(self.name, self.mime_type)
         if found is None:
             raise FormatError(
                 f"{self.name!r} is {self.mime_type}, which is no table this package reads. Use .read() for its bytes."
             )
-        return parse(content, found, self.schema, **options)
+        return found
+
+    def _opened(self, sha256: str | None) -> Opening:
+        sha256 = check_sha256(sha256)
+        opened = self.fetch()
+        if sha256 not in {None, opened.sha256}:
+            opened.close()
+            raise DigestMismatchError(
+                f"{self.name!r} was read and its SHA-256 is not the expected one: the newest file of that name is "
+                "another one, or it was damaged on its way."
+            )
+        return opened
 
 
-def described(file_id: str, updated_ms: float, metadata: Mapping[str, Any], fetch: Callable[[], bytes]) -> LibraryFile:
+def check_sha256(sha256: str | None) -> str | None:
+    """Return a SHA-256 in lower-case hex digits, or None.
+
+    Raises:
+        InputError: It is something else.
+    """
+    if sha256 is None:
+        return None
+    digest = sha256.strip().lower() if isinstance(sha256, str) else ""
+    if not _SHA256.fullmatch(digest):
+        raise InputError(f"sha256 is {sha256!r}; pass 64 hex digits, such as a receipt's sha256.")
+    return digest
+
+
+def described(
+    file_id: str, updated_ms: float, metadata: Mapping[str, Any], fetch: Callable[[], Opening]
+) -> LibraryFile:
     """Make a LibraryFile of what the service says. Its names are lower case (observed): `mimetype`, `accountid`."""
     reference = _texts(metadata.get("reference"))
     accounts = metadata.get("accounts")
@@ -113,43 +168,6 @@ def described(file_id: str, updated_ms: float, metadata: Mapping[str, Any], fetc
         updated=datetime.fromtimestamp(updated_ms / 1000, UTC),
         fetch=fetch,
     )
-
-
-def open_stored(stored: StoredFile, private_key: RSAPrivateKey, *, hashed: bool) -> bytes:
-    """Decrypt and decompress a file.
-
-    Args:
-        stored: As the service returned it.
-        private_key: The read contract's key.
-        hashed: Whether the plain bytes begin with the SHA-512 of the rest, as they do on API v1.6 (observed).
-
-    Raises:
-        SealedFileError: It does not open.
-    """
-    plain = open_blob(stored.blob, private_key)
-    if hashed:
-        digest, plain = plain[:_SHA512_BYTES], plain[_SHA512_BYTES:]
-        if not hmac.compare_digest(digest, sha512(plain).digest()):
-            raise SealedFileError("The sealed file opens, but its SHA-512 differs: it was damaged.")
-    if stored.compression == "gzip":
-        return _gunzip(plain)
-    if stored.compression == "brotli":
-        return _unbrotli(plain)
-    return plain
-
-
-def _gunzip(data: bytes) -> bytes:
-    try:
-        return gzip.decompress(data)
-    except (OSError, EOFError, zlib.error):
-        raise SealedFileError("The sealed file opens, but is not valid gzip.") from None
-
-
-def _unbrotli(data: bytes) -> bytes:
-    try:
-        return bytes(brotli.decompress(data))
-    except brotli.error:
-        raise SealedFileError("The sealed file opens, but is not valid Brotli.") from None
 
 
 def _texts(values: object) -> tuple[str, ...]:

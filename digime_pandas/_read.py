@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hmac
-from hashlib import sha256 as sha256_of
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from digime_pandas._authorization import Authorization
 from digime_pandas._client import Client
 from digime_pandas._connect import current_client
 from digime_pandas._descriptor import check_accounts, check_file_name
-from digime_pandas._library import LibraryFile
-from digime_pandas.errors import DigestMismatchError, FileNotInLibraryError, InputError
+from digime_pandas._library import BATCH_ROWS, LibraryFile, check_sha256
+from digime_pandas.errors import FileNotInLibraryError, InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,9 +47,8 @@ def read_file(
         SealedFileError: The file does not open.
         APIError: The service could not be asked.
     """
-    digest = _digest(sha256)
-    file = _newest(file_name, account_id, client, authorization, timeout)
-    return _checked(file, file.read(), digest)
+    sha256 = check_sha256(sha256)
+    return _newest(file_name, account_id, client, authorization, timeout).read(sha256=sha256)
 
 
 def read_frame(
@@ -61,7 +59,8 @@ def read_frame(
     client: Client | None = None,
     authorization: Authorization | None = None,
     timeout: float = DEFAULT_TIMEOUT,
-    **options: Any,
+    columns: Sequence[str] | None = None,
+    limit: int | None = None,
 ) -> pd.DataFrame:
     """Return the newest file of a name in a person's library as a frame.
 
@@ -72,7 +71,8 @@ def read_frame(
         client: As for `read_file`.
         authorization: As for `read_file`.
         timeout: As for `read_file`.
-        options: ``columns`` (names to keep) and ``limit`` (rows to read at most).
+        columns: Names of the columns that are wanted; the index comes in any case.
+        limit: Rows that are wanted at most, from the first.
 
     Returns:
         The frame. Dtypes, nulls and index come back as they were written by this package; a CSV, JSON or NDJSON file
@@ -82,9 +82,43 @@ def read_frame(
         FormatError: The file is no table this package reads.
         DigimeError: As for `read_file`.
     """
-    digest = _digest(sha256)
+    sha256 = check_sha256(sha256)
     file = _newest(file_name, account_id, client, authorization, timeout)
-    return file.parse(_checked(file, file.read(), digest), **options)
+    return file.to_frame(columns=columns, limit=limit, sha256=sha256)
+
+
+def read_batches(
+    file_name: str,
+    *,
+    account_id: str,
+    sha256: str | None = None,
+    client: Client | None = None,
+    authorization: Authorization | None = None,
+    timeout: float = DEFAULT_TIMEOUT,
+    columns: Sequence[str] | None = None,
+    batch_rows: int = BATCH_ROWS,
+) -> Iterator[pd.DataFrame]:
+    """Return the newest file of a name in a person's library frame by frame, for files that do not fit into memory.
+
+    Args:
+        file_name: As for `read_file`.
+        account_id: As for `read_file`.
+        sha256: As for `read_file`; compared before the first frame.
+        client: As for `read_file`.
+        authorization: As for `read_file`.
+        timeout: As for `read_file`.
+        columns: As for `read_frame`.
+        batch_rows: Rows of each frame; the last one may have fewer. A file without rows gives one empty frame.
+
+    Returns:
+        The frames, in order; dtypes as for `read_frame`. The file is looked for now, and fetched at the first frame.
+
+    Raises:
+        DigimeError: As for `read_frame`.
+    """
+    sha256 = check_sha256(sha256)
+    file = _newest(file_name, account_id, client, authorization, timeout)
+    return file.read_batches(columns=columns, batch_rows=batch_rows, sha256=sha256)
 
 
 def _newest(
@@ -104,24 +138,3 @@ def _newest(
             f"client.files({account_id!r}) lists what is there."
         )
     return files[0]
-
-
-def _digest(sha256: object) -> bytes | None:
-    if sha256 is None:
-        return None
-    try:
-        digest = bytes.fromhex(sha256) if isinstance(sha256, str) else b""
-    except ValueError:
-        digest = b""
-    if len(digest) != sha256_of().digest_size:
-        raise InputError(f"sha256 is {sha256!r}; pass 64 hex digits, such as a receipt's sha256.")
-    return digest
-
-
-def _checked(file: LibraryFile, content: bytes, digest: bytes | None) -> bytes:
-    if digest is not None and not hmac.compare_digest(sha256_of(content).digest(), digest):
-        raise DigestMismatchError(
-            f"{file.name!r} was read and its SHA-256 is not the expected one: the newest file of that name is another "
-            "one, or it was damaged on its way."
-        )
-    return content

@@ -9,7 +9,8 @@ import stamina
 
 from digime_pandas._authorization import Authorization
 from digime_pandas._consents import Consents
-from digime_pandas._library import LibraryFile, described, open_stored
+from digime_pandas._library import LibraryFile, described
+from digime_pandas._opening import Opening
 from digime_pandas._wire import FileList
 from digime_pandas.errors import ReadError, RefusedError
 
@@ -83,15 +84,13 @@ def _collected(consents: Consents, authorization: Authorization, session: str, t
 def _describe(
     consents: Consents, authorization: Authorization, session: str, file_id: str, updated_ms: float
 ) -> LibraryFile:
-    stored = consents.use(authorization, lambda token: consents.api.describe_file(session, file_id, token))
-    return described(file_id, updated_ms, stored.metadata, lambda: _fetch(consents, authorization, session, file_id))
+    found = consents.use(authorization, lambda token: consents.api.describe_file(session, file_id, token))
+    return described(file_id, updated_ms, found.metadata, lambda: _fetch(consents, authorization, session, file_id))
 
 
-def _fetch(consents: Consents, authorization: Authorization, session: str, file_id: str) -> bytes:
-    def read(key: str) -> bytes:
-        stored = consents.use(authorization, lambda token: consents.api.read_file(key, file_id, token))
-        hashed = "/v1.6/" in consents.api.base_url
-        return open_stored(stored, consents.api.contract.private_key, hashed=hashed)
+def _fetch(consents: Consents, authorization: Authorization, session: str, file_id: str) -> Opening:
+    def read(key: str) -> Opening:
+        return consents.use(authorization, lambda token: consents.api.read_file(key, file_id, token))
 
     try:
         return read(session)

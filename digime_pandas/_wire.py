@@ -78,12 +78,11 @@ class FileList:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredFile:
-    """A file as the service returns it. `blob` is sealed for the read contract's key, and empty after a HEAD."""
+class Description:
+    """What the service says of a stored file: its descriptor, and how it is compressed inside its seal."""
 
     metadata: Mapping[str, Any]
     compression: str | None
-    blob: bytes = field(repr=False)
 
 
 def read_document(body: bytes, what: str) -> Mapping[str, Any]:
@@ -130,8 +129,8 @@ def read_file_list(body: bytes, what: str) -> FileList:
     return FileList(read_text(document.get("status"), "state", what), files)
 
 
-def read_stored_file(headers: Mapping[str, str], body: bytes, what: str) -> StoredFile:
-    """Return a file with what its `X-Metadata` (base64url of JSON, observed without padding) says."""
+def read_description(headers: Mapping[str, str], what: str) -> Description:
+    """Return what a file's `X-Metadata` (base64url of JSON, observed without padding) says."""
     text = headers.get("x-metadata", "")
     try:
         document = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
@@ -140,7 +139,7 @@ def read_stored_file(headers: Mapping[str, str], body: bytes, what: str) -> Stor
     metadata = document.get("metadata") if isinstance(document, Mapping) else None
     if not isinstance(document, Mapping) or not isinstance(metadata, Mapping):
         raise _lacking(what, "an object 'metadata' in a readable header 'X-Metadata'")
-    return StoredFile(metadata, _text_or_none(document.get("compression")), body)
+    return Description(metadata, _text_or_none(document.get("compression")))
 
 
 def _token(payload: Mapping[str, Any], name: str, what: str) -> Token:

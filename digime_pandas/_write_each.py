@@ -18,12 +18,20 @@ from digime_pandas._client import Client
 from digime_pandas._connect import current_client
 from digime_pandas._descriptor import check_file_name
 from digime_pandas._formats import resolve_format
+from digime_pandas._frame import is_default_index
 from digime_pandas._receipt import Receipt
 from digime_pandas._write import write
 from digime_pandas.errors import DigimeError, InputError
 
 # Nullable integers and plain objects, so that a failed write has no size and a good one no error.
-_COLUMNS = {"status": "str", "file_name": "str", "rows": "Int64", "size": "Int64", "sha256": object, "error": object}
+_COLUMNS: dict[str, Any] = {
+    "status": "str",
+    "file_name": "str",
+    "rows": "Int64",
+    "size": "Int64",
+    "sha256": object,
+    "error": object,
+}
 
 
 def write_each(
@@ -49,7 +57,7 @@ def write_each(
         format: As for `write`.
         reference: As for `write`.
         tags: As for `write`.
-        index: As for `write`. None keeps the index, since a part's index says which rows it holds.
+        index: As for `write`, decided for the whole frame: the parts of a default RangeIndex are written without it.
         mime_type: As for `write`.
         client: As for `write`.
         workers: How many files are written at the same time.
@@ -71,6 +79,8 @@ def write_each(
     accounts = _accounts(frame, by)
     if not isinstance(workers, int) or workers < 1:
         raise InputError(f"workers is {workers!r}; pass how many files to write at the same time, 1 or more.")
+    if index is None:
+        index = not is_default_index(frame.index)
     client = current_client(client)
 
     def write_one(item: tuple[str, pd.DataFrame]) -> dict[str, Any]:

@@ -11,10 +11,10 @@ from digime_pandas._wire import (
     Agent,
     Delivery,
     read_delivery,
+    read_description,
     read_document,
     read_file_list,
     read_grant,
-    read_stored_file,
     read_text,
 )
 from digime_pandas.errors import ReplyError
@@ -140,10 +140,9 @@ def test_a_file_list_of_another_shape_is_an_error(document: object) -> None:
 
 def test_the_vendors_file_metadata_is_read(vector: Callable[[str], Any]) -> None:
     for recorded in vector("read_blobs"):
-        stored = read_stored_file({"x-metadata": recorded["x_metadata"]}, b"blob", "read")
+        stored = read_description({"x-metadata": recorded["x_metadata"]}, "read")
         assert stored.metadata == recorded["x_metadata_json"]["metadata"]
         assert stored.compression == recorded["x_metadata_json"]["compression"]
-        assert stored.blob == b"blob"
 
 
 def encoded(text: bytes) -> str:
@@ -166,10 +165,10 @@ def encoded(text: bytes) -> str:
 )
 def test_a_file_without_readable_metadata_is_an_error(headers: dict[str, str]) -> None:
     with pytest.raises(ReplyError, match="X-Metadata"):
-        read_stored_file(headers, b"", "read a file")
+        read_description(headers, "read a file")
 
 
 def test_padding_of_the_metadata_is_optional() -> None:
     for text in (b'{"metadata":{}}', b'{"metadata":{}} ', b'{"metadata":{}}  '):
-        assert read_stored_file({"x-metadata": encoded(text)}, b"", "read").metadata == {}
-        assert read_stored_file({"x-metadata": encoded(text).rstrip("=")}, b"", "read").metadata == {}
+        assert read_description({"x-metadata": encoded(text)}, "read").metadata == {}
+        assert read_description({"x-metadata": encoded(text).rstrip("=")}, "read").metadata == {}

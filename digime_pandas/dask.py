@@ -1,0 +1,119 @@
+"""The accessor for Dask frames: every partition becomes a file of its own, written where it is computed.
+
+::
+
+    import digime_pandas.dask  # registers ddf.digime
+
+    receipts = ddf.digime.write("events-*.parquet", account_id="patient-17")
+
+Keys and tokens do not travel. On a cluster of other processes or machines each worker connects by its own environment
+variables and finds the authorization in its own token store (a folder they share, or one filled beforehand).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from digime_pandas._client import Client
+from digime_pandas._connect import current_client
+from digime_pandas._plan import plan_write
+from digime_pandas._receipt import Receipt
+from digime_pandas._write import write
+from digime_pandas.errors import ConfigurationError, DescriptorError
+
+try:
+    import dask
+    from dask.base import get_scheduler
+    from dask.dataframe.extensions import register_dataframe_accessor, register_series_accessor
+except ImportError as error:
+    raise ConfigurationError(
+        f"Dask frames need a part that is not installed ({error.name}). Run: pip install 'digime-pandas[dask]'"
+    ) from error
+
+_COLUMNS = ("status", "file_name", "mime_type", "rows", "size", "sha256", "attempts", "elapsed")
+
+
+@register_dataframe_accessor("digime")
+@register_series_accessor("digime")
+class DaskDigimeAccessor:
+    """Writes the partitions of this frame into a person's digi.me library."""
+
+    def __init__(self, frame: Any) -> None:
+        self._frame = frame
+
+    def write(
+        self,
+        file_name: str,
+        *,
+        account_id: str | Iterable[str],
+        format: str | None = None,
+        reference: Iterable[str] | None = None,
+        tags: Iterable[str] = (),
+        index: bool | None = None,
+        mime_type: str | None = None,
+        client: Client | None = None,
+        **format_options: Any,
+    ) -> pd.DataFrame:
+        """Write every partition as one file. The frame is computed once, a partition at a time on each worker.
+
+        Args:
+            file_name: Name with one ``*``, which becomes the partition's number, padded to one width.
+            account_id: As for `write`.
+            format: As for `write`.
+            reference: As for `write`. Default: each file has its own name and write id.
+            tags: As for `write`.
+            index: As for `write`, decided for the whole frame: unnamed ranges are left out of every file.
+            mime_type: As for `write`.
+            client: As for `write`; for schedulers of this process only.
+            format_options: As for `write`.
+
+        Returns:
+            One row a partition, in order: status, file_name, mime_type, rows, size (bytes), sha256, attempts and
+            elapsed (seconds).
+
+        Raises:
+            DescriptorError: The name has no ``*`` or several. Nothing was computed or sent.
+            ConfigurationError: A client was passed, and the work is done by other processes.
+            InputError: The frame's dtypes cannot be written as asked. Nothing was computed or sent.
+            DigimeError: The first partition that could not be written; others may have been.
+        """
+        if not isinstance(file_name, str) or file_name.count("*") != 1:
+            raise DescriptorError(f"file_name is {file_name!r}; put one '*' for the partition: 'events-*.parquet'.")
+        if index is None:
+            index = self._frame._meta.index.name is not None or not isinstance(self._frame._meta.index, pd.RangeIndex)  # noqa: SLF001 - Dask's own name
+        arguments: dict[str, Any] = {
+            "account_id": account_id if isinstance(account_id, str) else tuple(account_id),
+            "format": format,
+            "reference": None if reference is None else tuple(reference),
+            "tags": tags if isinstance(tags, str) else tuple(tags),
+            "index": index,
+            "mime_type": mime_type,
+        }
+        parts = self._frame.to_delayed()
+        width = len(str(max(len(parts) - 1, 0)))
+        names = [file_name.replace("*", str(number).zfill(width)) for number in range(len(parts))]
+        # The empty frame of the same dtypes: what cannot be written is refused before anything is computed.
+        plan_write(self._frame._meta, names[0], options=format_options, **arguments)  # noqa: SLF001 - Dask's own name
+        shipped = {"client": self._in_process(client)} if client is not None else {}
+        task = dask.delayed(_write_partition, pure=False)
+        tasks = [
+            task(part, name, shipped | arguments | format_options) for part, name in zip(parts, names, strict=True)
+        ]
+        return pd.DataFrame(list(dask.compute(*tasks)), columns=list(_COLUMNS))
+
+    def _in_process(self, client: Client) -> Client:
+        scheduler = get_scheduler(collections=[self._frame])
+        if getattr(scheduler, "__module__", "").split(".")[0] != "dask" or "multiprocessing" in scheduler.__module__:
+            raise ConfigurationError(
+                "client= holds a private key, which is not sent to other processes. Leave it out and set the DIGIME_* "
+                "variables where the workers run."
+            )
+        return current_client(client)
+
+
+def _write_partition(part: pd.DataFrame | pd.Series, file_name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    receipt: Receipt = write(part, file_name, progress=False, **arguments)
+    return {name: getattr(receipt, name) for name in _COLUMNS}
