@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 SALES_ROWS, WIDE_ROWS, TEXT_ROWS = 1_000_000, 200_000, 200_000
-_WORDS = (
-    "Grüße, Ärzte und Übungen; naïve café, “quoted” text\nsecond line 東京 データ здравствуйте plain words about a visit and "
-    'what was said: "take two, call me", then nothing more 🙂 for a while'
-).split(" ")
+_TEXT = (
+    "Grüße, Ärzte und Übungen; naïve café, “quoted” text\nsecond line 東京 データ здравствуйте plain words about a "
+    'visit and what was said: "take two, call me", then nothing more 🙂 for a while'
+)
 
 
 def sales(rows: int = SALES_ROWS) -> pd.DataFrame:
@@ -20,20 +21,23 @@ def sales(rows: int = SALES_ROWS) -> pd.DataFrame:
     start = np.datetime64("2026-01-01", "us")
     names = np.array([f"Customer {i:05d}" for i in range(20_000)], dtype=object)
     cities = np.array(["Zürich", "London", "New York, NY", "São Paulo", "東京"], dtype=object)
+    channels = np.array(["web", "shop", "phone", "partner"], dtype=object)
     frame = pd.DataFrame(
         {
             "order_id": np.arange(rows, dtype=np.int64) + 10**9,
-            "ordered": pd.to_datetime(start + random.integers(0, 31_536_000, rows).astype("timedelta64[s]")).tz_localize(
-                "Europe/London", ambiguous=True, nonexistent="shift_forward"
-            ),
+            "ordered": pd.to_datetime(
+                start + random.integers(0, 31_536_000, rows).astype("timedelta64[s]")
+            ).tz_localize("Europe/London", ambiguous=True, nonexistent="shift_forward"),
             "customer": pd.array(names[random.integers(0, len(names), rows)], dtype="str"),
             "city": pd.array(cities[random.integers(0, len(cities), rows)], dtype="str"),
-            "channel": pd.Categorical.from_codes(random.integers(0, 4, rows), ["web", "shop", "phone", "partner"]),
+            "channel": pd.Categorical(channels[random.integers(0, len(channels), rows)]),
             "items": pd.array(random.integers(1, 100, rows), dtype="Int64"),
             "discount": np.where(random.random(rows) < 0.3, np.nan, random.random(rows)),
             "price": np.round(random.lognormal(3.0, 1.0, rows), 2),
             "returned": random.random(rows) < 0.05,
-            "due": pd.to_datetime(np.datetime64("2026-01-01", "s") + random.integers(0, 365, rows).astype("timedelta64[D]")),
+            "due": pd.to_datetime(
+                np.datetime64("2026-01-01", "s") + random.integers(0, 365, rows).astype("timedelta64[D]")
+            ),
         }
     )
     frame.loc[random.random(rows) < 0.05, "customer"] = None
@@ -51,9 +55,10 @@ def wide(rows: int = WIDE_ROWS) -> pd.DataFrame:
 def text(rows: int = TEXT_ROWS) -> pd.DataFrame:
     """Return four columns of long texts in several scripts, with quotes, commas and line breaks."""
     random = np.random.default_rng(3)
+    words = _TEXT.split(" ")
     columns = {}
     for name in ("note", "summary", "answer", "remark"):
-        pool = [" ".join(random.choice(_WORDS, random.integers(10, 30))) for _ in range(5_000)]
+        pool = [" ".join(random.choice(words, random.integers(10, 30))) for _ in range(5_000)]
         tails = random.integers(0, 10**9, rows)
         columns[name] = pd.array([f"{pool[i % 5_000]} {tails[i]}" for i in range(rows)], dtype="str")
     return pd.DataFrame(columns)
@@ -61,3 +66,17 @@ def text(rows: int = TEXT_ROWS) -> pd.DataFrame:
 
 FRAMES: dict[str, Callable[[int], pd.DataFrame]] = {"sales": sales, "wide": wide, "text": text}
 ROWS = {"sales": SALES_ROWS, "wide": WIDE_ROWS, "text": TEXT_ROWS}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One thing to measure: a frame, where it goes and as what."""
+
+    frame: str
+    rows: int
+    format: str
+    protocol: str
+
+    def make(self) -> pd.DataFrame:
+        """Return the frame."""
+        return FRAMES[self.frame](self.rows)

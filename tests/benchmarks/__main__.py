@@ -1,0 +1,57 @@
+"""Print the tables: ``python -m tests.benchmarks`` (about an hour), ``--quick`` for a look (under a minute).
+
+Ratios are what counts, times depend on the machine. Linux only: the sink and the memory figures use its interfaces.
+"""
+
+from __future__ import annotations
+
+import argparse
+from itertools import product
+
+from .contenders import FORMATS, PROTOCOLS, Keys, Ours, contenders
+from .frames import ROWS, Case
+from .sink import running_sink
+from .tables import growth, imports, latency, ready_bytes, writes
+
+TABLES = ("writes", "growth", "latency", "ready", "import")
+GROWTH_ROWS = (10_000, 100_000, 1_000_000, 5_000_000)
+_MIB = 1 << 20
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="few rows, one run: shows that it works")
+    parser.add_argument("--runs", type=int, default=5, help="interleaved runs of which the medians are shown")
+    parser.add_argument("--tables", nargs="+", choices=TABLES, default=TABLES)
+    parser.add_argument("--frames", nargs="+", choices=tuple(ROWS), default=tuple(ROWS))
+    parser.add_argument("--formats", nargs="+", choices=FORMATS, default=FORMATS)
+    parser.add_argument("--protocols", nargs="+", choices=PROTOCOLS, default=PROTOCOLS)
+    parser.add_argument("--no-memory", action="store_true", help="leave the memory columns out")
+    asked = parser.parse_args()
+    runs, shrink = (1, 500) if asked.quick else (asked.runs, 1)
+    with running_sink() as base_url:
+        senders = contenders(base_url, Keys())
+        ours = senders["ours"]
+        assert isinstance(ours, Ours)
+        if "writes" in asked.tables:
+            cases = [
+                Case(frame, ROWS[frame] // shrink, *how)
+                for frame in asked.frames
+                for how in product(asked.formats, asked.protocols)
+            ]
+            writes(senders, base_url, cases, runs, memory=not (asked.no_memory or asked.quick))
+        if "growth" in asked.tables:
+            counts, formats = (GROWTH_ROWS[:1], ["csv"]) if asked.quick else (GROWTH_ROWS, asked.formats)
+            growth(ours, base_url, [Case("sales", *what, "postbox") for what in product(counts, formats)], runs)
+        if "latency" in asked.tables:
+            small = [Case("sales", *what) for what in product((1, 10), asked.formats, asked.protocols)]
+            latency(senders, small, 3 if asked.quick else 101)
+        if "ready" in asked.tables:
+            ready_bytes(ours, (32 if asked.quick else 512) * _MIB, runs)
+        if "import" in asked.tables:
+            imports(1 if asked.quick else 9)
+
+
+if __name__ == "__main__":
+    main()
