@@ -45,7 +45,7 @@ def main() -> None:
             counts, formats = (GROWTH_ROWS[:1], ["csv"]) if asked.quick else (GROWTH_ROWS, asked.formats)
             growth(ours, base_url, [Case("sales", *what, "postbox") for what in product(counts, formats)], runs)
         if "latency" in asked.tables:
-            small = [Case("sales", *what) for what in product((1, 10), asked.formats, asked.protocols)]
+            small = [Case("sales", rows, *how) for rows in (1, 10) for how in product(asked.formats, asked.protocols)]
             latency(senders, small, 3 if asked.quick else 101)
         if "ready" in asked.tables:
             ready_bytes(ours, (32 if asked.quick else 512) * _MIB, runs)
