@@ -1,0 +1,336 @@
+"""The widget in JupyterLab in headless Chromium, as a person meets it, and what the saved notebook holds then."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+playwright: Any = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here (apt-get install chromium)"),
+    pytest.mark.timeout(180),
+]
+
+ROOT = Path(__file__).parents[2]
+SETTINGS: dict[str, dict[str, Any]] = {
+    "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    "@jupyter-widgets/jupyterlab-manager/plugin": {"saveState": True},
+    "@jupyterlab/docmanager-extension/plugin": {"autosave": False},
+}
+SECONDS_TO_START = 60
+MILLISECONDS_TO_RUN = 20_000
+
+# In the kernel: puts aside, for the test alone, every secret that comes by.
+SETUP = """
+import os, pathlib
+from urllib.parse import parse_qs, urlsplit
+import pandas as pd
+import digime_pandas as digime
+from digime_pandas._api import Api
+
+client = digime.connect("sandbox")
+aside = pathlib.Path(os.environ["ASIDE"])
+
+def put_aside(*secrets):
+    with aside.open("a") as file:
+        file.writelines(f"{secret}\\n" for secret in secrets)
+
+def exchange(self, *, code, code_verifier, ask=Api.exchange):
+    put_aside(code, code_verifier)
+    grant = ask(self, code=code, code_verifier=code_verifier)
+    pair = grant.user_access_token
+    put_aside(pair.access_token.value, pair.refresh_token.value)
+    return grant
+
+def begin(*args, ask=client.begin_authorization, **options):
+    flow = ask(*args, **options)
+    put_aside(flow.state, "link:" + parse_qs(urlsplit(flow.url).query)["code"][0])
+    return flow
+
+Api.exchange, client.begin_authorization = exchange, begin
+"""
+WIDGET = 'widget = digime.AuthorizationWidget("patient-17")\nwidget'
+WRITE = 'print(pd.DataFrame({"a": [1]}).digime.write("visits.csv", account_id="patient-17").status)'
+
+
+class Lab:
+    """A running JupyterLab whose every folder is a temporary one."""
+
+    def __init__(self, home: Path) -> None:
+        self.notebooks = home / "notebooks"
+        self.notebooks.mkdir()
+        for name, values in SETTINGS.items():
+            file = home / "settings" / f"{name}.jupyterlab-settings"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(values))
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        self.aside = home / "secrets.txt"
+        folders = {
+            "HOME": home,
+            "IPYTHONDIR": home / "ipython",
+            "JUPYTER_CONFIG_DIR": home / "config",
+            "JUPYTER_DATA_DIR": home / "data",
+            "JUPYTER_RUNTIME_DIR": home / "runtime",
+            "JUPYTERLAB_SETTINGS_DIR": home / "settings",
+            "JUPYTERLAB_WORKSPACES_DIR": home / "workspaces",
+            "XDG_DATA_HOME": home / "share",
+            "ASIDE": self.aside,
+            "PYTHONPATH": ROOT,
+        }
+        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"]
+        command += [f"--port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token="]
+        command += [f"--ServerApp.root_dir={self.notebooks}"]
+        self._log: list[str] = []
+        self._running = threading.Event()
+        self._process = subprocess.Popen(
+            command,
+            env=os.environ | {name: str(folder) for name, folder in folders.items()},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+        if not self._running.wait(SECONDS_TO_START):
+            self.close()
+            pytest.fail(f"JupyterLab did not start:\n{''.join(self._log)}")
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as lines:
+            for line in lines:
+                self._log.append(line)
+                if "is running at" in line:
+                    self._running.set()
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.wait(SECONDS_TO_START)
+        self._reader.join()
+
+
+class Notebook:
+    """A notebook in a tab, its kernel ready to listen."""
+
+    def __init__(self, lab: Lab, context: Any, name: str, *sources: str) -> None:
+        self._aside = lab.aside
+        self._aside.write_text("")
+        self.file = lab.notebooks / f"{name}.ipynb"
+        blank = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
+        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        cells = [blank | {"source": source} for source in (SETUP, *sources)]
+        self.file.write_text(json.dumps({"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 4}))
+        self.page = context.new_page()
+        # What is run before the kernel's channel carries frames is lost.
+        with self.page.expect_event("websocket", lambda socket: "/channels" in socket.url) as channel:
+            self.page.goto(f"{lab.url}/lab/workspaces/{name}/tree/{self.file.name}")
+        channel.value.wait_for_event("framereceived", timeout=MILLISECONDS_TO_RUN)
+        idle = self.page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").first
+        idle.wait_for(timeout=MILLISECONDS_TO_RUN)
+        self.run(0)
+
+    def start(self, cell: int) -> Any:
+        """Run a cell (counted from 0); return it at once."""
+        where = self.page.locator(".jp-Notebook .jp-CodeCell").nth(cell)
+        where.locator(".cm-content").click()
+        self.page.locator(".lm-MenuBar-itemLabel", has_text="Run").click()
+        self.page.locator('.lm-Menu-item[data-command="runmenu:run"]').click()
+        return where
+
+    def run(self, cell: int) -> Any:
+        """Run a cell and wait until it is done."""
+        where = self.start(cell)
+        self.ends(where)
+        return where
+
+    def ends(self, where: Any) -> None:
+        prompt = where.locator(".jp-InputPrompt")
+        playwright.expect(prompt).to_have_text(re.compile(r"^\[\d+\]:$"), timeout=MILLISECONDS_TO_RUN)
+
+    def shows(self, text: str | re.Pattern[str]) -> None:
+        panel = self.page.locator(".digime-consent")
+        playwright.expect(panel).to_contain_text(text, timeout=MILLISECONDS_TO_RUN)
+
+    def follow_link(self) -> Any:
+        with self.page.expect_popup() as tab:
+            self.page.get_by_role("link", name="Open the consent page").click()
+        return tab.value
+
+    def box(self) -> Any:
+        return self.page.get_by_role("textbox", name="Address")
+
+    def save(self, *, waiting: bool = False) -> str:
+        """Save the notebook and return the text of its file, which holds no secret.
+
+        While the widget waits, its link is there to be clicked, and the link's own code with it; nothing else is.
+        """
+        with self.page.expect_response(lambda r: r.request.method == "PUT" and f"/contents/{self.file.name}" in r.url):
+            self.page.locator(".lm-MenuBar-itemLabel", has_text="File").click()
+            self.page.locator('.lm-Menu-item[data-command="docmanager:save"]').click()
+        text = self.file.read_text()
+        assert "application/vnd.jupyter.widget-state+json" in text
+        secrets = self._aside.read_text().split()
+        assert len(secrets) >= 2
+        if waiting:
+            links = [secret for secret in secrets if secret.startswith("link:")]
+            assert links[-1].removeprefix("link:") in text  # or this search would miss what the widget's state holds
+            secrets = [secret for secret in secrets if secret not in links]
+        assert [secret for secret in secrets if secret.removeprefix("link:") in text] == []
+        assert "PRIVATE KEY" not in text
+        return text
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    running = Lab(tmp_path_factory.mktemp("lab"))
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(chromium: Any) -> Iterator[Any]:
+    opened = chromium.new_context(viewport={"width": 1100, "height": 1000})
+    yield opened
+    opened.close()
+
+
+def approve_and_copy_address(tab: Any) -> str:
+    """Approve where the browser cannot come back, as with a kernel on another computer; return what its tab shows."""
+    session = tab.context.new_cdp_session(tab)
+    session.on(
+        "Fetch.requestPaused",
+        lambda paused: session.send(
+            "Fetch.failRequest", {"requestId": paused["requestId"], "errorReason": "ConnectionRefused"}
+        ),
+    )
+    session.send("Fetch.enable", {"patterns": [{"urlPattern": "*/digime?*"}]})
+    with tab.expect_event("requestfailed") as lost:
+        tab.get_by_role("button", name="Approve").click()
+    return str(lost.value.url)
+
+
+def test_two_clicks_lead_from_nothing_to_a_delivered_file(lab: Lab, context: Any) -> None:
+    notebook = Notebook(lab, context, "redirect", WIDGET, WRITE)
+    notebook.run(1)
+    notebook.shows("Waiting for consent")
+    tab = notebook.follow_link()
+    tab.get_by_role("button", name="Approve").click()
+    playwright.expect(tab.get_by_role("heading")).to_have_text("Consent received")
+    notebook.shows("Valid until")
+    assert "delivered" in notebook.run(2).inner_text()
+    assert "Valid until" in notebook.save()
+
+
+def test_where_the_browser_cannot_come_back_its_address_is_pasted(lab: Lab, context: Any) -> None:
+    notebook = Notebook(lab, context, "paste", WIDGET, WRITE)
+    notebook.run(1)
+    address = approve_and_copy_address(notebook.follow_link())
+    notebook.box().fill("http://127.0.0.1:1/digime?success=true&code=wr0ng-c0de&state=another")
+    notebook.box().press("Enter")
+    notebook.shows("belongs to another authorization")
+    playwright.expect(notebook.box()).to_have_value("")
+    assert "wr0ng-c0de" not in notebook.save(waiting=True)
+    notebook.box().fill(address)
+    notebook.page.get_by_role("button", name="Use this address").click()
+    notebook.shows("Valid until")
+    assert "delivered" in notebook.run(2).inner_text()
+    assert "wr0ng-c0de" not in notebook.save()
+
+
+def test_an_exchange_that_fails_says_so_and_saves_nothing(lab: Lab, context: Any) -> None:
+    notebook = Notebook(lab, context, "exchange", WIDGET)
+    notebook.run(1)
+    address = approve_and_copy_address(notebook.follow_link())
+    code = parse_qs(urlsplit(address).query)["code"][0]
+    notebook.box().fill(address.replace(code, code[::-1]))
+    notebook.box().press("Enter")
+    notebook.shows("That did not work")
+    saved = notebook.save()
+    assert code not in saved
+    assert code[::-1] not in saved
+
+
+def test_a_refusal_is_shown_and_can_be_followed_by_consent(lab: Lab, context: Any) -> None:
+    notebook = Notebook(lab, context, "refuse", WIDGET)
+    notebook.run(1)
+    notebook.follow_link().get_by_role("button", name="Refuse").click()
+    notebook.shows("Consent was not given")
+    notebook.save()
+    notebook.page.get_by_role("button", name="Start again").click()
+    notebook.follow_link().get_by_role("button", name="Approve").click()
+    notebook.shows("Valid until")
+    notebook.page.get_by_role("button", name="Forget").click()
+    notebook.shows("was forgotten")
+    notebook.save()
+
+
+def test_time_out_is_shown_and_leaves_no_link(lab: Lab, context: Any) -> None:
+    notebook = Notebook(lab, context, "timeout", WIDGET.replace('"patient-17"', '"patient-17", timeout=0.5'))
+    notebook.run(1)
+    notebook.shows("Nobody came back")
+    assert notebook.page.get_by_role("link", name="Open the consent page").count() == 0
+    notebook.save()
+
+
+def test_the_keyboard_alone_reaches_everything_in_reading_order(lab: Lab, context: Any) -> None:
+    notebook = Notebook(lab, context, "keyboard", WIDGET)
+    notebook.run(1)
+    link = notebook.page.get_by_role("link", name="Open the consent page")
+    link.focus()
+    with notebook.page.expect_popup() as tab:
+        notebook.page.keyboard.press("Enter")
+    playwright.expect(tab.value.get_by_role("button", name="Approve")).to_be_visible()
+    notebook.page.bring_to_front()
+    link.focus()
+    for role, name in (("textbox", "Address"), ("button", "Use this address"), ("button", "Cancel")):
+        notebook.page.keyboard.press("Tab")
+        playwright.expect(notebook.page.get_by_role(role, name=name)).to_be_focused()
+    notebook.page.keyboard.press("Enter")
+    notebook.shows("Cancelled")
+    notebook.save()
+
+
+def test_the_cell_run_again_and_a_second_account_live_side_by_side(lab: Lab, context: Any) -> None:
+    notebook = Notebook(lab, context, "again", WIDGET, WIDGET, WIDGET.replace("patient-17", "patient-18"))
+    for cell in (1, 2, 3):
+        notebook.run(cell)
+    panels = notebook.page.locator(".digime-consent")
+    for position, text in enumerate(("Begun again elsewhere", "Waiting for consent", "Waiting for consent")):
+        playwright.expect(panels.nth(position)).to_contain_text(text)
+
+
+def test_a_blocking_call_shows_the_link_and_takes_it_away(lab: Lab, context: Any) -> None:
+    notebook = Notebook(lab, context, "blocking", 'digime.authorize("patient-17", timeout=60)', WIDGET)
+    cell = notebook.start(1)
+    playwright.expect(cell).to_contain_text("left.")
+    notebook.follow_link().get_by_role("button", name="Approve").click()
+    notebook.ends(cell)
+    playwright.expect(cell).to_contain_text("is authorized")
+    notebook.run(2)
+    notebook.shows("Authorized already")
+    notebook.save()
