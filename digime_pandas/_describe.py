@@ -48,6 +48,11 @@ def describe(name: str, dtype: Any, take: Take, rows: int) -> Column:
     return _typed(name, dtype, take, rows)
 
 
+def raw_values(values: pd.Series[Any] | pd.Index[Any]) -> Any:
+    """Return the values without copying, as the plain numpy array where there is one."""
+    return values.to_numpy() if isinstance(values.dtype, np.dtype) else values.array
+
+
 def _typed(name: str, dtype: Any, take: Take, rows: int) -> Column:
     """Describe a column whose dtype says what its values are."""
     if isinstance(dtype, np.dtype) and (dtype.kind == "c" or dtype.itemsize > np.dtype("float64").itemsize):
@@ -96,7 +101,7 @@ def _fill(value: Any) -> Any:
 
 def _category(name: str, dtype: pd.CategoricalDtype, take: Take, rows: int) -> Column:
     categories = dtype.categories
-    inner = describe(name, categories.dtype, lambda start, stop: categories[start:stop].array, len(categories))
+    inner = describe(name, categories.dtype, lambda start, stop: raw_values(categories[start:stop]), len(categories))
     if not inner.readable:
         return Column(name, "category", str(dtype), inner.type, inner.spec, inner.read, inner.facts)
     dictionary = inner.read(0, len(categories))
@@ -126,7 +131,7 @@ def _implied(categories: pd.Index, take: Take, rows: int) -> bool:
 
 def _interval(name: str, dtype: pd.IntervalDtype, take: Take) -> Column:
     ends = take(0, 0)
-    inner = describe(name, dtype.subtype, lambda start, stop: ends.left[start:stop].array, 0)
+    inner = describe(name, dtype.subtype, lambda start, stop: raw_values(ends.left[start:stop]), 0)
     type = pa.array(ends).type
 
     def read(start: int, stop: int) -> pa.Array:

@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 
 from digime_pandas._columns import Column, Fact, Spec, as_array, kind_of
-from digime_pandas._describe import describe
+from digime_pandas._describe import describe, raw_values
 from digime_pandas.errors import InputError
 
 Take = Callable[[int], "pa.RecordBatch | None"]
@@ -137,13 +137,8 @@ def _pandas(frame: pd.DataFrame, index: bool | None) -> Frame:
 
 
 def _column(name: str, values: pd.Series[Any] | pd.Index[Any], rows: int) -> Column:
-    array = _values(values)
+    array = raw_values(values)
     return describe(name, values.dtype, lambda start, stop: array[start:stop], rows)
-
-
-def _values(values: pd.Series[Any] | pd.Index[Any]) -> Any:
-    """Return the values without copying, as the plain numpy array where there is one."""
-    return values.to_numpy() if isinstance(values.dtype, np.dtype) else values.array
 
 
 def is_default_index(index: pd.Index) -> bool:
@@ -179,7 +174,7 @@ def _level_columns(index: pd.Index[Any]) -> tuple[Column, ...]:
             describe(
                 f"level_{i}" if name is None else str(name),
                 index.levels[i].dtype,
-                lambda start, stop, i=i: _values(index[start:stop].get_level_values(i)),
+                lambda start, stop, i=i: raw_values(index[start:stop].get_levelraw_values(i)),
                 len(index),
             )
             for i, name in enumerate(index.names)

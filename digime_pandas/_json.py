@@ -8,6 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.json as pajson
+
+from digime_pandas._columns import as_array
 
 
 def lines(batch: pa.RecordBatch) -> bytes:
@@ -47,6 +50,24 @@ def as_text(array: pa.Array) -> pa.Array:
     wrapped = pl.DataFrame(pl.from_arrow(pa.table({"v": array}))).select(pl.struct("v").struct.json_encode())
     inside = wrapped.to_series().str.slice(len('{"v":')).str.head(-1).to_arrow()
     return pc.if_else(array.is_valid(), inside, pa.scalar(None, inside.type))
+
+
+def from_text(array: pa.Array, type: pa.DataType) -> pa.Array:
+    """Return the values of the JSON texts that `as_text` made.
+
+    Args:
+        array: The texts; nulls stay null.
+        type: The type of the values.
+
+    Raises:
+        pyarrow.ArrowInvalid: They are not JSON texts of such values.
+    """
+    block = b"".join(b'{"v":%b}\n' % text.encode() for text in array.fill_null("null").to_pylist())
+    if not block:
+        return pa.nulls(0, type)
+    options = pajson.ParseOptions(explicit_schema=pa.schema([("v", type)]), unexpected_field_behavior="error")
+    table = pajson.read_json(pa.BufferReader(block), pajson.ReadOptions(block_size=len(block)), options)
+    return as_array(table.column(0))
 
 
 def with_numbers(batch: pa.RecordBatch, decimals: frozenset[str]) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,7 @@ _OBJECTS = {
     "timedelta64": ("duration", None),
     "empty": ("null", pa.null()),
 }
+_WIDENING = (pa.types.is_decimal, pa.types.is_timestamp, pa.types.is_duration)
 _CONTAINERS = (list, tuple, dict, np.ndarray)
 
 
@@ -36,6 +39,8 @@ def describe_objects(name: str, take: Take, rows: int) -> Column:
     inferred = infer_dtype(values[~missing], skipna=False) if rows else "empty"
     kind, type = _OBJECTS.get(inferred, ("mixed", None))
     present = np.flatnonzero(~missing)
+    if kind == "date" and any(isinstance(values[i], dt.datetime) for i in present):
+        kind = "mixed"  # a datetime is a date to Python, and Arrow would drop its time
     if kind == "mixed" and all(isinstance(values[i], _CONTAINERS) for i in present):
         kind = "nested"
     if kind == "mixed":
@@ -53,8 +58,8 @@ def describe_objects(name: str, take: Take, rows: int) -> Column:
 
     rule = "text with a lone surrogate" if kind == "text" else "mixed objects"
     facts += unconvertible(read, rows, rule)
-    if kind in {"struct", "list"} and not facts:
-        facts += _incomplete(values, present, type)
+    if kind in {"struct", "list"}:
+        facts += _oddities(values, present, type)
     return Column(name, kind, "object", type, Spec("object", type, null), read, facts)
 
 
@@ -90,33 +95,69 @@ def _common_type(values: Any, rows: int) -> tuple[pa.DataType | None, int | None
 
 
 def _inferred(block: Any) -> pa.DataType:
-    zones = {each.tzinfo is None for each in block if hasattr(each, "tzinfo")}
-    if len(zones) > 1:
+    """Return the Arrow type of some values. Arrow's own inference overlooks two things about times."""
+    times = [each for each in _leaves(block) if isinstance(each, dt.datetime | dt.timedelta) and each is not pd.NaT]
+    if len({each.tzinfo is None for each in times if isinstance(each, dt.datetime)}) > 1:
         raise pa.ArrowInvalid("naive and zoned times in one column")
     try:
-        return pa.array(block, from_pandas=True).type
+        type = pa.array(block, from_pandas=True).type
     except OverflowError:
         return pa.array(block, type=pa.uint64(), from_pandas=True).type
+    return _in_nanoseconds(type) if any(map(_has_nanoseconds, times)) else type
+
+
+def _has_nanoseconds(time: dt.datetime | dt.timedelta) -> bool:
+    return bool(getattr(time, "nanosecond", 0) or getattr(time, "nanoseconds", 0))
+
+
+def _in_nanoseconds(type: pa.DataType) -> pa.DataType:
+    if pa.types.is_timestamp(type):
+        return pa.timestamp("ns", type.tz)
+    if pa.types.is_duration(type):
+        return pa.duration("ns")
+    if pa.types.is_list(type):
+        return pa.list_(_in_nanoseconds(type.value_type))
+    if pa.types.is_struct(type):
+        return pa.struct([(field.name, _in_nanoseconds(field.type)) for field in type])
+    return type
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, _CONTAINERS):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _leaves(each)
+    else:
+        yield value
 
 
 def _unified(one: pa.DataType, other: pa.DataType) -> pa.DataType:
-    if pa.types.is_integer(one) and pa.types.is_integer(other) and one != other:
+    if one == other:
+        return one
+    if pa.types.is_integer(one) and pa.types.is_integer(other):
         return pa.uint64()
     schemas = [pa.schema([("value", one)]), pa.schema([("value", other)])]
-    both_decimal = pa.types.is_decimal(one) and pa.types.is_decimal(other)
-    return pa.unify_schemas(schemas, promote_options="permissive" if both_decimal else "default").field(0).type
+    # More places or a finer unit hold the others' values too; other promotions may change a value.
+    widens = any(is_kind(one) and is_kind(other) for is_kind in _WIDENING)
+    return pa.unify_schemas(schemas, promote_options="permissive" if widens else "default").field(0).type
 
 
-def _incomplete(values: Any, present: Any, type: pa.DataType) -> tuple[Fact, ...]:
-    row = next((int(i) for i in present if not _complete(values[i], type)), None)
-    return () if row is None else (Fact("structs with different members", row),)
+def _oddities(values: Any, present: Any, type: pa.DataType) -> tuple[Fact, ...]:
+    """Return, with its first row, each thing about nested values that Arrow does not keep."""
+    found: dict[str, Fact] = {}
+    for row in present:
+        for rule in _oddities_of(values[row], type):
+            found.setdefault(rule, Fact(rule, int(row)))
+    return tuple(found.values())
 
 
-def _complete(value: Any, type: pa.DataType) -> bool:
-    if value is None:
-        return True
+def _oddities_of(value: Any, type: pa.DataType) -> Iterator[str]:
     if isinstance(value, dict):
-        return len(value) == type.num_fields and all(_complete(value[field.name], field.type) for field in type)
-    if pa.types.is_nested(type) and not pa.types.is_struct(type):
-        return all(_complete(each, type.value_type) for each in value)
-    return True
+        if len(value) < type.num_fields:
+            yield "structs with different members"
+        for field in type:
+            yield from _oddities_of(value.get(field.name), field.type)
+    elif isinstance(value, _CONTAINERS):
+        if not isinstance(value, list):
+            yield "sequences of other types"
+        for each in value:
+            yield from _oddities_of(each, type.value_type)

@@ -66,13 +66,34 @@ def file_schema(frame: Frame, schema: str, attrs: Mapping[Any, Any]) -> pa.Schem
         schema: The read-back schema as JSON; it travels inside the file under the key ``digime_pandas``.
         attrs: The frame's `attrs`, as far as JSON can hold them.
     """
-    fields = [pa.field(each.name, each.type) for each in frame.columns]
+    fields = [pa.field(each.name, _storable_type(each.type)) for each in frame.columns]
     metadata = {SCHEMA_KEY: schema.encode()}
     if frame.labels is not None:
         metadata[b"pandas"] = json.dumps(_pandas_metadata(frame)).encode()
         if attrs:
             metadata[ATTRS_KEY] = json.dumps(attrs).encode()
     return pa.schema(fields, metadata=metadata)
+
+
+def storable(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """Return a batch as `schema` has it: Parquet has no dictionaries of extension types, so their values are given."""
+    arrays = [
+        each if each.type == field.type else pa.ExtensionArray.from_storage(field.type, _taken(each))
+        for each, field in zip(batch.columns, schema, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _taken(array: pa.DictionaryArray) -> pa.Array:
+    return array.dictionary.storage.take(array.indices)
+
+
+def _storable_type(type: pa.DataType) -> pa.DataType:
+    return type.value_type if _is_odd_dictionary(type) else type
+
+
+def _is_odd_dictionary(type: pa.DataType) -> bool:
+    return pa.types.is_dictionary(type) and isinstance(type.value_type, pa.BaseExtensionType)
 
 
 def chunks(batches: Iterable[pa.RecordBatch], schema: pa.Schema, *, compression: str) -> Iterator[bytes]:
@@ -91,7 +112,7 @@ def chunks(batches: Iterable[pa.RecordBatch], schema: pa.Schema, *, compression:
     for batch in batches:
         if writer is None:
             writer = _writer(sink, schema, compression, _repetitive(batch))
-        writer.write_batch(batch.replace_schema_metadata(schema.metadata), row_group_size=batch.num_rows)
+        writer.write_batch(batch, row_group_size=batch.num_rows)
         yield sink.collect()
     if writer is None:
         writer = _writer(sink, schema, compression, [])
@@ -148,10 +169,18 @@ def _column_entry(column: Column, label: Any) -> dict[str, Any]:
     return {
         "name": None if label is None else str(label),
         "field_name": column.name,
-        "pandas_type": "categorical" if column.kind == "category" else get_logical_type(column.type),
-        "numpy_type": column.dtype if column.kind != "category" else "int32",
+        "pandas_type": "categorical" if _is_category(column) else get_logical_type(_storable_type(column.type)),
+        "numpy_type": "int32"
+        if _is_category(column)
+        else str(column.type.value_type)
+        if column.kind == "category"
+        else column.dtype,
         "metadata": _entry_metadata(column),
     }
+
+
+def _is_category(column: Column) -> bool:
+    return column.kind == "category" and not _is_odd_dictionary(column.type)
 
 
 def _entry_metadata(column: Column) -> dict[str, Any] | None:

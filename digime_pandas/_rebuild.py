@@ -11,6 +11,7 @@ import pyarrow as pa
 from digime_pandas._columns import Spec, as_array
 from digime_pandas._csv import unescape
 from digime_pandas._formats import Format
+from digime_pandas._json import from_text
 from digime_pandas._plain_rules import guess
 from digime_pandas._restore import restore, stored_type
 from digime_pandas._schema import Schema
@@ -46,8 +47,8 @@ class Rebuild:
         """
         self._names = list(names)
         specs = self._specs()
-        types = {name: pa.string() if spec is None else stored_type(spec) for name, spec in specs.items()}
-        return {name: types[name] for name in names if name in self._selected(names)}
+        selected = set(self._selected(names))
+        return {name: self._read_type(spec) for name, spec in specs.items() if name in selected}
 
     def frame(self, columns: Columns) -> pd.DataFrame:
         """Return the next rows as a frame.
@@ -60,10 +61,8 @@ class Rebuild:
             ValueError: The schema does not fit the values.
         """
         if self._schema is None:
-            selected = list(columns) if self._wanted is None else self._selected(list(columns))
-            return _frame(
-                {name: self._guessed(columns[name]) for name in selected}, len(next(iter(columns.values()), ()))
-            )
+            guessed = {name: self._guessed(columns[name]) for name in self._selected(list(columns))}
+            return _frame(guessed, pd.RangeIndex(_length(columns)))
         if not self._names:
             self._names = list(columns)
         return self._restored(self._schema, columns)
@@ -75,6 +74,10 @@ class Rebuild:
         specs = self._specs()
         types = {name: self._type(spec) for name, spec in specs.items() if spec}
         return self._restored(self._schema, {name: pa.nulls(0, type) for name, type in types.items()})
+
+    def _read_type(self, spec: Spec | None) -> pa.DataType:
+        type = pa.string() if spec is None else stored_type(spec)
+        return pa.string() if self._format.name == "csv" and pa.types.is_nested(type) else type
 
     def _type(self, spec: Spec) -> pa.DataType:
         return spec.type if self._format.name == "parquet" else stored_type(spec)
@@ -104,7 +107,7 @@ class Rebuild:
         specs = self._specs()
         plain = self._format.name != "parquet"
         arrays: dict[str, Any] = {}
-        rows = len(next(iter(columns.values()), ()))
+        rows = _length(columns)
         for name in self._selected(self._names):
             spec = specs[name]
             assert spec is not None
@@ -114,12 +117,14 @@ class Rebuild:
                 continue
             if schema.escaped and not pa.types.is_decimal(spec.type):
                 values = unescape(as_array(values))
+            if self._format.name == "csv" and pa.types.is_nested(stored_type(spec)):
+                values = from_text(as_array(values), stored_type(spec))
             arrays[name] = restore(values, spec, plain=plain)
         self._rows += rows
         levels = len(schema.index)
         names = list(arrays)
         index = _index([arrays[name] for name in names[:levels]], schema, rows)
-        frame = pd.DataFrame({name: arrays[name] for name in names[levels:]}, index=index)
+        frame = _frame({name: arrays[name] for name in names[levels:]}, index)
         frame.columns = self._labels(schema, names[levels:])
         frame.attrs.update(schema.attrs)
         return frame
@@ -133,8 +138,14 @@ class Rebuild:
         return labels if names == every else labels.take([every.index(name) for name in names])
 
 
-def _frame(arrays: dict[str, Any], rows: int) -> pd.DataFrame:
-    return pd.DataFrame(arrays, index=pd.RangeIndex(rows))
+def _length(columns: Columns) -> int:
+    return len(next(iter(columns.values()), ()))
+
+
+def _frame(arrays: dict[str, Any], index: pd.Index[Any]) -> pd.DataFrame:
+    # A bare object array of str would be taken for the dtype str.
+    series = {name: pd.Series(array, index, dtype=array.dtype, copy=False) for name, array in arrays.items()}
+    return pd.DataFrame(series, index=index, columns=list(series), copy=False)
 
 
 def _index(levels: list[Any], schema: Schema, rows: int) -> pd.Index[Any]:

@@ -40,6 +40,8 @@ def restore(values: pa.Array | pa.ChunkedArray, spec: Spec, *, plain: bool = Fal
             return pd.arrays.SparseArray(dense, fill_value=fill)
     if plain:
         values = typed(as_array(values), spec.type)
+    elif values.type != spec.type:
+        values = values.cast(spec.type)
     match spec.origin:
         case "numpy":
             return _numpy(values, spec.type)
@@ -115,9 +117,14 @@ def _index(values: Any) -> pd.Index[Any]:
 
 
 def _category(values: Any, inner: Spec, ordered: bool, categories: pa.Array | None, *, plain: bool) -> Any:
-    if pa.types.is_dictionary(values.type):
-        values = values.cast(values.type.value_type)
-    found = _index(restore(values, inner, plain=plain))
-    if categories is None:
-        return pd.Categorical(found, categories=found.dropna().unique().sort_values(), ordered=ordered)
-    return pd.Categorical(found, categories=_index(restore(categories, inner, plain=True)), ordered=ordered)
+    array = as_array(values)
+    if isinstance(array.type, pa.BaseExtensionType):  # they know a missing value themselves, and cannot be encoded
+        found = _index(restore(array, inner)).unique().dropna()
+        codes = found.get_indexer(_index(restore(array, inner)))
+    else:
+        encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
+        found = _index(restore(encoded.dictionary, inner, plain=plain))
+        codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    known = found.sort_values() if categories is None else _index(restore(categories, inner, plain=True))
+    positions = np.append(known.get_indexer(found), -1)  # the last one is where the code -1 of a missing value points
+    return pd.Categorical.from_codes(positions[codes], categories=known, ordered=ordered)

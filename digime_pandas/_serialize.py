@@ -116,7 +116,7 @@ class Prepared:
         pace = _Pace(ROW_GROUP_BYTES, self._frame.first_rows(ROW_GROUP_BYTES))
         for batch in self._batches(pace):
             pace.adapt(batch.num_rows, batch.nbytes)
-            yield pa.RecordBatch.from_arrays(batch.columns, schema=schema)
+            yield _parquet.storable(batch, schema)
 
     def _batches(self, pace: _Pace) -> Iterator[pa.RecordBatch]:
         take = self._frame.open()

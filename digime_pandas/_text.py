@@ -147,16 +147,21 @@ def _with_nulls(array: pa.Array, values: pa.Array) -> pa.Array:
 
 def _timestamp_text(array: pa.Array) -> pa.Array:
     zone, unit = array.type.tz, array.type.unit
-    local = pc.local_timestamp(array) if zone else array
-    text = pc.binary_replace_slice(local.cast(pa.string()), 10, 11, "T")
     if not zone:
-        return text
-    if zone == "UTC":
-        return pc.binary_join_element_wise(text, "+00:00", "")
-    instants = array.cast(pa.timestamp(unit)).cast(pa.int64())
-    minutes = pc.divide(pc.subtract(local.cast(pa.int64()), instants), 60 * _TICKS[unit]).dictionary_encode()
-    offsets = pa.array([_offset_text(each) for each in minutes.dictionary.to_pylist()], pa.string())
-    return pc.binary_join_element_wise(text, offsets.take(minutes.indices), "")
+        return pc.binary_replace_slice(array.cast(pa.string()), 10, 11, "T")
+    instants = array.view(pa.timestamp(unit))
+    local = instants if zone == "UTC" else pc.local_timestamp(array)
+    ticks = pc.subtract(local.view(pa.int64()), instants.view(pa.int64()))
+    seconds = pc.divide(ticks, _TICKS[unit]).dictionary_encode()
+    offsets = seconds.dictionary.to_pylist()
+    if any(each % 60 for each in offsets):
+        # Local mean time, before zones were agreed on: ISO 8601 has no offset with seconds, UTC says the same.
+        return _timestamp_text(array.cast(pa.timestamp(unit, "UTC")))
+    text = pc.binary_replace_slice(local.cast(pa.string()), 10, 11, "T")
+    suffixes = pa.array([_offset_text(each // 60) for each in offsets], pa.string())
+    if len(offsets) == 1:
+        return pc.binary_join_element_wise(text, suffixes[0], "")
+    return pc.binary_join_element_wise(text, suffixes.take(seconds.indices), "")
 
 
 def _offset_text(minutes: int) -> str:
