@@ -38,6 +38,7 @@ def _write(table: pa.Table, *, include_header: bool) -> bytes:
 
     buffer = BytesIO()
     frame = pl.DataFrame(pl.from_arrow(table))
+    frame.columns = table.column_names  # an empty name was replaced
     frame.write_csv(buffer, include_header=include_header, line_terminator=LINE_END, quote_style="necessary")
     return buffer.getvalue()
 

@@ -119,9 +119,9 @@ def _pandas(frame: pd.DataFrame, index: bool | None) -> Frame:
     columns = levels + tuple(_column(str(label), series, rows) for label, series in frame.items())
     freq = getattr(frame.index, "freqstr", None) if not isinstance(frame.index, pd.PeriodIndex) else None
     labels = Labels(levels, tuple(frame.index.names), freq, frame.columns, frame.attrs)
-    schema = pa.schema([(column.name, column.type) for column in columns])
 
     def open_at_first_row() -> Take:
+        schema = pa.schema([(column.name, column.type) for column in columns])
         position = 0
 
         def take(count: int) -> pa.RecordBatch | None:
@@ -174,7 +174,7 @@ def _level_columns(index: pd.Index[Any]) -> tuple[Column, ...]:
             describe(
                 f"level_{i}" if name is None else str(name),
                 index.levels[i].dtype,
-                lambda start, stop, i=i: raw_values(index[start:stop].get_levelraw_values(i)),
+                lambda start, stop, i=i: raw_values(index[start:stop].get_level_values(i)),
                 len(index),
             )
             for i, name in enumerate(index.names)
@@ -189,7 +189,7 @@ def _level_columns(index: pd.Index[Any]) -> tuple[Column, ...]:
 
 def label_columns(labels: pd.Index[Any]) -> tuple[Column, ...]:
     """Return the column labels themselves as columns, one a level; none when they are just the names in the file."""
-    if labels.inferred_type == "string" and labels.dtype == pd.Index(["a"]).dtype:
+    if labels.inferred_type == "string" and not labels.hasnans and labels.dtype == pd.Index(["a"]).dtype:
         return ()
     return _level_columns(labels)
 

@@ -24,7 +24,9 @@ def lines(batch: pa.RecordBatch) -> bytes:
     if not batch.num_columns:
         return b"{}\n" * batch.num_rows
     buffer = BytesIO()
-    pl.DataFrame(pl.from_arrow(pa.Table.from_batches([batch]))).write_ndjson(buffer)
+    frame = pl.DataFrame(pl.from_arrow(pa.Table.from_batches([batch])))
+    frame.columns = batch.schema.names  # an empty name was replaced
+    frame.write_ndjson(buffer)
     return buffer.getvalue()
 
 

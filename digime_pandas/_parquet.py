@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyarrow.pandas_compat import get_logical_type
+from pyarrow.pandas_compat import get_extension_dtype_info, get_logical_type, get_logical_type_from_numpy
 
 from digime_pandas._columns import Column
 from digime_pandas._frame import Frame
@@ -166,38 +166,39 @@ def _default_index(frame: Frame) -> dict[str, Any]:
 
 
 def _column_entry(column: Column, label: Any) -> dict[str, Any]:
+    type = _storable_type(column.type)
     return {
         "name": None if label is None else str(label),
         "field_name": column.name,
-        "pandas_type": "categorical" if _is_category(column) else get_logical_type(_storable_type(column.type)),
-        "numpy_type": "int32"
-        if _is_category(column)
-        else str(column.type.value_type)
-        if column.kind == "category"
-        else column.dtype,
-        "metadata": _entry_metadata(column),
+        "pandas_type": get_logical_type(type),
+        "numpy_type": _numpy_type(column, type),
+        "metadata": _entry_metadata(type),
     }
 
 
-def _is_category(column: Column) -> bool:
-    return column.kind == "category" and not _is_odd_dictionary(column.type)
+def _numpy_type(column: Column, type: pa.DataType) -> str:
+    if pa.types.is_dictionary(type):
+        return "int32"
+    if column.kind == "category" or column.spec.origin == "range":
+        return str(type.to_pandas_dtype() if isinstance(type, pa.BaseExtensionType) else type)
+    return column.dtype
 
 
-def _entry_metadata(column: Column) -> dict[str, Any] | None:
-    if pa.types.is_timestamp(column.type) and column.type.tz:
-        return {"timezone": column.type.tz}
-    if pa.types.is_dictionary(column.type):
-        return {"num_categories": None, "ordered": column.type.ordered}
-    return None
+def _entry_metadata(type: pa.DataType) -> dict[str, Any] | None:
+    if pa.types.is_timestamp(type) and type.tz:
+        return {"timezone": type.tz}
+    return {"num_categories": None, "ordered": type.ordered} if pa.types.is_dictionary(type) else None
 
 
 def _label_entry(labels: pd.Index[Any], level: int) -> dict[str, Any]:
     values = labels.get_level_values(level)
-    kind = "unicode" if values.inferred_type in {"string", "empty"} else values.inferred_type
+    numpy_type, metadata = get_extension_dtype_info(values)
+    pandas_type = get_logical_type_from_numpy(values)
+    name = labels.names[level]
     return {
-        "name": labels.names[level],
-        "field_name": None if labels.names[level] is None else str(labels.names[level]),
-        "pandas_type": {"integer": "int64", "floating": "float64", "boolean": "bool"}.get(kind, kind),
-        "numpy_type": str(values.dtype),
-        "metadata": {"encoding": "UTF-8"} if kind == "unicode" else None,
+        "name": name,
+        "field_name": None if name is None else str(name),
+        "pandas_type": pandas_type,
+        "numpy_type": numpy_type,
+        "metadata": {"encoding": "UTF-8"} if pandas_type == "unicode" else metadata,
     }

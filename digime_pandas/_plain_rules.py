@@ -27,7 +27,7 @@ _TRUTH = r"^(true|false|True|False|TRUE|FALSE)$"
 _NUMBER = r"^([+-]?(0|[1-9][0-9]*)(\.[0-9]*)?([eE][+-]?[0-9]+)?|[+-]?inf|NaN)$"
 _NOT_TEXT = re.compile(f"{_NUMBER}|{_TRUTH}")
 _WITNESSES = 1_000
-_TEXT_DTYPE = pd.Series(["a"]).dtype  # str since pandas 3, object before
+TEXT_DTYPE = pd.Series(["a"]).dtype  # str since pandas 3, object before
 
 
 def guess(values: pa.Array | pa.ChunkedArray, format: Format) -> Any:
@@ -82,7 +82,7 @@ def is_guessed(column: Column, rows: int, format: Format) -> bool:
         return False
     if column.spec.origin == "numpy":
         return str(column.type) in {"int64", "double", "bool"}
-    if column.kind != "text" or column.dtype != str(_TEXT_DTYPE):
+    if column.kind != "text" or column.dtype != str(TEXT_DTYPE):
         return False
     sample = column.read(0, min(rows, _WITNESSES)).to_pylist()
     if column.spec.origin == "object" and None in sample:

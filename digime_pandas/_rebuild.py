@@ -12,7 +12,7 @@ from digime_pandas._columns import Spec, as_array
 from digime_pandas._csv import unescape
 from digime_pandas._formats import Format
 from digime_pandas._json import from_text
-from digime_pandas._plain_rules import guess
+from digime_pandas._plain_rules import TEXT_DTYPE, guess
 from digime_pandas._restore import restore, stored_type
 from digime_pandas._schema import Schema
 from digime_pandas._tables import Columns
@@ -131,7 +131,7 @@ class Rebuild:
 
     def _labels(self, schema: Schema, names: list[str]) -> pd.Index[Any]:
         if not schema.labels:
-            return pd.Index(names, name=schema.label_names[0])
+            return pd.Index(names, dtype=TEXT_DTYPE, name=schema.label_names[0])
         levels = [restore(each.array, each.spec, plain=True) for each in schema.labels]
         labels = _named(levels, schema.label_names)
         every = self._names[len(schema.index) :]
