@@ -131,6 +131,7 @@ def test_own_modules_are_loaded_by_name_only_where_they_are_optional_and_heavy()
     by_name = {name_of(path): re.findall(r"import_module\(\"([\w.]+)\"\)", path.read_text()) for path in FILES}
     assert {module: names for module, names in by_name.items() if names} == {
         "__init__": [f"{NAME}.widget"],
+        "__main__": [f"{NAME}.sandbox"],
         "_connect": [f"{NAME}.sandbox"],
     }
 
@@ -204,7 +205,7 @@ def test_every_public_name_is_there_and_shown() -> None:
         assert getattr(digime_pandas, name) is not None
         assert name in dir(digime_pandas)
     with pytest.raises(AttributeError, match="no attribute 'Accessor'"):
-        _ = digime_pandas.Accessor  # type: ignore[attr-defined] # wrong on purpose
+        _ = digime_pandas.Accessor
 
 
 def test_importing_the_package_loads_no_heavy_part() -> None:
