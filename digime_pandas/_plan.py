@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from digime_pandas._descriptor import FileDescriptor, check_accounts, check_file_name
-from digime_pandas._formats import resolve_format
+from digime_pandas._formats import Format, resolve_format
 from digime_pandas._receipt import SCHEMA_PREFIX, WRITE_ID_PREFIX
 from digime_pandas._serialize import Prepared, prepare
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What is known of a write without its rows."""
+
+    file_name: str
+    format: Format
+    descriptor: FileDescriptor
+    carries_schema: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,37 +31,44 @@ class Plan:
     prepared: Prepared
 
 
-def plan_write(
-    frame: object,
+def outline_write(
     file_name: str,
     *,
     account_id: str | Iterable[str],
     format: str | None,
     reference: Iterable[str] | None,
     tags: Iterable[str],
-    index: bool | None,
     mime_type: str | None,
-    options: Mapping[str, object],
-) -> Plan:
-    """Work out a write; the arguments are those of `write`.
+) -> Outline:
+    """Check what does not depend on the rows; the arguments are those of `write`.
 
     Raises:
-        InputError: Something cannot be done as asked.
+        InputError: One of them is not valid.
     """
-    accounts = check_accounts(account_id)
     found = resolve_format(check_file_name(file_name), format)
-    # Made early, so that a wrong tag is noticed before a large frame is looked through.
     descriptor = FileDescriptor(
-        found.mime_type if mime_type is None else mime_type, accounts, () if reference is None else reference, tags
+        found.mime_type if mime_type is None else mime_type,
+        check_accounts(account_id),
+        default_reference(file_name) if reference is None else reference,
+        tags,
     )
-    prepared = prepare(frame, found, index=index, options=options)
-    if reference is None:
-        texts = default_reference(file_name, prepared.schema)
-        descriptor = FileDescriptor(descriptor.mime_type, accounts, texts, descriptor.tags)
-    return Plan(file_name, descriptor, prepared)
+    return Outline(file_name, found, descriptor, carries_schema=reference is None)
 
 
-def default_reference(file_name: str, schema: str | None = None) -> list[str]:
-    """Return what a file is found by where nobody says: its name, a new write id and the schema, if it has one."""
-    texts = [file_name, f"{WRITE_ID_PREFIX}{uuid4()}"]
-    return texts if schema is None else [*texts, SCHEMA_PREFIX + schema]
+def plan_write(frame: object, outline: Outline, *, index: bool | None, options: Mapping[str, object]) -> Plan:
+    """Look at the rows and complete the outline.
+
+    Raises:
+        FidelityError: The format cannot hold a column.
+        InputError: The frame or an option is not valid.
+    """
+    prepared = prepare(frame, outline.format, index=index, options=options)
+    descriptor = outline.descriptor
+    if outline.carries_schema and prepared.schema is not None:
+        descriptor = replace(descriptor, reference=(*descriptor.reference, SCHEMA_PREFIX + prepared.schema))
+    return Plan(outline.file_name, descriptor, prepared)
+
+
+def default_reference(file_name: str) -> tuple[str, str]:
+    """Return what a file is found by where nobody says: its name and a new write id."""
+    return file_name, f"{WRITE_ID_PREFIX}{uuid4()}"

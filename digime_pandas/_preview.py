@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -12,9 +13,11 @@ import pandas as pd
 import pyarrow as pa
 
 from digime_pandas._descriptor import FileDescriptor
-from digime_pandas._fidelity import ColumnVerdict
+from digime_pandas._fidelity import ColumnVerdict, FidelityWarning
 from digime_pandas._parse import parse
-from digime_pandas._plan import Plan, plan_write
+from digime_pandas._plan import Outline, Plan, outline_write, plan_write
+from digime_pandas._serialize import examine
+from digime_pandas.errors import FidelityError
 
 _SAMPLED_ROWS = 10_000
 _SHOWN_ROWS = 5
@@ -31,8 +34,9 @@ class Preview:
         format: ``"csv"``, ``"json"``, ``"ndjson"`` or ``"parquet"``.
         rows: Rows, or None for a one-shot stream, which is not read ahead.
         estimated_size: Bytes before sealing: exact up to 10,000 rows, projected from the first 10,000 beyond, None for
-            a one-shot stream.
-        columns: One verdict a column: what becomes of it in this format.
+            a one-shot stream and for a frame that cannot be written.
+        columns: One verdict a column: what becomes of it in this format. One that is ``"impossible"`` is what `write`
+            would refuse the frame for.
         sample: The first rows as the file will hold them (Parquet: as they read back).
     """
 
@@ -66,9 +70,10 @@ class Preview:
         return f"{facts}\ncolumns:\n{columns}\nfirst rows:\n{self.sample}"
 
     def _facts(self) -> dict[str, str]:
-        rows = "not known before it is read" if self.rows is None else f"{self.rows:,}"
+        rows = "not known" if self.rows is None else f"{self.rows:,}"
         exact = self.rows is not None and self.rows <= _SAMPLED_ROWS
-        size = f"{'' if exact else 'about '}{self.estimated_size:,} bytes" if self.estimated_size is not None else "?"
+        about = "" if exact else "about "
+        size = "not known" if self.estimated_size is None else f"{about}{self.estimated_size:,} bytes"
         return {
             "file": f"{self.file_name} ({self.mime_type})",
             "account": ", ".join(self.descriptor.accounts),
@@ -120,42 +125,53 @@ def preview(
         format_options: As for `write`.
 
     Returns:
-        The preview; it shows itself in a notebook.
+        The preview; it shows itself in a notebook. Columns that the format cannot hold are shown, not raised.
 
     Raises:
-        InputError: `write` would raise it too.
+        InputError: Another argument is not valid; `write` would raise it too.
     """
+    outline = outline_write(
+        file_name, account_id=account_id, format=format, reference=reference, tags=tags, mime_type=mime_type
+    )
 
     def plan(rows: object) -> Plan:
-        return plan_write(
-            rows,
-            file_name,
-            account_id=account_id,
-            format=format,
-            reference=reference,
-            tags=tags,
-            index=index,
-            mime_type=mime_type,
-            options=format_options,
-        )
+        return plan_write(rows, outline, index=index, options=format_options)
 
-    whole = plan(frame)
-    prepared = whole.prepared
-    size, sample = None, "not read: this stream can be read once only"
-    if not prepared.one_shot:
-        sampled = plan(_head(frame, _SAMPLED_ROWS)).prepared
-        size = sum(memoryview(chunk).nbytes for chunk in sampled.chunks())
-        if sampled.rows and prepared.rows and prepared.rows > sampled.rows:
-            size = size * prepared.rows // sampled.rows
-        sample = _sample(plan(_head(frame, _SHOWN_ROWS)))
+    with warnings.catch_warnings():
+        # What a write would warn of is in the verdicts.
+        warnings.simplefilter("ignore", FidelityWarning)
+        try:
+            whole = plan(frame)
+        except FidelityError:
+            return _impossible(frame, outline, index, format_options)
+        prepared = whole.prepared
+        size, sample = None, "not read: this stream can be read once only"
+        if not prepared.one_shot:
+            sampled = plan(_head(frame, _SAMPLED_ROWS)).prepared
+            size = sum(map(len, sampled.chunks()))
+            if sampled.rows and prepared.rows and prepared.rows > sampled.rows:
+                size = size * prepared.rows // sampled.rows
+            sample = _sample(plan(_head(frame, _SHOWN_ROWS)))
     return Preview(
         file_name=file_name,
         descriptor=whole.descriptor,
-        format=prepared.format.name,
+        format=outline.format.name,
         rows=prepared.rows,
         estimated_size=size,
         columns=prepared.columns,
         sample=sample,
+    )
+
+
+def _impossible(frame: object, outline: Outline, index: bool | None, options: Mapping[str, object]) -> Preview:
+    return Preview(
+        file_name=outline.file_name,
+        descriptor=outline.descriptor,
+        format=outline.format.name,
+        rows=len(frame) if isinstance(frame, Sized) else None,
+        estimated_size=None,
+        columns=examine(frame, outline.format, index=index, options=options),
+        sample="none: this frame cannot be written as it is; see the columns that are impossible",
     )
 
 

@@ -24,7 +24,7 @@ from digime_pandas._authorization import Authorization
 from digime_pandas._client import Client
 from digime_pandas._connect import current_client
 from digime_pandas._pipeline import SMALL_BYTES, closing_iter, in_order
-from digime_pandas._plan import Plan, plan_write
+from digime_pandas._plan import Plan, outline_write, plan_write
 from digime_pandas._progress import show_progress
 from digime_pandas._receipt import Receipt
 from digime_pandas._spool import Spool
@@ -81,17 +81,10 @@ def write(
         APIError: The file was not delivered, or it is not known whether it was: see `outcome`.
     """
     display = show_progress(progress, file_name)
-    plan = plan_write(
-        frame,
-        file_name,
-        account_id=account_id,
-        format=format,
-        reference=reference,
-        tags=tags,
-        index=index,
-        mime_type=mime_type,
-        options=format_options,
+    outline = outline_write(
+        file_name, account_id=account_id, format=format, reference=reference, tags=tags, mime_type=mime_type
     )
+    plan = plan_write(frame, outline, index=index, options=format_options)
     client = current_client(client)
     authorization = _authorization(client, plan, authorization)
     with ExitStack() as resources:

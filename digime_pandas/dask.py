@@ -19,7 +19,7 @@ import pandas as pd
 
 from digime_pandas._client import Client
 from digime_pandas._connect import current_client
-from digime_pandas._plan import plan_write
+from digime_pandas._plan import outline_write, plan_write
 from digime_pandas._receipt import Receipt
 from digime_pandas._write import write
 from digime_pandas.errors import ConfigurationError, DescriptorError
@@ -82,26 +82,28 @@ class DaskDigimeAccessor:
         """
         if not isinstance(file_name, str) or file_name.count("*") != 1:
             raise DescriptorError(f"file_name is {file_name!r}; put one '*' for the partition: 'events-*.parquet'.")
-        if index is None:
-            index = self._frame._meta.index.name is not None or not isinstance(self._frame._meta.index, pd.RangeIndex)  # noqa: SLF001 - Dask's own name
-        arguments: dict[str, Any] = {
+        # Checked once and made into values that can be read again for each partition.
+        named: dict[str, Any] = {
             "account_id": account_id if isinstance(account_id, str) else tuple(account_id),
             "format": format,
-            "reference": None if reference is None else tuple(reference),
+            "reference": reference if reference is None or isinstance(reference, str) else tuple(reference),
             "tags": tags if isinstance(tags, str) else tuple(tags),
-            "index": index,
             "mime_type": mime_type,
         }
+        outline = outline_write(file_name.replace("*", "0"), **named)
+        meta = self._frame._meta  # noqa: SLF001 - Dask's name for the empty frame of the same dtypes
+        if index is None:
+            index = meta.index.name is not None or not isinstance(meta.index, pd.RangeIndex)
+        # What cannot be written is refused before anything is computed.
+        plan_write(meta, outline, index=index, options=format_options)
         parts = self._frame.to_delayed()
         width = len(str(max(len(parts) - 1, 0)))
         names = [file_name.replace("*", str(number).zfill(width)) for number in range(len(parts))]
-        # The empty frame of the same dtypes: what cannot be written is refused before anything is computed.
-        plan_write(self._frame._meta, names[0], options=format_options, **arguments)  # noqa: SLF001 - Dask's own name
-        shipped = {"client": self._in_process(client)} if client is not None else {}
+        arguments = named | format_options | {"index": index}
+        if client is not None:
+            arguments["client"] = self._in_process(client)
         task = dask.delayed(_write_partition, pure=False)
-        tasks = [
-            task(part, name, shipped | arguments | format_options) for part, name in zip(parts, names, strict=True)
-        ]
+        tasks = [task(part, name, arguments) for part, name in zip(parts, names, strict=True)]
         return pd.DataFrame(list(dask.compute(*tasks)), columns=list(_COLUMNS))
 
     def _in_process(self, client: Client) -> Client:

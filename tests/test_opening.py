@@ -35,7 +35,9 @@ def sealed(plain: bytes, key: RSAPrivateKey) -> bytes:
 
 
 def headers(compression: str | None = None) -> dict[str, str]:
-    document = {"metadata": {}} | ({} if compression is None else {"compression": compression})
+    document: dict[str, object] = {"metadata": {}}
+    if compression is not None:
+        document["compression"] = compression
     return {"x-metadata": base64.urlsafe_b64encode(json.dumps(document).encode()).decode()}
 
 

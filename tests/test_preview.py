@@ -14,7 +14,7 @@ from digime_pandas.sandbox import Sandbox
 
 @pytest.fixture
 def frame() -> pd.DataFrame:
-    return pd.DataFrame({"day": pd.to_datetime(["2026-01-05", None]), "pulse": [61, 62], "note": ["a<b", None]})
+    return pd.DataFrame({"day": pd.to_datetime(["2026-01-05", ""]), "pulse": [61, 62], "note": ["a<b", None]})
 
 
 @pytest.mark.parametrize("suffix", ["csv", "json", "ndjson", "parquet"])
@@ -80,3 +80,27 @@ def test_other_frames_are_previewed_by_the_same_rules() -> None:
     shown = preview(pl.DataFrame({"a": [1, 2]}), "a.ndjson", account_id="a")
 
     assert shown.sample.splitlines() == ['{"a":1}', '{"a":2}']
+
+
+def test_what_is_impossible_is_shown_and_not_raised_and_the_write_then_refuses_it(
+    person: digime.Authorization, client: digime.Client, sandbox: Sandbox
+) -> None:
+    frame = pd.DataFrame({"good": [1, 2], "bad": [1 + 2j, 3j]})
+
+    shown = frame.digime.preview("x.csv", account_id=person.account_id)
+
+    assert {column.name: column.verdict for column in shown.columns} == {"good": "kept", "bad": "impossible"}
+    assert shown.rows == 2
+    assert shown.estimated_size is None
+    assert "real" in repr(shown)
+    with pytest.raises(digime.FidelityError, match="'bad'"):
+        frame.digime.write("x.csv", account_id=person.account_id, client=client)
+    assert sandbox.files(person.account_id) == []
+
+
+def test_what_a_write_would_warn_of_is_in_the_verdicts_and_not_warned_of() -> None:
+    shown = pd.DataFrame({"x": [1.0, float("inf")]}).digime.preview("x.json", account_id="a")
+
+    (column,) = shown.columns
+    assert column.verdict == "lost"
+    assert column.row == 1

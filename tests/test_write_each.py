@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import digime_pandas as digime
+from digime_pandas._write_each import write_each
 from digime_pandas.sandbox import Sandbox
 
 Authorize = Callable[..., digime.Authorization]
@@ -111,4 +112,4 @@ def test_what_cannot_be_split_is_refused_before_anything_is_sent(
 
 def test_a_series_has_nobody_to_be_split_by(client: digime.Client) -> None:
     with pytest.raises(digime.InputError, match="Series"):
-        pd.Series(["x"], name="a").digime.write_each("a", "x.csv", client=client)
+        write_each(pd.Series(["x"], name="a"), "a", "x.csv", client=client)
