@@ -180,7 +180,9 @@ def _sentence(error: DigimeError, arguments: argparse.Namespace) -> str:
 
 def _printable(text: str) -> str:
     # Others may have named the file; a terminal obeys control characters.
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
 
 
 def _is_plain_text(content: bytes) -> bool:
