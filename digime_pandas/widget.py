@@ -98,13 +98,21 @@ class AuthorizationWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets 
             ConsentRefusedError: The person or the service said no.
             DigimeError: What else was in the way; the widget shows it, too.
         """
-        return self._walkthrough.result(timeout)
+        try:
+            return self._walkthrough.result(timeout)
+        finally:
+            self._tell_again()
 
     def close(self) -> None:
         """Take the widget away and stop its listener."""
-        self._walkthrough.close()
-        for part in (*self._paste.children, *self._buttons.children, *self.children):
-            part.close()
+        if hasattr(self, "_walkthrough"):  # the collector closes what could not be made, too
+            self._walkthrough.close()
+            for part in (self, *self.children, *self._paste.children, *self._buttons.children):
+                part.layout.close()
+                if part.has_trait("style"):
+                    part.style.close()
+                if part is not self:
+                    part.close()
         super().close()
 
     def __repr__(self) -> str:
@@ -154,8 +162,20 @@ class AuthorizationWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets 
             for part, is_shown in shown:
                 part.layout.display = None if is_shown else "none"
             if view.is_settled:
-                for display_id in self._display_ids:
-                    self._publish(update_display, display_id)
+                self._update_displays()
+
+    def _tell_again(self) -> None:
+        # Programs that run notebooks heed only what is sent while a cell runs, and a thread may have told it between
+        # two; what they save would keep the link.
+        with self._drawing:
+            for part in self.children:
+                part.send_state()
+                part.layout.send_state()
+            self._update_displays()
+
+    def _update_displays(self) -> None:
+        for display_id in self._display_ids:
+            self._publish(update_display, display_id)
 
     def _publish(self, publish: Callable[..., object], display_id: str) -> None:
         publish(self._repr_mimebundle_(), raw=True, display_id=display_id)

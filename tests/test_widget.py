@@ -1,0 +1,274 @@
+from __future__ import annotations
+
+import json
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import ipywidgets
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+import digime_pandas
+from digime_pandas._client import Client
+from digime_pandas._flow import AuthorizationFlow
+from digime_pandas.errors import AuthorizationTimeoutError, ConfigurationError, ConsentRefusedError
+from digime_pandas.sandbox import Sandbox
+from digime_pandas.widget import AuthorizationWidget
+
+SOON = 20.0
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+Show = Callable[..., AuthorizationWidget]
+
+
+@pytest.fixture
+def show(client: Client, account_id: str) -> Iterator[Show]:
+    made: list[AuthorizationWidget] = []
+
+    def make(account_id: str = account_id, **options: Any) -> AuthorizationWidget:
+        made.append(AuthorizationWidget(account_id, client=client, **options))
+        return made[-1]
+
+    yield make
+    for widget in made:
+        widget.close()
+
+
+def flow_of(widget: AuthorizationWidget) -> AuthorizationFlow:
+    assert widget.flow is not None
+    return widget.flow
+
+
+def visit(url: str) -> None:
+    urllib.request.urlopen(url, timeout=SOON).close()
+
+
+def is_shown(part: Any) -> bool:
+    return bool(part.layout.display != "none")
+
+
+def state() -> str:
+    """What a notebook that keeps widget state would keep now."""
+    return json.dumps(ipywidgets.Widget.get_manager_state())
+
+
+def test_it_is_handed_out_by_the_package() -> None:
+    assert digime_pandas.AuthorizationWidget is AuthorizationWidget
+
+
+def test_unknown_keywords_are_refused(client: Client) -> None:
+    with pytest.raises(TypeError, match="acess"):
+        AuthorizationWidget("patient-17", client=client, acess="read")  # type: ignore[call-arg]  # a slip
+
+
+def test_without_a_client_it_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DIGIME_APPLICATION_ID", "DIGIME_CONTRACT_ID", "DIGIME_PRIVATE_KEY", "DIGIME_PRIVATE_KEY_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ConfigurationError, match="sandbox"):
+        AuthorizationWidget("patient-17")
+
+
+def test_every_step_is_a_plain_call(show: Show, sandbox: Sandbox, client: Client, account_id: str) -> None:
+    widget = show()
+    assert widget.authorization is None
+    authorization = flow_of(widget).complete(sandbox.approve(flow_of(widget).url))
+    assert widget.result(SOON) is authorization
+    assert widget.authorization is authorization
+    assert client.authorization(account_id) == authorization
+
+
+def test_the_browser_coming_back_finishes_it(show: Show, sandbox: Sandbox) -> None:
+    widget = show()
+    visit(sandbox.approve(flow_of(widget).url))
+    assert widget.result(SOON).access == "write"
+    assert "Valid until" in widget._result.value
+    assert "href" not in widget._link.value
+
+
+def test_a_paste_is_cleared_before_anything_else_happens(show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
+    widget = show()
+    seen: list[tuple[str, str]] = []
+
+    def paste(address: str) -> None:
+        seen.append((address, widget._address.value))
+
+    monkeypatch.setattr(widget._walkthrough, "paste", paste)
+    widget._address.value = "http://127.0.0.1/digime?code=s3cr3t"
+    assert seen == [("http://127.0.0.1/digime?code=s3cr3t", "")]
+    assert "s3cr3t" not in state()
+
+
+def test_a_blank_paste_and_a_click_without_one_are_nothing(show: Show) -> None:
+    widget = show()
+    widget._address.value = "   "
+    widget._paste.children[1].click()
+    assert "alert" not in widget._wait.value
+    assert widget._address.value == ""
+
+
+def test_a_paste_finishes_it(show: Show, sandbox: Sandbox) -> None:
+    widget = show()
+    widget._address.value = sandbox.approve(flow_of(widget).url)
+    assert widget.result(SOON).access == "write"
+
+
+def test_each_stage_offers_what_can_be_done_in_it(show: Show, sandbox: Sandbox) -> None:
+    widget = show()
+    controls = (widget._paste, widget._cancel, widget._again, widget._forget)
+    assert [is_shown(part) for part in controls] == [True, True, False, False]
+    widget._cancel.click()
+    assert [is_shown(part) for part in controls] == [False, False, True, False]
+    assert widget._again.description == "Start again"
+    widget._walkthrough.start()
+    flow_of(widget).complete(sandbox.approve(flow_of(widget).url))
+    widget.result(SOON)
+    assert [is_shown(part) for part in controls] == [False, False, True, True]
+    assert widget._again.description == "Authorize again"
+    widget._forget.click()
+    assert [is_shown(part) for part in controls] == [False, False, True, False]
+
+
+def test_start_again_begins_a_new_flow_without_holding_up_the_click(show: Show, sandbox: Sandbox) -> None:
+    widget = show()
+    first = flow_of(widget)
+    widget._cancel.click()
+    before = set(threading.enumerate())
+    widget._again.click()
+    for thread in set(threading.enumerate()) - before:
+        if not thread.name.startswith("digime"):
+            thread.join(SOON)
+    assert flow_of(widget) is not first
+    visit(sandbox.approve(flow_of(widget).url))
+    assert widget.result(SOON).access == "write"
+
+
+def test_an_authorization_that_is_there_is_said_and_used(show: Show, sandbox: Sandbox) -> None:
+    first = show()
+    flow_of(first).complete(sandbox.approve(flow_of(first).url))
+    first.result(SOON)
+    second = show()
+    assert second.flow is None
+    assert second.authorization == first.authorization
+    assert "Authorized already" in second._result.value
+    assert is_shown(second._again)
+
+
+def test_refusal_and_time_out_are_shown_and_raised_by_result(show: Show, sandbox: Sandbox, account_id: str) -> None:
+    refused, late = show(), show(f"{account_id}-late", timeout=0.05)
+    visit(sandbox.refuse(flow_of(refused).url))
+    with pytest.raises(ConsentRefusedError):
+        refused.result(SOON)
+    with pytest.raises(AuthorizationTimeoutError):
+        late.result(SOON)
+    assert "Consent was not given" in refused._wait.value
+    assert "Nobody came back" in late._wait.value
+
+
+def test_closing_takes_away_every_part_its_thread_and_its_port(client: Client, account_id: str) -> None:
+    threads, models = set(threading.enumerate()), len(json.loads(state())["state"])
+    widget = AuthorizationWidget(account_id, client=client)
+    url = flow_of(widget).url
+    watcher = next(thread for thread in threading.enumerate() if thread.name == "digime-consent")
+    widget.close()
+    widget.close()
+    watcher.join(SOON)
+    assert set(threading.enumerate()) <= threads
+    assert len(json.loads(state())["state"]) == models
+    callback = parse_qs(urlsplit(url).query)["callback"][0]
+    with pytest.raises(OSError, match="refused"):
+        visit(callback)
+
+
+def test_it_shows_without_widgets_as_text_and_html_and_never_as_a_raw_repr(show: Show) -> None:
+    widget = show()
+    bundle = widget._repr_mimebundle_()
+    assert bundle[WIDGET_VIEW]["model_id"] == widget.model_id
+    for kind in ("text/plain", "text/html"):
+        assert "VBox" not in bundle[kind]
+        assert "widget.result(timeout=300)" in bundle[kind]
+    assert flow_of(widget).url in bundle["text/plain"]
+
+
+def test_its_repr_holds_neither_link_nor_state(show: Show, account_id: str) -> None:
+    widget = show()
+    assert repr(widget) == f"<AuthorizationWidget account_id={account_id!r} access='write' waiting>"
+
+
+def test_widget_state_holds_no_secret_once_it_is_done(show: Show, sandbox: Sandbox) -> None:
+    widget = show()
+    back = sandbox.approve(flow_of(widget).url)
+    link = parse_qs(urlsplit(flow_of(widget).url).query)["code"][0]
+    assert link in state(), "or this search would miss what the state holds"
+    widget._address.value = back
+    pair = widget.result(SOON).user_access_token
+    code = parse_qs(urlsplit(back).query)["code"][0]
+    secrets = (pair.access_token.value, pair.refresh_token.value, code, flow_of(widget).state, link)
+    assert [secret for secret in secrets if secret in state()] == []
+
+
+CELLS = (
+    """
+import os, pathlib
+from urllib.parse import parse_qs, urlsplit
+import digime_pandas as digime
+from digime_pandas._api import Api
+
+client = digime.connect("sandbox")
+
+def put_aside(*secrets):
+    with pathlib.Path(os.environ["ASIDE"]).open("a") as file:
+        file.writelines(f"{secret}\\n" for secret in secrets)
+
+def exchange(self, *, code, code_verifier, ask=Api.exchange):
+    put_aside(code, code_verifier)
+    grant = ask(self, code=code, code_verifier=code_verifier)
+    put_aside(grant.user_access_token.access_token.value, grant.user_access_token.refresh_token.value)
+    return grant
+
+Api.exchange = exchange
+""",
+    'good, bad = digime.AuthorizationWidget("good"), digime.AuthorizationWidget("bad")\ngood',
+    "bad",
+    """
+put_aside(*(parse_qs(urlsplit(widget.flow.url).query)["code"][0] for widget in (good, bad)))
+put_aside(good.flow.state, bad.flow.state, "wr0ng-c0de")
+good._address.value = "?success=true&code=wr0ng-c0de&state=wrong"
+good._address.value = client.sandbox.approve(good.flow.url)
+address = client.sandbox.approve(bad.flow.url)
+code = parse_qs(urlsplit(address).query)["code"][0]
+put_aside(code)
+bad._address.value = address.replace(code, code[::-1])
+""",
+    "good.result(timeout=20)",
+    "bad.result(timeout=20)",
+    "%xmode Verbose",
+    "bad.result(timeout=20)",
+    'digime.AuthorizationWidget("good")',
+)
+
+
+def test_a_saved_notebook_holds_no_secret_after_a_wrong_paste_a_failed_exchange_and_success(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aside = tmp_path / "secrets.txt"
+    monkeypatch.setenv("ASIDE", str(aside))
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    cells = [{"cell_type": "code", "source": source, "metadata": {}, "outputs": []} for source in CELLS]
+    notebook = nbformat.from_dict({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 4})
+    NotebookClient(notebook, timeout=60, kernel_name="python3", store_widget_state=True, allow_errors=True).execute()
+    saved = json.dumps(notebook)
+    secrets = aside.read_text().split()
+    assert len(secrets) >= 11
+    assert [secret for secret in secrets if secret in saved.replace(json.dumps(CELLS[3]), "")] == []
+    assert "PRIVATE KEY" not in saved
+    assert "Consent" in json.dumps(notebook.metadata["widgets"])
+    shown = [cell.outputs[0].data["text/plain"] for cell in (notebook.cells[1], notebook.cells[2], notebook.cells[8])]
+    assert "Authorized." in shown[0]
+    assert "That did not work" in shown[1]
+    assert "Authorized." in shown[2]
+    assert "account_id='good'" in json.dumps(notebook.cells[4].outputs)
+    assert notebook.cells[5].outputs[0].ename == notebook.cells[7].outputs[0].ename != ""
