@@ -100,10 +100,11 @@ def chunks(batches: Iterable[pa.RecordBatch], schema: pa.Schema, *, compression:
     """Yield the file, one row group a batch.
 
     Dictionary encoding costs most of the time of a Parquet file and pays only where values come again: a column gets
-    it when a sample of 8,192 rows holds fewer than 90 % distinct values.
+    it when a sample of 8,192 rows holds fewer than 90 % distinct values. Other whole numbers and times are written as
+    differences, which is faster and smaller than as they are.
 
     Args:
-        batches: The row groups.
+        batches: The row groups, of `schema`.
         schema: Schema of the file.
         compression: Codec of the pages, as pyarrow names it.
     """
@@ -111,39 +112,42 @@ def chunks(batches: Iterable[pa.RecordBatch], schema: pa.Schema, *, compression:
     writer: pq.ParquetWriter | None = None
     for batch in batches:
         if writer is None:
-            writer = _writer(sink, schema, compression, _repetitive(batch))
+            writer = _writer(sink, schema, compression, batch.slice(0, _SAMPLE_ROWS))
         writer.write_batch(batch, row_group_size=batch.num_rows)
         yield sink.collect()
     if writer is None:
-        writer = _writer(sink, schema, compression, [])
+        writer = _writer(sink, schema, compression, None)
     writer.close()
     yield sink.collect()
 
 
-def _writer(sink: _Sink, schema: pa.Schema, compression: str, dictionary: list[str]) -> pq.ParquetWriter:
+def _writer(sink: _Sink, schema: pa.Schema, compression: str, sample: pa.RecordBatch | None) -> pq.ParquetWriter:
+    columns = [] if sample is None else list(zip(sample.schema, sample.columns, strict=True))
+    repetitive = [field.name for field, column in columns if _is_repetitive(column)]
+    counted = [field.name for field, _ in columns if _is_counted(field.type) and field.name not in repetitive]
     return pq.ParquetWriter(
         pa.PythonFile(sink, mode="w"),
         schema,
         compression=compression,
-        use_dictionary=dictionary or False,
+        use_dictionary=repetitive or False,
+        column_encoding=dict.fromkeys(counted, "DELTA_BINARY_PACKED") or None,
         version="2.6",
     )
 
 
-def _repetitive(batch: pa.RecordBatch) -> list[str]:
-    sample = batch.slice(0, _SAMPLE_ROWS)
-    return [
-        field.name
-        for field, column in zip(sample.schema, sample.columns, strict=True)
-        if pa.types.is_dictionary(field.type) or _is_repetitive(column)
-    ]
-
-
 def _is_repetitive(column: pa.Array) -> bool:
-    try:
-        return column.unique().__len__() < _DISTINCT * len(column)
-    except pa.ArrowNotImplementedError:
+    if pa.types.is_dictionary(column.type):
         return True
+    if pa.types.is_boolean(column.type) or pa.types.is_nested(column.type):
+        return False
+    try:
+        return len(column.unique()) < _DISTINCT * len(column)
+    except pa.ArrowNotImplementedError:
+        return False
+
+
+def _is_counted(type: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(type) or pa.types.is_timestamp(type) or pa.types.is_duration(type))
 
 
 def _pandas_metadata(frame: Frame) -> dict[str, Any]:
