@@ -16,6 +16,7 @@ from digime_pandas._descriptor import FileDescriptor
 from digime_pandas._fidelity import ColumnVerdict, FidelityWarning
 from digime_pandas._parse import parse
 from digime_pandas._plan import Outline, Plan, outline_write, plan_write
+from digime_pandas._receipt import SCHEMA_PREFIX
 from digime_pandas._serialize import examine
 from digime_pandas.errors import FidelityError
 
@@ -77,7 +78,7 @@ class Preview:
         return {
             "file": f"{self.file_name} ({self.mime_type})",
             "account": ", ".join(self.descriptor.accounts),
-            "reference": ", ".join(self.descriptor.reference),
+            "reference": ", ".join(map(_shortened, self.descriptor.reference)),
             "tags": ", ".join(self.descriptor.tags) or "none",
             "rows": rows,
             "size": size,
@@ -173,6 +174,11 @@ def _impossible(frame: object, outline: Outline, index: bool | None, options: Ma
         columns=examine(frame, outline.format, index=index, options=options),
         sample="none: this frame cannot be written as it is; see the columns that are impossible",
     )
+
+
+def _shortened(reference: str) -> str:
+    schema = reference.removeprefix(SCHEMA_PREFIX)
+    return reference if schema == reference else f"the schema ({len(schema)} characters)"
 
 
 def _head(frame: object, rows: int) -> object:
