@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
+from itertools import chain, islice
 from types import TracebackType
 from typing import Any, BinaryIO, NoReturn, Self
 
@@ -220,11 +222,10 @@ class Client:
         if isinstance(file_data, bytes | bytearray | memoryview):
             data = _flat(file_data)
             return self.deliver(Upload(lambda: _pieces(data), len(data), file_name, file_descriptor), authorization)
-        spool = Spool(_checked(file_data))
-        try:
+        pieces = _checked(file_data)
+        first = list(islice(pieces, 1))  # a file opened in text mode is noticed before anything is sent
+        with closing(Spool(chain(first, pieces))) as spool:
             return self.deliver(Upload(spool.chunks, None, file_name, file_descriptor), authorization)
-        finally:
-            spool.close()
 
     def deliver(self, upload: Upload, authorization: Authorization) -> Receipt:
         """Send an upload under an authorization; `write` for what is already an `Upload`."""
