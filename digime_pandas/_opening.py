@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import zlib
 from collections.abc import Callable, Mapping
+from functools import partial
 from hashlib import sha256, sha512
 from typing import Protocol
 
@@ -122,7 +123,12 @@ class _Gzip:
         self._stream = zlib.decompressobj(_GZIP_WINDOW)
 
     def update(self, data: bytes) -> bytes:
-        return _valid("gzip", lambda: self._stream.decompress(data))
+        plain = _valid("gzip", partial(self._stream.decompress, data))
+        # A file may have several members in a row (RFC 1952), and zeros behind them.
+        while self._stream.eof and (rest := self._stream.unused_data.lstrip(b"\0")):
+            self._stream = zlib.decompressobj(_GZIP_WINDOW)
+            plain += _valid("gzip", partial(self._stream.decompress, rest))
+        return plain
 
     def finish(self) -> bytes:
         rest = _valid("gzip", self._stream.flush)
