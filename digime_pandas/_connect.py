@@ -86,7 +86,8 @@ def _in_sandbox(read_contract: Contract | None, options: dict[str, Any]) -> Clie
     with _lock:
         if _sandbox is None:
             # By name: the server is an optional part, and nothing of it is loaded before it is asked for.
-            _sandbox = importlib.import_module("digime_pandas.sandbox").Sandbox().start()
+            _sandbox = importlib.import_module("digime_pandas.sandbox").Sandbox()
+        _sandbox.start()  # one that runs stays as it is, one that was closed begins anew
     defaults = {"tokens": _sandbox_tokens, "base_url": _sandbox.base_url, "onboard_url": _sandbox.onboard_url}
     client = Client(_sandbox.contract, read_contract=read_contract or _sandbox.read_contract, **(defaults | options))
     client.sandbox = _sandbox
