@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 
 _SIMPLE: dict[str, pa.DataType] = {
-    str(type): type
-    for type in (
+    str(each): each
+    for each in (
         *(pa.null(), pa.bool_(), pa.string(), pa.large_string(), pa.binary(), pa.large_binary()),
         *(pa.string_view(), pa.binary_view(), pa.date32(), pa.date64()),
         *(pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64()),
@@ -21,7 +21,7 @@ _SIMPLE: dict[str, pa.DataType] = {
 _DEEPEST = 32
 
 
-def type_to_json(type: pa.DataType) -> Any:
+def type_to_json(type: pa.DataType) -> Any:  # noqa: C901, PLR0911 - one case a type
     """Return `type` as a str or a list whose first member says which type follows."""
     types = pa.types
     if str(type) in _SIMPLE:
@@ -47,7 +47,7 @@ def type_to_json(type: pa.DataType) -> Any:
     raise ValueError(f"{type} has no JSON form")
 
 
-def type_from_json(value: Any, *, depth: int = 0) -> pa.DataType:
+def type_from_json(value: Any, *, depth: int = 0) -> pa.DataType:  # noqa: C901, PLR0911, PLR0912 - one case a type
     """Return the type that `type_to_json` gave this form.
 
     Raises:

@@ -58,19 +58,19 @@ def _typed(name: str, dtype: Any, take: Take, rows: int) -> Column:
     if isinstance(dtype, np.dtype) and (dtype.kind == "c" or dtype.itemsize > np.dtype("float64").itemsize):
         return unreadable(name, dtype, Fact("complex" if dtype.kind == "c" else "long double"))
     try:
-        type = pa.array(take(0, 0), from_pandas=True).type
+        arrow_type = pa.array(take(0, 0), from_pandas=True).type
     except (TypeError, NotImplementedError, pa.ArrowException):
         return unreadable(name, dtype, Fact("extension without Arrow form"))
-    spec = Spec(_origin(dtype), type, _detail(dtype))
+    spec = Spec(_origin(dtype), arrow_type, _detail(dtype))
     facts: tuple[Fact, ...] = ()
 
     def read(start: int, stop: int) -> pa.Array:
-        return _to_arrow(take(start, stop), type)
+        return _to_arrow(take(start, stop), arrow_type)
 
     if isinstance(dtype, pd.StringDtype) and dtype.storage == "python":
         facts = unconvertible(read, rows, "text with a lone surrogate")
-    kind = "extension" if spec.origin == "extension" else kind_of(type)
-    return Column(name, kind, str(dtype), type, spec, read, facts)
+    kind = "extension" if spec.origin == "extension" else kind_of(arrow_type)
+    return Column(name, kind, str(dtype), arrow_type, spec, read, facts)
 
 
 def _origin(dtype: Any) -> str:
@@ -105,7 +105,7 @@ def _category(name: str, dtype: pd.CategoricalDtype, take: Take, rows: int) -> C
     if not inner.readable:
         return Column(name, "category", str(dtype), inner.type, inner.spec, inner.read, inner.facts)
     dictionary = inner.read(0, len(categories))
-    type = pa.dictionary(pa.int32(), inner.type, ordered=bool(dtype.ordered))
+    arrow_type = pa.dictionary(pa.int32(), inner.type, ordered=bool(dtype.ordered))
 
     def read(start: int, stop: int) -> pa.Array:
         codes = take(start, stop).codes
@@ -115,7 +115,9 @@ def _category(name: str, dtype: pd.CategoricalDtype, take: Take, rows: int) -> C
     implied = inner.kind != "null" and _implied(categories, take, rows)
     detail = [bool(dtype.ordered), None if implied else dictionary]
     facts = (Fact(inner.kind), *(Fact(fact.rule) for fact in inner.facts))
-    return Column(name, "category", str(dtype), type, Spec("category", type, detail, inner.spec), read, facts)
+    return Column(
+        name, "category", str(dtype), arrow_type, Spec("category", arrow_type, detail, inner.spec), read, facts
+    )
 
 
 def _implied(categories: pd.Index, take: Take, rows: int) -> bool:
@@ -132,10 +134,10 @@ def _implied(categories: pd.Index, take: Take, rows: int) -> bool:
 def _interval(name: str, dtype: pd.IntervalDtype, take: Take) -> Column:
     ends = take(0, 0)
     inner = describe(name, dtype.subtype, lambda start, stop: raw_values(ends.left[start:stop]), 0)
-    type = pa.array(ends).type
+    arrow_type = pa.array(ends).type
 
     def read(start: int, stop: int) -> pa.Array:
-        return _to_arrow(take(start, stop), type)
+        return _to_arrow(take(start, stop), arrow_type)
 
-    spec = Spec("interval", type, dtype.closed, inner.spec)
-    return Column(name, "interval", str(dtype), type, spec, read)
+    spec = Spec("interval", arrow_type, dtype.closed, inner.spec)
+    return Column(name, "interval", str(dtype), arrow_type, spec, read)

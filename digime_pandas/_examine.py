@@ -146,16 +146,16 @@ def _kinds(type: pa.DataType) -> Iterator[str]:
 
 def _leaves(array: pa.Array) -> Iterator[pa.Array]:
     """Yield the arrays of plain values that an array is made of; `array` itself when it is one."""
-    type = array.type
-    if isinstance(type, pa.BaseExtensionType) or not (pa.types.is_nested(type) or pa.types.is_dictionary(type)):
+    kind, types = array.type, pa.types
+    if isinstance(kind, pa.BaseExtensionType) or not (types.is_nested(kind) or types.is_dictionary(kind)):
         yield array
-    elif pa.types.is_dictionary(type):
+    elif types.is_dictionary(kind):
         yield from _leaves(array.dictionary)
-    elif pa.types.is_struct(type):
+    elif types.is_struct(kind):
         for child in array.flatten():
             yield from _leaves(child)
-    elif pa.types.is_map(type):
+    elif types.is_map(kind):
         yield from _leaves(array.keys)
         yield from _leaves(array.items)
-    elif not pa.types.is_union(type):
+    elif not types.is_union(kind):
         yield from _leaves(pc.list_flatten(array))

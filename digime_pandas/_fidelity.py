@@ -315,7 +315,7 @@ NOT_IN_JSON = frozenset({"missing float", "NaN beside null", "infinity"})
 
 
 def _note(fact: Fact, outcome: Outcome) -> str:
-    count = f"{fact.count:,} × " if fact.count else ""
+    count = f"{fact.count:,} of " if fact.count else ""
     return f"{count}{RULES[fact.rule].about}: {outcome.form}"
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -36,13 +36,15 @@ class Labels:
         index_freq: Frequency of a kept datetime or timedelta index, or None.
         columns: The labels of the columns, as they were.
         attrs: The frame's `attrs`.
+        is_multi: Whether the index is a MultiIndex, which may have a single level.
     """
 
     index: tuple[Column, ...]
     index_names: tuple[Any, ...]
     index_freq: str | None
-    columns: pd.Index
+    columns: pd.Index[Any]
     attrs: dict[Any, Any]
+    is_multi: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,13 @@ class Frame:
         if self.rows is None or not self.columns:
             return _STREAM_ROWS
         probed = min(self.rows, _PROBE_ROWS)
-        probe = sum(each.read(0, probed).nbytes for each in self.columns if not pa.types.is_dictionary(each.type))
+        probe: int = sum(_width(each.read(0, probed)) for each in self.columns)
         return max(1, size * probed // max(probe, 1))
+
+
+def _width(array: pa.Array) -> int:
+    values = array.indices if isinstance(array, pa.DictionaryArray) else array
+    return int(values.nbytes)
 
 
 def look_at(frame: object, *, index: bool | None = None) -> Frame:
@@ -118,7 +125,8 @@ def _pandas(frame: pd.DataFrame, index: bool | None) -> Frame:
     levels = _level_columns(frame.index) if index or (index is None and not is_default_index(frame.index)) else ()
     columns = levels + tuple(_column(str(label), series, rows) for label, series in frame.items())
     freq = getattr(frame.index, "freqstr", None) if not isinstance(frame.index, pd.PeriodIndex) else None
-    labels = Labels(levels, tuple(frame.index.names), freq, frame.columns, frame.attrs)
+    multi = isinstance(frame.index, pd.MultiIndex)
+    labels = Labels(levels, tuple(frame.index.names), freq, frame.columns, frame.attrs, multi)
 
     def open_at_first_row() -> Take:
         schema = pa.schema([(column.name, column.type) for column in columns])
@@ -170,21 +178,24 @@ def _facts_of(name: str, counts: Counter[str], odd: set[str]) -> tuple[Fact, ...
 
 def _level_columns(index: pd.Index[Any]) -> tuple[Column, ...]:
     if isinstance(index, pd.MultiIndex):
-        return tuple(
-            describe(
-                f"level_{i}" if name is None else str(name),
-                index.levels[i].dtype,
-                lambda start, stop, i=i: raw_values(index[start:stop].get_level_values(i)),
-                len(index),
-            )
-            for i, name in enumerate(index.names)
-        )
+        return tuple(_level(index, level) for level in range(index.nlevels))
     name = "index" if index.name is None else str(index.name)
     if not isinstance(index, pd.RangeIndex):
         return (_column(name, index, len(index)),)
     column = describe(name, index.dtype, lambda start, stop: index[start:stop].to_numpy(), len(index))
     spec = Spec("range", column.type, [index.start, index.stop, index.step])
     return (replace(column, dtype="RangeIndex", spec=spec),)
+
+
+def _level(index: pd.MultiIndex, level: int) -> Column:
+    name = index.names[level]
+    # A missing value can make a level another type than its values have: whole numbers turn into floats.
+    whole = index.levels[level] if (index.codes[level] >= 0).all() else index.get_level_values(level)
+
+    def take(start: int, stop: int) -> Any:
+        return raw_values(index[start:stop].get_level_values(level))
+
+    return describe(f"level_{level}" if name is None else str(name), whole.dtype, take, len(index))
 
 
 def label_columns(labels: pd.Index[Any]) -> tuple[Column, ...]:
@@ -196,10 +207,13 @@ def label_columns(labels: pd.Index[Any]) -> tuple[Column, ...]:
 
 def _table(table: pa.Table) -> Frame:
     columns = tuple(
-        _arrow_column(field, lambda start, stop, i=i: as_array(table.column(i).slice(start, stop - start)))
-        for i, field in enumerate(table.schema)
+        _arrow_column(field, partial(_slice, values)) for field, values in zip(table.schema, table.columns, strict=True)
     )
     return Frame(columns, table.num_rows, one_shot=False, open=lambda: _from_batches(table.to_batches()), labels=None)
+
+
+def _slice(values: pa.ChunkedArray, start: int, stop: int) -> pa.Array:
+    return as_array(values.slice(start, stop - start))
 
 
 def _stream(reader: pa.RecordBatchReader) -> Frame:

@@ -21,8 +21,6 @@ def lines(batch: pa.RecordBatch) -> bytes:
     """
     import polars as pl
 
-    if not batch.num_columns:
-        return b"{}\n" * batch.num_rows
     buffer = BytesIO()
     frame = pl.DataFrame(pl.from_arrow(pa.Table.from_batches([batch])))
     frame.columns = batch.schema.names  # an empty name was replaced

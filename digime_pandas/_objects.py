@@ -37,7 +37,7 @@ def describe_objects(name: str, take: Take, rows: int) -> Column:
     values = take(0, rows)
     missing = pd.isna(values)
     inferred = infer_dtype(values[~missing], skipna=False) if rows else "empty"
-    kind, type = _OBJECTS.get(inferred, ("mixed", None))
+    kind, found = _OBJECTS.get(inferred, ("mixed", None))
     present = np.flatnonzero(~missing)
     if kind == "date" and any(isinstance(values[i], dt.datetime) for i in present):
         kind = "mixed"  # a datetime is a date to Python, and Arrow would drop its time
@@ -47,20 +47,20 @@ def describe_objects(name: str, take: Take, rows: int) -> Column:
         return unreadable(name, "object", Fact("mixed objects", _odd_one_out(values, present)))
     null, facts = _null_of(values[missing])
     if kind in {"decimal", "timestamp", "duration", "nested"} or inferred == "integer":
-        type, row = _common_type(values, rows)
-        if type is None:
+        found, row = _common_type(values, rows)
+        if found is None:
             return unreadable(name, "object", Fact("mixed objects", row))
-        kind = kind_of(type)
-    found = type
+        kind = kind_of(found)
+    arrow_type = found
 
     def read(start: int, stop: int) -> pa.Array:
-        return pa.array(take(start, stop), type=found, from_pandas=True)
+        return pa.array(take(start, stop), type=arrow_type, from_pandas=True)
 
     rule = "text with a lone surrogate" if kind == "text" else "mixed objects"
     facts += unconvertible(read, rows, rule)
     if kind in {"struct", "list"}:
-        facts += _oddities(values, present, type)
-    return Column(name, kind, "object", type, Spec("object", type, null), read, facts)
+        facts += _oddities(values, present, arrow_type)
+    return Column(name, kind, "object", arrow_type, Spec("object", arrow_type, null), read, facts)
 
 
 def _odd_one_out(values: Any, present: Any) -> int:
@@ -85,7 +85,7 @@ def _common_type(values: Any, rows: int) -> tuple[pa.DataType | None, int | None
         try:
             common = _unified(common, _inferred(block))
         except (pa.ArrowException, OverflowError, ValueError, TypeError):
-            for row, value in enumerate(block, start):
+            for row in range(start, start + len(block)):
                 try:
                     common = _unified(common, _inferred(values[row : row + 1]))
                 except (pa.ArrowException, OverflowError, ValueError, TypeError):
@@ -96,14 +96,15 @@ def _common_type(values: Any, rows: int) -> tuple[pa.DataType | None, int | None
 
 def _inferred(block: Any) -> pa.DataType:
     """Return the Arrow type of some values. Arrow's own inference overlooks two things about times."""
-    times = [each for each in _leaves(block) if isinstance(each, dt.datetime | dt.timedelta) and each is not pd.NaT]
+    leaves = (each for each in _leaves(block) if each is not pd.NaT)
+    times = [each for each in leaves if isinstance(each, dt.datetime | dt.timedelta)]
     if len({each.tzinfo is None for each in times if isinstance(each, dt.datetime)}) > 1:
         raise pa.ArrowInvalid("naive and zoned times in one column")
     try:
-        type = pa.array(block, from_pandas=True).type
+        inferred = pa.array(block, from_pandas=True).type
     except OverflowError:
         return pa.array(block, type=pa.uint64(), from_pandas=True).type
-    return _in_nanoseconds(type) if any(map(_has_nanoseconds, times)) else type
+    return _in_nanoseconds(inferred) if any(map(_has_nanoseconds, times)) else inferred
 
 
 def _has_nanoseconds(time: dt.datetime | dt.timedelta) -> bool:

@@ -170,13 +170,13 @@ def _default_index(frame: Frame) -> dict[str, Any]:
 
 
 def _column_entry(column: Column, label: Any) -> dict[str, Any]:
-    type = _storable_type(column.type)
+    stored = _storable_type(column.type)
     return {
         "name": None if label is None else str(label),
         "field_name": column.name,
-        "pandas_type": get_logical_type(type),
-        "numpy_type": _numpy_type(column, type),
-        "metadata": _entry_metadata(type),
+        "pandas_type": get_logical_type(stored),
+        "numpy_type": _numpy_type(column, stored),
+        "metadata": _entry_metadata(stored),
     }
 
 

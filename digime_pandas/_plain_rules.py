@@ -27,6 +27,7 @@ _TRUTH = r"^(true|false|True|False|TRUE|FALSE)$"
 _NUMBER = r"^([+-]?(0|[1-9][0-9]*)(\.[0-9]*)?([eE][+-]?[0-9]+)?|[+-]?inf|NaN)$"
 _NOT_TEXT = re.compile(f"{_NUMBER}|{_TRUTH}")
 _WITNESSES = 1_000
+_NULLABLE = {"uint64": pd.UInt64Dtype(), "bool": pd.BooleanDtype()}
 TEXT_DTYPE = pd.Series(["a"]).dtype  # str since pandas 3, object before
 
 
@@ -38,14 +39,13 @@ def guess(values: pa.Array | pa.ChunkedArray, format: Format) -> Any:
         format: The format of the file.
     """
     array = _from_text(values) if format.name == "csv" else values
-    type, missing = array.type, array.null_count > 0
-    if pa.types.is_null(type):
+    kind, missing = array.type, array.null_count > 0
+    if pa.types.is_null(kind):
         return np.full(len(array), np.nan)
-    if missing and pa.types.is_integer(type):
-        return (pd.UInt64Dtype() if pa.types.is_unsigned_integer(type) else pd.Int64Dtype()).__from_arrow__(array)
-    if missing and pa.types.is_boolean(type):
-        return pd.BooleanDtype().__from_arrow__(array)
-    if pa.types.is_nested(type):
+    if missing and (pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
+        nullable: Any = _NULLABLE.get(str(kind), pd.Int64Dtype())
+        return nullable.__from_arrow__(array)
+    if pa.types.is_nested(kind):
         return pd.Series(array.to_pylist(), dtype=object).array
     return array.to_pandas().array
 
@@ -61,9 +61,9 @@ def _from_text(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray
     ):
         if not re.match(pattern, present[0].as_py()) or not pc.all(pc.match_substring_regex(present, pattern)).as_py():
             continue
-        for type in types:
+        for each in types:
             try:
-                return values.cast(type)
+                return values.cast(each)
             except pa.ArrowInvalid:
                 continue
         break

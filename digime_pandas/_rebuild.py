@@ -72,12 +72,12 @@ class Rebuild:
         if self._schema is None:
             return pd.DataFrame({name: pd.Series(dtype=object) for name in self._wanted or self._names})
         specs = self._specs()
-        types = {name: self._type(spec) for name, spec in specs.items() if spec}
-        return self._restored(self._schema, {name: pa.nulls(0, type) for name, type in types.items()})
+        nothing = {name: pa.nulls(0, self._type(spec)) for name, spec in specs.items() if spec}
+        return self._restored(self._schema, nothing)
 
     def _read_type(self, spec: Spec | None) -> pa.DataType:
-        type = pa.string() if spec is None else stored_type(spec)
-        return pa.string() if self._format.name == "csv" and pa.types.is_nested(type) else type
+        stored = pa.string() if spec is None else stored_type(spec)
+        return pa.string() if self._format.name == "csv" and pa.types.is_nested(stored) else stored
 
     def _type(self, spec: Spec) -> pa.DataType:
         return spec.type if self._format.name == "parquet" else stored_type(spec)
@@ -133,7 +133,7 @@ class Rebuild:
         if not schema.labels:
             return pd.Index(names, dtype=TEXT_DTYPE, name=schema.label_names[0])
         levels = [restore(each.array, each.spec, plain=True) for each in schema.labels]
-        labels = _named(levels, schema.label_names)
+        labels = _named(levels, schema.label_names, multi="l" in schema.multi)
         every = self._names[len(schema.index) :]
         return labels if names == every else labels.take([every.index(name) for name in names])
 
@@ -151,16 +151,17 @@ def _frame(arrays: dict[str, Any], index: pd.Index[Any]) -> pd.DataFrame:
 def _index(levels: list[Any], schema: Schema, rows: int) -> pd.Index[Any]:
     if not levels:
         return pd.RangeIndex(rows)
-    index = _named(levels, schema.index)
+    index = _named(levels, schema.index, multi="i" in schema.multi)
     if schema.freq is not None:
         index.freq = schema.freq  # type: ignore[attr-defined]
     return index
 
 
-def _named(levels: list[Any], names: Sequence[Any]) -> pd.Index[Any]:
-    if len(levels) > 1:
+def _named(levels: list[Any], names: tuple[Any, ...], *, multi: bool) -> pd.Index[Any]:
+    if multi:
         return pd.MultiIndex.from_arrays(levels, names=names)
     values = levels[0]
     if isinstance(values, pd.RangeIndex):
-        return values.rename(names[0])
-    return pd.Index(values, dtype=values.dtype, name=names[0])
+        return pd.RangeIndex(values, name=names[0])
+    index: pd.Index[Any] = pd.Index(values, dtype=values.dtype, name=names[0])
+    return index

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,9 @@ from digime_pandas._text import plain_type, typed
 _NULLS: dict[str, Any] = {"None": None, "nan": np.nan, "NA": pd.NA, "NaT": pd.NaT}
 
 
-def restore(values: pa.Array | pa.ChunkedArray, spec: Spec, *, plain: bool = False) -> Any:
+def restore(  # noqa: C901, PLR0911, PLR0912 - one case an origin
+    values: pa.Array | pa.ChunkedArray, spec: Spec, *, plain: bool = False
+) -> Any:
     """Return the pandas array (or Index) that `spec` describes.
 
     Args:
@@ -68,10 +70,7 @@ def _numpy(values: Any, type: pa.DataType) -> Any:
     if pa.types.is_timestamp(type) and type.tz:
         naive = values.cast(pa.timestamp(type.unit)).to_numpy(zero_copy_only=False)
         return pd.DatetimeIndex(naive).tz_localize("UTC").tz_convert(type.tz).array
-    if isinstance(values, pa.ChunkedArray):
-        array = values.to_numpy()
-    else:
-        array = values.to_numpy(zero_copy_only=False)
+    array = values.to_numpy(zero_copy_only=False)
     wanted = np.dtype(type.to_pandas_dtype()) if not pa.types.is_temporal(type) else None
     return array if wanted is None or array.dtype == wanted else array.astype(wanted)
 
@@ -79,13 +78,15 @@ def _numpy(values: Any, type: pa.DataType) -> Any:
 def _masked(values: Any, type: pa.DataType) -> Any:
     name = "boolean" if pa.types.is_boolean(type) else str(np.dtype(type.to_pandas_dtype())).title()
     name = name.replace("Uint", "UInt")
-    return pd.api.types.pandas_dtype(name).__from_arrow__(values)
+    dtype: Any = pd.api.types.pandas_dtype(name)
+    return dtype.__from_arrow__(values)
 
 
-def _string(values: Any, storage: str, na_value: str) -> Any:
+def _string(values: Any, storage: Literal["python", "pyarrow"], na_value: str) -> Any:
     if na_value == "nan":
         return pd.array(values.to_numpy(zero_copy_only=False), dtype="str")
-    return pd.StringDtype(storage).__from_arrow__(values.cast(pa.large_string()))
+    dtype: Any = pd.StringDtype(storage)
+    return dtype.__from_arrow__(values.cast(pa.large_string()))
 
 
 def _objects(values: Any, null: Any) -> Any:
@@ -98,10 +99,11 @@ def _objects(values: Any, null: Any) -> Any:
 def _period(values: Any, freq: str, *, plain: bool) -> Any:
     if plain:
         return pd.PeriodIndex(values.to_pylist(), freq=freq).array
-    return pd.PeriodDtype(freq).__from_arrow__(values)
+    dtype: Any = pd.PeriodDtype(freq)
+    return dtype.__from_arrow__(values)
 
 
-def _interval(values: pa.Array, inner: Spec, closed: str, *, plain: bool) -> Any:
+def _interval(values: pa.Array, inner: Spec, closed: Any, *, plain: bool) -> Any:
     if plain:
         pairs = [(None, None) if each is None else each[1:-1].split(", ") for each in values.to_pylist()]
         texts = [pa.array([pair[i] for pair in pairs], pa.string()).cast(plain_type(inner.type)) for i in (0, 1)]
@@ -113,7 +115,8 @@ def _interval(values: pa.Array, inner: Spec, closed: str, *, plain: bool) -> Any
 
 
 def _index(values: Any) -> pd.Index[Any]:
-    return pd.Index(values, dtype=values.dtype)
+    index: pd.Index[Any] = pd.Index(values, dtype=values.dtype)
+    return index
 
 
 def _category(values: Any, inner: Spec, ordered: bool, categories: pa.Array | None, *, plain: bool) -> Any:

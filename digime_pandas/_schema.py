@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 
 from digime_pandas._arrow_types import type_from_json, type_to_json
@@ -52,6 +53,7 @@ class Schema:
         attrs: The frame's `attrs`.
         names: Names of the columns where the file may not have them: a JSON file without rows.
         escaped: Whether an apostrophe was put before texts that begin like a formula.
+        multi: Which of index and labels are a MultiIndex: ``""``, ``"i"``, ``"l"`` or ``"il"``.
     """
 
     columns: tuple[Spec, ...]
@@ -62,6 +64,7 @@ class Schema:
     attrs: Mapping[Any, Any] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     escaped: bool = False
+    multi: str = ""
 
     def to_json(self) -> str:
         """Return the schema as compact JSON."""
@@ -80,6 +83,8 @@ class Schema:
             members["h"] = list(self.names)
         if self.escaped:
             members["e"] = True
+        if self.multi:
+            members["m"] = self.multi
         return json.dumps(members, separators=(",", ":"))
 
     def to_text(self) -> str:
@@ -125,6 +130,7 @@ def schema_from_json(text: str | bytes) -> Schema:
             attrs=dict(members.get("a", {})),
             names=tuple(map(str, members.get("h", ()))),
             escaped=bool(members.get("e")),
+            multi=str(members.get("m", "")),
         )
     except (KeyError, TypeError, AttributeError, RecursionError, pa.ArrowException) as error:
         raise ValueError("not a schema") from error
@@ -146,14 +152,14 @@ def _spec_to_json(spec: Spec) -> Any:
 def _spec_from_json(value: Any, depth: int = 0) -> Spec:
     if isinstance(value, str):
         return Spec("numpy", type_from_json(value))
-    origin, type, detail, inner = (*value, None, None)[:4]
+    origin, form, detail, inner = (*value, None, None)[:4]
     if origin not in _ORIGINS or depth > 4:  # noqa: PLR2004
         raise ValueError("not a column")
     inside = None if inner is None else _spec_from_json(inner, depth + 1)
     if origin == "category" and inside:
         ordered, categories = detail
         detail = [bool(ordered), None if categories is None else _array(inside, categories)]
-    return Spec(origin, type_from_json(type), detail, inside)
+    return Spec(origin, type_from_json(form), detail, inside)
 
 
 def _values(spec: Any, texts: Any) -> Values:
@@ -162,7 +168,8 @@ def _values(spec: Any, texts: Any) -> Values:
 
 
 def _texts(array: pa.Array) -> list[str | None]:
-    return plain(array).cast(pa.string()).to_pylist()
+    texts: list[str | None] = plain(array).cast(pa.string()).to_pylist()
+    return texts
 
 
 def _array(spec: Spec, texts: list[str | None]) -> pa.Array:
@@ -200,6 +207,8 @@ def schema_of(frame: Frame, *, escaped: bool = False) -> Schema:
         label_names=tuple(labels.columns.names),
         attrs=labels.attrs if _survives_json(labels.attrs) else {},
         escaped=escaped,
+        multi=("i" if labels.index and labels.is_multi else "")
+        + ("l" if isinstance(labels.columns, pd.MultiIndex) else ""),
     )
 
 

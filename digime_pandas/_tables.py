@@ -237,7 +237,7 @@ def _from_objects(objects: list[Any]) -> Columns:
 
 def _members(value: Any) -> Any:
     if not isinstance(value, dict):
-        raise ValueError("an element is not an object")  # noqa: TRY004 - the file is wrong, not the caller
+        raise ValueError("an element is not an object")
     return value
 
 

@@ -21,6 +21,9 @@ comes back. Both work on whole arrays: this is on the fast path of every CSV and
 from __future__ import annotations
 
 import base64
+import binascii
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -32,26 +35,19 @@ _TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}  # a second
 _PLACES = {"s": 0, "ms": 3, "us": 6, "ns": 9}
 
 
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How one family of types goes to text and back."""
+
+    applies: Callable[[pa.DataType], bool]
+    plain_type: Callable[[pa.DataType], pa.DataType]
+    plain: Callable[[pa.Array], pa.Array]
+    typed: Callable[[pa.Array, pa.DataType], pa.Array]
+
+
 def plain_type(type: pa.DataType) -> pa.DataType:
     """Return the type that `plain` turns values of `type` into."""
-    types = pa.types
-    if types.is_integer(type) or types.is_boolean(type) or types.is_null(type) or types.is_float32(type):
-        return type
-    if types.is_float64(type):
-        return type
-    if types.is_float16(type):
-        return pa.float32()
-    if types.is_dictionary(type):
-        return plain_type(type.value_type)
-    if types.is_map(type):
-        return pa.list_(pa.struct([("key", plain_type(type.key_type)), ("value", plain_type(type.item_type))]))
-    if _is_list(type):
-        return pa.list_(plain_type(type.value_type))
-    if types.is_struct(type):
-        return pa.struct([(field.name, plain_type(field.type)) for field in type])
-    if isinstance(type, pa.BaseExtensionType) and type.extension_name not in _EXTENSIONS:
-        return plain_type(type.storage_type)
-    return pa.string()
+    return _form(type).plain_type(type)
 
 
 def plain(array: pa.Array) -> pa.Array:
@@ -60,28 +56,7 @@ def plain(array: pa.Array) -> pa.Array:
     Raises:
         pyarrow.ArrowInvalid: A value has no such form.
     """
-    type, types = array.type, pa.types
-    if types.is_string(type) or types.is_large_string(type) or plain_type(type) == type:
-        return array
-    if types.is_dictionary(type):
-        return plain(array.dictionary).take(array.indices)
-    if isinstance(type, pa.BaseExtensionType):
-        return _EXTENSIONS.get(type.extension_name, lambda each: plain(each.storage))(array)
-    if types.is_timestamp(type):
-        return _timestamp_text(array)
-    if types.is_duration(type):
-        return _duration_text(array)
-    if types.is_binary(type) or types.is_large_binary(type) or types.is_fixed_size_binary(type):
-        return _base64(array)
-    if types.is_map(type):
-        return plain(array.cast(pa.list_(pa.struct([("key", type.key_type), ("value", type.item_type)]))))
-    if _is_list(type):
-        return _relist(array, plain(pc.list_flatten(array)))
-    if types.is_struct(type):
-        return _restruct(array, [plain(array.field(i)) for i in range(type.num_fields)])
-    if types.is_float16(type):
-        return array.cast(pa.float32())
-    return array.cast(pa.string())  # date, time, decimal, string view
+    return _form(array.type).plain(array)
 
 
 def typed(array: pa.Array, type: pa.DataType) -> pa.Array:
@@ -94,31 +69,11 @@ def typed(array: pa.Array, type: pa.DataType) -> pa.Array:
     Raises:
         pyarrow.ArrowInvalid: A text is not one of that type.
     """
-    types = pa.types
-    if array.type == type:
-        return array
-    if types.is_dictionary(type):
-        return typed(array, type.value_type).dictionary_encode().cast(type)
-    if isinstance(type, pa.BaseExtensionType):
-        return pa.ExtensionArray.from_storage(type, typed(array, type.storage_type))
-    if types.is_time(type):
-        return _time_of(array, type)
-    if types.is_duration(type):
-        return _duration_of(array, type)
-    if types.is_binary(type) or types.is_large_binary(type) or types.is_fixed_size_binary(type):
-        return pa.array([_unbase64(text.as_py()) for text in array], pa.binary()).cast(type)
-    if types.is_map(type):
-        entries = pc.list_flatten(array)
-        keys, items = typed(entries.field("key"), type.key_type), typed(entries.field("value"), type.item_type)
-        return _with_nulls(array, pa.MapArray.from_arrays(_offsets(array, pa.int32()), keys, items))
-    if _is_list(type):
-        return _relist(array, typed(pc.list_flatten(array), type.value_type)).cast(type)
-    if types.is_struct(type):
-        children = [typed(array.field(i), field.type) for i, field in enumerate(type)]
-        return _restruct(array, children)
-    if types.is_float16(type):
-        return pa.array(array.to_numpy(zero_copy_only=False).astype("float16"), mask=array.is_null().to_numpy(False))
-    return array.cast(type)
+    return array if array.type == type else _form(type).typed(array, type)
+
+
+def _form(type: pa.DataType) -> _Form:
+    return next(form for form in _FORMS if form.applies(type))
 
 
 def _is_list(type: pa.DataType) -> bool:
@@ -139,10 +94,6 @@ def _relist(array: pa.Array, values: pa.Array) -> pa.Array:
 def _restruct(array: pa.Array, children: list[pa.Array]) -> pa.Array:
     names = [field.name for field in array.type]
     return pa.StructArray.from_arrays(children, names, mask=array.is_null())
-
-
-def _with_nulls(array: pa.Array, values: pa.Array) -> pa.Array:
-    return pc.if_else(array.is_valid(), values, pa.scalar(None, values.type))
 
 
 def _timestamp_text(array: pa.Array) -> pa.Array:
@@ -206,7 +157,7 @@ def _duration_of(array: pa.Array, type: pa.DataType) -> pa.Array:
 def _time_of(array: pa.Array, type: pa.DataType) -> pa.Array:
     moment = pc.binary_join_element_wise("1970-01-01T", array.cast(pa.string()), "").cast(pa.timestamp(type.unit))
     ticks = moment.cast(pa.int64())
-    return ticks.cast(pa.int32()).cast(type) if type.bit_width == 32 else ticks.cast(type)
+    return (ticks.cast(pa.int32()) if pa.types.is_time32(type) else ticks).cast(type)
 
 
 def _interval_text(array: pa.Array) -> pa.Array:
@@ -218,7 +169,8 @@ def _interval_text(array: pa.Array) -> pa.Array:
 
 
 def _period_text(array: pa.Array) -> pa.Array:
-    periods = pd.PeriodDtype(array.type.freq).__from_arrow__(array)
+    dtype: Any = pd.PeriodDtype(array.type.freq)
+    periods = dtype.__from_arrow__(array)
     return pa.array([None if each is pd.NaT else str(each) for each in periods], pa.string())
 
 
@@ -228,8 +180,93 @@ def _base64(array: pa.Array) -> pa.Array:
     return pl.Series(pl.from_arrow(array.cast(pa.large_binary()))).bin.encode("base64").to_arrow()
 
 
-def _unbase64(text: str | None) -> bytes | None:
-    return None if text is None else base64.b64decode(text, validate=True)
+def _unbase64(array: pa.Array, type: pa.DataType) -> pa.Array:
+    try:
+        values = [None if text is None else base64.b64decode(text, validate=True) for text in array.to_pylist()]
+    except binascii.Error as error:
+        raise pa.ArrowInvalid("not base64") from error
+    return pa.array(values, pa.binary()).cast(type)
 
 
-_EXTENSIONS = {"pandas.interval": _interval_text, "pandas.period": _period_text}
+def _map_entries(type: pa.DataType) -> pa.DataType:
+    return pa.list_(pa.struct([("key", type.key_type), ("value", type.item_type)]))
+
+
+def _map_of(array: pa.Array, type: pa.DataType) -> pa.Array:
+    entries = pc.list_flatten(array)
+    keys, items = typed(entries.field("key"), type.key_type), typed(entries.field("value"), type.item_type)
+    values = pa.MapArray.from_arrays(_offsets(array, pa.int32()), keys, items)
+    return pc.if_else(array.is_valid(), values, pa.scalar(None, values.type)).cast(type)
+
+
+def _cast(array: pa.Array, type: pa.DataType) -> pa.Array:
+    return array.cast(type)
+
+
+def _as_text(_: pa.DataType) -> pa.DataType:
+    return pa.string()
+
+
+def _is_plain(type: pa.DataType) -> bool:
+    return pa.types.is_integer(type) or pa.types.is_boolean(type) or str(type) in {"null", "float", "double"}
+
+
+def _is_text(type: pa.DataType) -> bool:
+    return bool(pa.types.is_string(type) or pa.types.is_large_string(type))
+
+
+def _is_binary(type: pa.DataType) -> bool:
+    types = pa.types
+    return bool(types.is_binary(type) or types.is_large_binary(type) or types.is_fixed_size_binary(type))
+
+
+def _is_pandas(name: str) -> Callable[[pa.DataType], bool]:
+    return lambda kind: isinstance(kind, pa.BaseExtensionType) and kind.extension_name == name
+
+
+def _not_here(_: pa.Array, type: pa.DataType) -> pa.Array:
+    raise pa.ArrowNotImplementedError(f"{type} is made again by pandas")
+
+
+_FORMS = (
+    _Form(_is_plain, lambda kind: kind, lambda array: array, _cast),
+    _Form(_is_text, _as_text, lambda array: array, _cast),
+    _Form(pa.types.is_timestamp, _as_text, _timestamp_text, _cast),
+    _Form(pa.types.is_duration, _as_text, _duration_text, _duration_of),
+    _Form(pa.types.is_time, _as_text, lambda array: array.cast(pa.string()), _time_of),
+    _Form(_is_binary, _as_text, _base64, _unbase64),
+    _Form(pa.types.is_float16, lambda _: pa.float32(), lambda array: array.cast(pa.float32()), _cast),
+    _Form(
+        pa.types.is_dictionary,
+        lambda kind: plain_type(kind.value_type),
+        lambda array: plain(array.dictionary).take(array.indices),
+        lambda array, kind: typed(array, kind.value_type).dictionary_encode().cast(kind),
+    ),
+    _Form(_is_pandas("pandas.interval"), _as_text, _interval_text, _not_here),
+    _Form(_is_pandas("pandas.period"), _as_text, _period_text, _not_here),
+    _Form(
+        lambda kind: isinstance(kind, pa.BaseExtensionType),
+        lambda kind: plain_type(kind.storage_type),
+        lambda array: plain(array.storage),
+        lambda array, kind: pa.ExtensionArray.from_storage(kind, typed(array, kind.storage_type)),
+    ),
+    _Form(
+        pa.types.is_map,
+        lambda kind: plain_type(_map_entries(kind)),
+        lambda array: plain(array.cast(_map_entries(array.type))),
+        _map_of,
+    ),
+    _Form(
+        _is_list,
+        lambda kind: pa.list_(plain_type(kind.value_type)),
+        lambda array: _relist(array, plain(pc.list_flatten(array))),
+        lambda array, kind: _relist(array, typed(pc.list_flatten(array), kind.value_type)).cast(kind),
+    ),
+    _Form(
+        pa.types.is_struct,
+        lambda kind: pa.struct([(field.name, plain_type(field.type)) for field in kind]),
+        lambda array: _restruct(array, [plain(array.field(i)) for i in range(array.type.num_fields)]),
+        lambda array, kind: _restruct(array, [typed(array.field(i), field.type) for i, field in enumerate(kind)]),
+    ),
+    _Form(lambda _: True, _as_text, lambda array: array.cast(pa.string()), _cast),  # date, decimal, string view
+)
