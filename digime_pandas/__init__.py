@@ -15,6 +15,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 from digime_pandas import _accessor as _accessor  # registers df.digime and s.digime
@@ -52,6 +53,10 @@ from digime_pandas.errors import (
     RefusedError,
     ServiceUnreachableError,
 )
+
+# Frames of polars get the same accessor where polars is loaded already; loading it for them alone would be slow.
+if "polars" in sys.modules:
+    importlib.import_module("digime_pandas.polars")
 
 if TYPE_CHECKING:
     from digime_pandas.widget import AuthorizationWidget

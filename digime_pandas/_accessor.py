@@ -1,4 +1,4 @@
-"""The accessor ``df.digime`` and ``s.digime``. Stateless: pandas makes a new one at each access."""
+"""The accessor ``df.digime`` and ``s.digime``. Stateless, since pandas makes a new one at each access."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from digime_pandas._write import write
 from digime_pandas._write_each import write_each
 
 
-@pd.api.extensions.register_dataframe_accessor("digime")
-@pd.api.extensions.register_series_accessor("digime")
-class DigimeAccessor:
-    """Writes this frame, or this series as a frame of one column, into people's digi.me libraries."""
+class FrameAccessor:
+    """Writes this frame into people's digi.me libraries.
 
-    def __init__(self, frame: pd.DataFrame | pd.Series) -> None:
+    Args:
+        frame: Any frame that `digime_pandas.write` takes.
+    """
+
+    def __init__(self, frame: Any) -> None:
         self._frame = frame
 
     def write(
@@ -92,6 +94,12 @@ class DigimeAccessor:
             mime_type=mime_type,
             **format_options,
         )
+
+
+@pd.api.extensions.register_dataframe_accessor("digime")
+@pd.api.extensions.register_series_accessor("digime")
+class DigimeAccessor(FrameAccessor):
+    """Writes this frame, or this series as a frame of one column, into people's digi.me libraries."""
 
     def write_each(
         self,

@@ -7,12 +7,14 @@ drops it. Levels without a name are called ``index``, or ``level_0``, ``level_1`
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -106,7 +108,15 @@ def _look_at(frame: Any, index: bool | None) -> Frame:
         return _table(frame)
     if isinstance(frame, pa.RecordBatch):
         return _table(pa.Table.from_batches([frame]))
+    if _is_of_polars(frame):
+        return _table(frame.to_arrow())
     return _stream(_reader(frame))
+
+
+def _is_of_polars(frame: object) -> bool:
+    # Other exporters may run a query at each export, so only what is known to hold its rows is read more than once.
+    polars = sys.modules.get("polars")
+    return polars is not None and isinstance(frame, polars.DataFrame)
 
 
 def _reader(frame: Any) -> pa.RecordBatchReader:
@@ -188,14 +198,19 @@ def _level_columns(index: pd.Index[Any]) -> tuple[Column, ...]:
 
 
 def _level(index: pd.MultiIndex, level: int) -> Column:
-    name = index.names[level]
-    # A missing value can make a level another type than its values have: whole numbers turn into floats.
-    whole = index.levels[level] if (index.codes[level] >= 0).all() else index.get_level_values(level)
+    """Describe a level by its distinct values and codes: a missing value would turn whole numbers into floats."""
+    name = f"level_{level}" if index.names[level] is None else str(index.names[level])
+    distinct, codes = index.levels[level], index.codes[level]
+    column = _column(name, distinct, len(distinct))
+    if not column.readable:
+        return column
+    values = column.read(0, len(distinct))
 
-    def take(start: int, stop: int) -> Any:
-        return raw_values(index[start:stop].get_level_values(level))
+    def read(start: int, stop: int) -> pa.Array:
+        piece = np.asarray(codes[start:stop])
+        return values.take(pa.array(piece, mask=piece < 0))
 
-    return describe(f"level_{level}" if name is None else str(name), whole.dtype, take, len(index))
+    return replace(column, read=read)
 
 
 def label_columns(labels: pd.Index[Any]) -> tuple[Column, ...]:

@@ -64,7 +64,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "stories": ("_authorize", "_read", "_write"),
     "stories of stories": ("_demo", "_write_each"),
     "faces": ("_accessor", "dask", "widget"),
-    "doors": ("__init__", "__main__"),
+    "doors": ("__init__", "__main__", "polars"),
 }
 FLOOR_OF = {module: number for number, modules in enumerate(FLOORS.values()) for module in modules}
 PURE = [module for floor, modules in FLOORS.items() if floor.startswith(("values", "steps")) for module in modules]
@@ -130,7 +130,7 @@ def test_no_own_module_is_imported_inside_a_function(path: Path) -> None:
 def test_own_modules_are_loaded_by_name_only_where_they_are_optional_and_heavy() -> None:
     by_name = {name_of(path): re.findall(r"import_module\(\"([\w.]+)\"\)", path.read_text()) for path in FILES}
     assert {module: names for module, names in by_name.items() if names} == {
-        "__init__": [f"{NAME}.widget"],
+        "__init__": [f"{NAME}.polars", f"{NAME}.widget"],
         "__main__": [f"{NAME}.sandbox"],
         "_connect": [f"{NAME}.sandbox"],
     }
