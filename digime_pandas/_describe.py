@@ -58,7 +58,7 @@ def _typed(name: str, dtype: Any, take: Take, rows: int) -> Column:
     if isinstance(dtype, np.dtype) and (dtype.kind == "c" or dtype.itemsize > np.dtype("float64").itemsize):
         return unreadable(name, dtype, Fact("complex" if dtype.kind == "c" else "long double"))
     try:
-        arrow_type = pa.array(take(0, 0), from_pandas=True).type
+        arrow_type = pa.from_numpy_dtype(dtype) if isinstance(dtype, np.dtype) else pa.array(take(0, 0)).type
     except (TypeError, NotImplementedError, pa.ArrowException):
         return unreadable(name, dtype, Fact("extension without Arrow form"))
     spec = Spec(_origin(dtype), arrow_type, _detail(dtype))

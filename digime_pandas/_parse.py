@@ -161,7 +161,7 @@ def _read(
 def _columns(stream: BinaryIO, format: Format, rebuild: Rebuild, rows: int | None, *, typed: bool) -> Iterator[Columns]:
     match format.name:
         case "csv":
-            yield from csv_columns(stream, rebuild.types, rows)
+            yield from csv_columns(stream, rebuild.types, rows, escaped=rebuild.escaped)
         case "parquet":
             yield from parquet_columns(stream, rebuild.types, rows)
         case name:

@@ -35,6 +35,11 @@ class Rebuild:
         self._rows = 0
         self._names: list[str] = list(schema.names) if schema else []
 
+    @property
+    def escaped(self) -> bool:
+        """Whether an apostrophe is to be taken from texts that begin like a formula."""
+        return self._schema is not None and self._schema.escaped
+
     def types(self, names: Sequence[str]) -> dict[str, pa.DataType]:
         """Return the types in which the wanted columns are to be read.
 
@@ -77,6 +82,8 @@ class Rebuild:
 
     def _read_type(self, spec: Spec | None) -> pa.DataType:
         stored = pa.string() if spec is None else stored_type(spec)
+        if spec is not None and pa.types.is_decimal(spec.type) and self._format.name != "csv":
+            return spec.type  # the one type that the reader takes from strings and from numbers
         return pa.string() if self._format.name == "csv" and pa.types.is_nested(stored) else stored
 
     def _type(self, spec: Spec) -> pa.DataType:
@@ -133,7 +140,10 @@ class Rebuild:
         if not schema.labels:
             return pd.Index(names, dtype=TEXT_DTYPE, name=schema.label_names[0])
         levels = [restore(each.array, each.spec, plain=True) for each in schema.labels]
-        labels = _named(levels, schema.label_names, multi="l" in schema.multi)
+        if "l" in schema.multi:
+            labels: pd.Index[Any] = _multi(levels, [each.spec for each in schema.labels], schema.label_names)
+        else:
+            labels = _flat(levels[0], schema.label_names[0])
         every = self._names[len(schema.index) :]
         return labels if names == every else labels.take([every.index(name) for name in names])
 
@@ -151,17 +161,25 @@ def _frame(arrays: dict[str, Any], index: pd.Index[Any]) -> pd.DataFrame:
 def _index(levels: list[Any], schema: Schema, rows: int) -> pd.Index[Any]:
     if not levels:
         return pd.RangeIndex(rows)
-    index = _named(levels, schema.index, multi="i" in schema.multi)
+    if "i" in schema.multi:
+        return _multi(levels, schema.columns, schema.index)
+    index = _flat(levels[0], schema.index[0])
     if schema.freq is not None:
         index.freq = schema.freq  # type: ignore[attr-defined]
     return index
 
 
-def _named(levels: list[Any], names: tuple[Any, ...], *, multi: bool) -> pd.Index[Any]:
-    if multi:
-        return pd.MultiIndex.from_arrays(levels, names=names)
-    values = levels[0]
+def _flat(values: Any, name: Any) -> pd.Index[Any]:
     if isinstance(values, pd.RangeIndex):
-        return pd.RangeIndex(values, name=names[0])
-    index: pd.Index[Any] = pd.Index(values, dtype=values.dtype, name=names[0])
+        return pd.RangeIndex(values, name=name)
+    index: pd.Index[Any] = pd.Index(values, dtype=values.dtype, name=name)
+    return index
+
+
+def _multi(levels: list[Any], specs: Sequence[Spec], names: tuple[Any, ...]) -> pd.MultiIndex:
+    index = pd.MultiIndex.from_arrays(levels, names=names)
+    # Whole numbers with missing values had to come as nullable ones; the level itself has none.
+    for number, level in enumerate(index.levels):
+        if specs[number].origin == "numpy" and hasattr(level.dtype, "numpy_dtype"):
+            index = index.set_levels(level.astype(level.dtype.numpy_dtype), level=number)
     return index

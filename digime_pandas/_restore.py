@@ -67,6 +67,8 @@ def stored_type(spec: Spec) -> pa.DataType:
 
 
 def _numpy(values: Any, type: pa.DataType) -> Any:
+    if values.null_count and (pa.types.is_integer(type) or pa.types.is_boolean(type)):
+        return _masked(values, type)  # only a level of a MultiIndex can be this
     if pa.types.is_timestamp(type) and type.tz:
         naive = values.cast(pa.timestamp(type.unit)).to_numpy(zero_copy_only=False)
         return pd.DatetimeIndex(naive).tz_localize("UTC").tz_convert(type.tz).array

@@ -18,6 +18,7 @@ import pyarrow.csv as pacsv
 import pyarrow.json as pajson
 import pyarrow.parquet as pq
 
+from digime_pandas._csv import unescape
 from digime_pandas._json_array import elements
 
 Columns = dict[str, Any]  # Arrow arrays; lists of Python values where Arrow has no type for them
@@ -29,13 +30,14 @@ _AS_TEXT = pacsv.ConvertOptions(check_utf8=True)
 _CSV = pacsv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)
 
 
-def csv_columns(stream: BinaryIO, types: Types, rows: int | None) -> Iterator[Columns]:
+def csv_columns(stream: BinaryIO, types: Types, rows: int | None, *, escaped: bool) -> Iterator[Columns]:
     """Yield a CSV file in pieces of `rows` rows, or in one piece.
 
     Args:
         stream: The file.
         types: Gives the types of the wanted columns when it is told the names of all.
         rows: Rows a piece, or None for the whole file.
+        escaped: Whether its names were escaped; see `escape`.
 
     Raises:
         ValueError: It is no CSV file of such columns (`pyarrow.ArrowInvalid` is one).
@@ -47,7 +49,7 @@ def csv_columns(stream: BinaryIO, types: Types, rows: int | None) -> Iterator[Co
     stream.seek(start)
     found = pacsv.open_csv(pa.PythonFile(_Borrowed(stream)), parse_options=_CSV, convert_options=_AS_TEXT).schema.names
     stream.seek(start)
-    names = _unique(found)
+    names = _unique(unescape(pa.array(found, pa.string())).to_pylist() if escaped else found)
     wanted = types(names)
     convert = pacsv.ConvertOptions(
         null_values=[""],
@@ -56,7 +58,10 @@ def csv_columns(stream: BinaryIO, types: Types, rows: int | None) -> Iterator[Co
         column_types=wanted,
         include_columns=list(wanted),
     )
-    options = pacsv.ReadOptions(block_size=_BLOCK_BYTES, column_names=names, skip_rows_after_names=1)
+    options = pacsv.ReadOptions(block_size=_BLOCK_BYTES)
+    if names != found:
+        options.column_names = names
+        options.skip_rows_after_names = 1 + sum(name.count("\n") for name in found)
     reader = pacsv.open_csv(pa.PythonFile(_Borrowed(stream)), options, _CSV, convert)
     for table in _resized(reader, rows):
         yield as_columns(table)
