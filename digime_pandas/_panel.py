@@ -12,8 +12,8 @@ from digime_pandas._wording import request_facts, request_sentence, result_facts
 STYLE = """<style>
 .digime-consent{max-width:44rem;margin:4px 0;padding:8px 16px 12px;border:1px solid var(--jp-border-color1,#8886);
 border-radius:8px;color:var(--jp-ui-font-color1,inherit);box-sizing:border-box;overflow:hidden}
-.digime-consent .widget-html{margin:0;height:auto}
-.digime-consent .widget-html-content{height:auto;line-height:1.5;overflow:visible;white-space:normal}
+.digime-consent .widget-html{margin:0;width:auto;height:auto;min-width:0}
+.digime-consent .widget-html-content{min-width:0;height:auto;line-height:1.5;overflow:visible;white-space:normal}
 .digime-consent h4{display:flex;align-items:center;gap:8px;margin:8px 0 4px;font-size:1.1em;font-weight:600}
 .digime-consent h4 b{flex:none;width:1.6em;height:1.6em;border-radius:50%;text-align:center;line-height:1.6em;
 font-weight:600;background:#6b7280;color:#fff}
@@ -21,7 +21,7 @@ font-weight:600;background:#6b7280;color:#fff}
 .digime-consent h4.now b{background:#1565c0}
 .digime-consent h4.over b{background:#2e7d32}
 .digime-consent h4.bad b{background:#c62828}
-.digime-consent dl{margin:0 0 4px 2.4em}
+.digime-consent dl{width:auto;margin:0 0 4px 2.4em}
 .digime-consent dl div{display:flex;flex-wrap:wrap;gap:0 8px}
 .digime-consent dt{flex:0 0 7em;margin:0;font-weight:normal;color:var(--jp-ui-font-color2,inherit)}
 .digime-consent dd{flex:1 1 14em;margin:0;overflow-wrap:anywhere}
@@ -32,6 +32,7 @@ font-weight:600;text-decoration:none}
 .digime-consent a.digime-link:hover{background:#0d47a1}
 .digime-consent a.digime-link:focus-visible{outline:3px solid #90caf9;outline-offset:2px}
 .digime-consent .digime-row{margin-left:2.4em;flex-wrap:wrap;overflow:visible}
+.digime-consent .digime-row .widget-label{flex:none;width:auto}
 .digime-consent .digime-row>.widget-text{flex:1 1 14em;min-width:0;width:auto}
 .digime-consent .digime-row>button{flex:none;width:auto;min-width:8em}
 </style>"""
@@ -46,6 +47,7 @@ _ENDS = {
     "replaced": "Begun again elsewhere",
     "failed": "That did not work",
 }
+_BY_HAND = {"cancelled", "forgotten", "replaced"}  # ends that somebody wanted
 
 
 def request_part(walkthrough: Walkthrough) -> str:
@@ -68,6 +70,8 @@ def wait_part(view: View, *, listens: bool, minutes: float) -> str:
         return _step(3, "Come back", "over")
     if view.stage == "starting":
         return _step(3, "Come back", "later", '<p role="status">Asking for a consent link …</p>')
+    if view.stage in _BY_HAND:
+        return _step(3, _ENDS[view.stage], "later", f'<p role="status">{html.escape(view.message)}</p>')
     if view.stage != "waiting":
         return _step(3, _ENDS[view.stage], "bad", _alert(view.message))
     hint = (
@@ -86,6 +90,7 @@ def result_part(walkthrough: Walkthrough) -> str:
     if view.authorization is None:
         return "" if view.is_settled else _step(4, "Done", "later")
     facts = result_facts(walkthrough.client, view.authorization)
+    del facts["Environment"]  # said in step 1
     title = "Done" if walkthrough.flow is not None else "Authorized already"
     return _step(4, title, "over", f'<div role="status">{_table(facts)}</div>')
 

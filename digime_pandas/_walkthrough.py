@@ -137,7 +137,7 @@ class Walkthrough:
 
     def cancel(self) -> None:
         """Stop waiting."""
-        self._end(self.flow, "cancelled", AuthorizationError("Authorization was cancelled."))
+        self._end(self.flow, "cancelled", AuthorizationError("Authorization was cancelled."), "Nothing was authorized.")
 
     def forget(self) -> None:
         """Forget the stored authorization. What the person agreed to at the service stays agreed to."""

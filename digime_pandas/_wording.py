@@ -38,7 +38,7 @@ def result_facts(client: Client, authorization: Authorization) -> dict[str, str]
         facts["Library"] = f"of user {authorization.user_id}"
     if authorization.access == "write":
         facts["Files go"] = "through direct import" if authorization.postbox is None else "into a sealed postbox"
-    return facts | {"Valid until": f"{until}, longer each time it is used", "Kept in": store(client)}
+    return facts | {"Valid until": f"{until}, and longer when it is used", "Kept in": store(client)}
 
 
 def environment(client: Client) -> str:

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -32,6 +32,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "@jupyter-widgets/jupyterlab-manager/plugin": {"saveState": True},
     "@jupyterlab/docmanager-extension/plugin": {"autosave": False},
 }
+FOLDERS = (
+    *("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"),
+    *("JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR", "XDG_DATA_HOME"),
+)
 SECONDS_TO_START = 60
 MILLISECONDS_TO_RUN = 20_000
 
@@ -75,33 +79,23 @@ class Lab:
         self.notebooks = home / "notebooks"
         self.notebooks.mkdir()
         for name, values in SETTINGS.items():
-            file = home / "settings" / f"{name}.jupyterlab-settings"
+            file = home / "jupyterlab_settings_dir" / f"{name}.jupyterlab-settings"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(values))
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
         self.aside = home / "secrets.txt"
-        folders = {
-            "HOME": home,
-            "IPYTHONDIR": home / "ipython",
-            "JUPYTER_CONFIG_DIR": home / "config",
-            "JUPYTER_DATA_DIR": home / "data",
-            "JUPYTER_RUNTIME_DIR": home / "runtime",
-            "JUPYTERLAB_SETTINGS_DIR": home / "settings",
-            "JUPYTERLAB_WORKSPACES_DIR": home / "workspaces",
-            "XDG_DATA_HOME": home / "share",
-            "ASIDE": self.aside,
-            "PYTHONPATH": ROOT,
-        }
+        environment = os.environ | {name: str(home / name.lower()) for name in FOLDERS}
+        environment |= {"HOME": str(home), "ASIDE": str(self.aside), "PYTHONPATH": str(ROOT)}
         command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"]
         command += [f"--port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token="]
-        command += [f"--ServerApp.root_dir={self.notebooks}"]
+        command += ["--ServerApp.disable_check_xsrf=True", f"--ServerApp.root_dir={self.notebooks}"]
         self._log: list[str] = []
         self._running = threading.Event()
         self._process = subprocess.Popen(
             command,
-            env=os.environ | {name: str(folder) for name, folder in folders.items()},
+            env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -134,7 +128,7 @@ class Notebook:
         self._aside.write_text("")
         self.file = lab.notebooks / f"{name}.ipynb"
         blank = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
-        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
         cells = [blank | {"source": source} for source in (SETUP, *sources)]
         self.file.write_text(json.dumps({"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 4}))
         self.page = context.new_page()
@@ -197,6 +191,9 @@ class Notebook:
         return text
 
 
+Opened = Callable[..., Notebook]
+
+
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     running = Lab(tmp_path_factory.mktemp("lab"))
@@ -205,18 +202,21 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
+def context() -> Iterator[Any]:
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
+        yield browser.new_context(viewport={"width": 1100, "height": 1000})
         browser.close()
 
 
 @pytest.fixture
-def context(chromium: Any) -> Iterator[Any]:
-    opened = chromium.new_context(viewport={"width": 1100, "height": 1000})
-    yield opened
-    opened.close()
+def opened(lab: Lab, context: Any, request: pytest.FixtureRequest) -> Iterator[Opened]:
+    """Opens a notebook of these cells; its tabs and its kernel end with the test."""
+    yield lambda *sources: Notebook(lab, context, request.node.name, *sources)
+    for session in context.request.get(f"{lab.url}/api/sessions").json():
+        context.request.delete(f"{lab.url}/api/sessions/{session['id']}")
+    for tab in context.pages:
+        tab.close()
 
 
 def approve_and_copy_address(tab: Any) -> str:
@@ -234,8 +234,8 @@ def approve_and_copy_address(tab: Any) -> str:
     return str(lost.value.url)
 
 
-def test_two_clicks_lead_from_nothing_to_a_delivered_file(lab: Lab, context: Any) -> None:
-    notebook = Notebook(lab, context, "redirect", WIDGET, WRITE)
+def test_two_clicks_lead_from_nothing_to_a_delivered_file(opened: Opened) -> None:
+    notebook = opened(WIDGET, WRITE)
     notebook.run(1)
     notebook.shows("Waiting for consent")
     tab = notebook.follow_link()
@@ -246,8 +246,8 @@ def test_two_clicks_lead_from_nothing_to_a_delivered_file(lab: Lab, context: Any
     assert "Valid until" in notebook.save()
 
 
-def test_where_the_browser_cannot_come_back_its_address_is_pasted(lab: Lab, context: Any) -> None:
-    notebook = Notebook(lab, context, "paste", WIDGET, WRITE)
+def test_where_the_browser_cannot_come_back_its_address_is_pasted(opened: Opened) -> None:
+    notebook = opened(WIDGET, WRITE)
     notebook.run(1)
     address = approve_and_copy_address(notebook.follow_link())
     notebook.box().fill("http://127.0.0.1:1/digime?success=true&code=wr0ng-c0de&state=another")
@@ -262,8 +262,8 @@ def test_where_the_browser_cannot_come_back_its_address_is_pasted(lab: Lab, cont
     assert "wr0ng-c0de" not in notebook.save()
 
 
-def test_an_exchange_that_fails_says_so_and_saves_nothing(lab: Lab, context: Any) -> None:
-    notebook = Notebook(lab, context, "exchange", WIDGET)
+def test_an_exchange_that_fails_says_so_and_saves_nothing(opened: Opened) -> None:
+    notebook = opened(WIDGET)
     notebook.run(1)
     address = approve_and_copy_address(notebook.follow_link())
     code = parse_qs(urlsplit(address).query)["code"][0]
@@ -275,8 +275,8 @@ def test_an_exchange_that_fails_says_so_and_saves_nothing(lab: Lab, context: Any
     assert code[::-1] not in saved
 
 
-def test_a_refusal_is_shown_and_can_be_followed_by_consent(lab: Lab, context: Any) -> None:
-    notebook = Notebook(lab, context, "refuse", WIDGET)
+def test_a_refusal_is_shown_and_can_be_followed_by_consent(opened: Opened) -> None:
+    notebook = opened(WIDGET)
     notebook.run(1)
     notebook.follow_link().get_by_role("button", name="Refuse").click()
     notebook.shows("Consent was not given")
@@ -289,16 +289,16 @@ def test_a_refusal_is_shown_and_can_be_followed_by_consent(lab: Lab, context: An
     notebook.save()
 
 
-def test_time_out_is_shown_and_leaves_no_link(lab: Lab, context: Any) -> None:
-    notebook = Notebook(lab, context, "timeout", WIDGET.replace('"patient-17"', '"patient-17", timeout=0.5'))
+def test_time_out_is_shown_and_leaves_no_link(opened: Opened) -> None:
+    notebook = opened(WIDGET.replace('"patient-17"', '"patient-17", timeout=0.5'))
     notebook.run(1)
     notebook.shows("Nobody came back")
     assert notebook.page.get_by_role("link", name="Open the consent page").count() == 0
     notebook.save()
 
 
-def test_the_keyboard_alone_reaches_everything_in_reading_order(lab: Lab, context: Any) -> None:
-    notebook = Notebook(lab, context, "keyboard", WIDGET)
+def test_the_keyboard_alone_reaches_everything_in_reading_order(opened: Opened) -> None:
+    notebook = opened(WIDGET)
     notebook.run(1)
     link = notebook.page.get_by_role("link", name="Open the consent page")
     link.focus()
@@ -315,8 +315,8 @@ def test_the_keyboard_alone_reaches_everything_in_reading_order(lab: Lab, contex
     notebook.save()
 
 
-def test_the_cell_run_again_and_a_second_account_live_side_by_side(lab: Lab, context: Any) -> None:
-    notebook = Notebook(lab, context, "again", WIDGET, WIDGET, WIDGET.replace("patient-17", "patient-18"))
+def test_the_cell_run_again_and_a_second_account_live_side_by_side(opened: Opened) -> None:
+    notebook = opened(WIDGET, WIDGET, WIDGET.replace("patient-17", "patient-18"))
     for cell in (1, 2, 3):
         notebook.run(cell)
     panels = notebook.page.locator(".digime-consent")
@@ -324,8 +324,8 @@ def test_the_cell_run_again_and_a_second_account_live_side_by_side(lab: Lab, con
         playwright.expect(panels.nth(position)).to_contain_text(text)
 
 
-def test_a_blocking_call_shows_the_link_and_takes_it_away(lab: Lab, context: Any) -> None:
-    notebook = Notebook(lab, context, "blocking", 'digime.authorize("patient-17", timeout=60)', WIDGET)
+def test_a_blocking_call_shows_the_link_and_takes_it_away(opened: Opened) -> None:
+    notebook = opened('digime.authorize("patient-17", timeout=60)', WIDGET)
     cell = notebook.start(1)
     playwright.expect(cell).to_contain_text("left.")
     notebook.follow_link().get_by_role("button", name="Approve").click()
@@ -333,4 +333,18 @@ def test_a_blocking_call_shows_the_link_and_takes_it_away(lab: Lab, context: Any
     playwright.expect(cell).to_contain_text("is authorized")
     notebook.run(2)
     notebook.shows("Authorized already")
+    notebook.save()
+
+
+def test_behind_jupyter_server_proxy_the_browser_comes_back(opened: Opened, lab: Lab) -> None:
+    pytest.importorskip("jupyter_server_proxy", reason="jupyter-server-proxy is not installed")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        callback = f"{lab.url}/proxy/{free.getsockname()[1]}/digime"
+    notebook = opened(WIDGET.replace('"patient-17"', f'"patient-17", callback="{callback}"'))
+    notebook.run(1)
+    tab = notebook.follow_link()
+    tab.get_by_role("button", name="Approve").click()
+    playwright.expect(tab.get_by_role("heading")).to_have_text("Consent received")
+    assert tab.url.startswith(callback)
+    notebook.shows("Valid until")
     notebook.save()
