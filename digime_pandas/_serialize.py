@@ -26,7 +26,7 @@ from digime_pandas._schema import schema_of, travelling_schema
 from digime_pandas._text import plain
 from digime_pandas.errors import FidelityError
 
-SLICE_BYTES = 4 << 20
+SLICE_BYTES = 2 << 20
 FIRST_SLICE_BYTES = 1 << 20  # what is smaller is serialized as a whole before anything is sent
 ROW_GROUP_BYTES = 16 << 20
 _TEXT_GROWTH = 2  # text is about so much larger than the same values in Arrow
@@ -73,7 +73,7 @@ class Prepared:
                 their order.
 
         Yields:
-            Pieces of the file: about 4 MiB each for text formats, one row group each for Parquet. The first and the
+            Pieces of the file: about 2 MiB each for text formats, one row group each for Parquet. The first and the
             last may be small.
 
         Raises:
@@ -105,6 +105,8 @@ class Prepared:
         def serialize(batch: pa.RecordBatch, *, first: bool) -> bytes:
             piece = self._piece(batch, first=first)
             pace.adapt(batch.num_rows, len(piece))
+            # Each thread's allocator would keep what a slice took, and several slices are under way.
+            pa.default_memory_pool().release_unused()
             return piece
 
         first = True
