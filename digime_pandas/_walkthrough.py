@@ -227,8 +227,7 @@ class Walkthrough:
             # Whoever comes second, say a redirect after a click on cancel, changes nothing.
             if flow is None or self.flow is not flow or self.view.stage != "waiting":
                 return
-            # Without its traceback, whose frames hold the address.
-            error = error and error.with_traceback(None)
+            _drop_frames(error)
             message = message or (str(error) if error else "")
             self._show(View(stage=stage, message=message, authorization=flow.authorization, error=error))
         flow.close()
@@ -266,5 +265,13 @@ def _failure(error: Exception) -> View:
     if not isinstance(error, DigimeError):
         # Not its words: only our own errors are known to hold no secret.
         error = AuthorizationError(f"Something unforeseen happened ({type(error).__name__}). {_AGAIN}")
-    error = error.with_traceback(None)
+    _drop_frames(error)
     return View(stage="failed", message=str(error), error=error)
+
+
+def _drop_frames(error: BaseException | None) -> None:
+    # Their variables hold the address, and IPython's verbose tracebacks would print them where the error is raised
+    # again.
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__

@@ -23,6 +23,7 @@ from digime_pandas.errors import (
     DigimeError,
     NotAuthorizedError,
     RedirectError,
+    ServiceUnreachableError,
 )
 from digime_pandas.sandbox import Sandbox
 
@@ -311,6 +312,20 @@ def test_what_is_unforeseen_is_shown_by_its_kind_and_not_its_words(
     assert "t0ken" not in walkthrough.view.message
     assert walkthrough.view.error is not None
     assert walkthrough.view.error.__traceback__ is None
+
+
+def test_no_cause_of_an_error_keeps_frames_either(client: Client, walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        try:
+            raise OSError("the network")
+        except OSError as cause:
+            raise ServiceUnreachableError("No network.", outcome="not sent") from cause
+
+    monkeypatch.setattr(client, "begin_authorization", fail)
+    error = walk().view.error
+    assert isinstance(error, ServiceUnreachableError)
+    assert error.__cause__ is not None
+    assert error.__traceback__ is error.__cause__.__traceback__ is None
 
 
 def test_result_has_a_deadline_of_its_own_and_the_wait_goes_on(walk: Walk, sandbox: Sandbox) -> None:
