@@ -174,6 +174,9 @@ def test_an_interrupt_ends_the_threads_and_comes_through() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         list(in_order(source()))
+    # It may have come while a worker was being started, before anybody could have waited for that one.
+    for thread in _workers():
+        thread.join(_PATIENCE)
     assert not _workers()
 
 
