@@ -127,7 +127,7 @@ class Notebook:
         self._aside = lab.aside
         self._aside.write_text("")
         self.file = lab.notebooks / f"{name}.ipynb"
-        blank = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
+        blank: dict[str, Any] = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
         kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
         cells = [blank | {"source": source} for source in (SETUP, *sources)]
         self.file.write_text(json.dumps({"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 4}))
