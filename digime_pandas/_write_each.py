@@ -19,6 +19,7 @@ from digime_pandas._connect import current_client
 from digime_pandas._descriptor import check_file_name
 from digime_pandas._formats import resolve_format
 from digime_pandas._frame import is_default_index
+from digime_pandas._plan import outline_write, plan_write
 from digime_pandas._receipt import Receipt
 from digime_pandas._write import write
 from digime_pandas.errors import DigimeError, InputError
@@ -69,11 +70,10 @@ def write_each(
         (None, or why it failed). One person's failure does not keep the others' files back.
 
     Raises:
-        InputError: There is no such column, or a row has no account id. Nothing was sent.
-        FormatError: The format is not known. Nothing was sent.
+        InputError: There is no such column, a row has no account id, or nobody's part could be written with these
+            arguments and dtypes. Nothing was sent.
     """
     resolve_format(check_file_name(file_name), format)
-    tags, reference = tuple(tags), None if reference is None else tuple(reference)
     if not isinstance(frame, pd.DataFrame):
         raise InputError(f"frame is a {type(frame).__name__}; write_each splits a pandas DataFrame.")
     accounts = _accounts(frame, by)
@@ -82,32 +82,41 @@ def write_each(
     if index is None:
         index = not is_default_index(frame.index)
     client = current_client(client)
+    # Values that can be read again for each person. A bare str is refused below.
+    named: dict[str, Any] = {
+        "format": format,
+        "reference": reference if reference is None or isinstance(reference, str) else tuple(reference),
+        "tags": tags if isinstance(tags, str) else tuple(tags),
+        "mime_type": mime_type,
+    }
+    people = list(dict.fromkeys(accounts))
+    if people:
+        # What cannot be written for anybody is refused before anything is sent.
+        outline = outline_write(file_name, account_id=people, **named)
+        plan_write(frame.iloc[:0], outline, index=index, options=format_options)
+    # Positions instead of parts: a part is copied when its turn comes, not all of them at once.
+    positions: dict[Any, Any] = frame.groupby(accounts.to_numpy(), sort=False).indices
 
-    def write_one(item: tuple[str, pd.DataFrame]) -> dict[str, Any]:
-        account_id, part = item
+    def write_one(account_id: str) -> dict[str, Any]:
+        part = frame.take(positions[account_id])
         try:
             receipt = write(
                 part,
                 file_name,
                 account_id=account_id,
-                format=format,
-                reference=reference,
-                tags=tags,
                 index=index,
-                mime_type=mime_type,
                 client=client,
                 progress=False,
+                **named,
                 **format_options,
             )
         except DigimeError as error:
             return {"status": "failed", "file_name": file_name, "rows": len(part), "error": str(error)}
         return _row(receipt)
 
-    parts = ((str(account_id), part) for account_id, part in frame.groupby(accounts.to_numpy(), sort=False))
     with ThreadPoolExecutor(workers, thread_name_prefix="digime-write-each") as threads:
-        order = list(dict.fromkeys(accounts))
-        rows = list(threads.map(write_one, parts))
-    index_of_result = pd.Index(order, name=by)
+        rows = list(threads.map(write_one, people))
+    index_of_result = pd.Index(people, name=by)
     return pd.DataFrame(
         {
             name: pd.Series([row.get(name) for row in rows], index=index_of_result, dtype=dtype)
@@ -118,13 +127,17 @@ def write_each(
 
 def _accounts(frame: pd.DataFrame, by: str) -> pd.Series:
     if list(frame.columns).count(by) != 1:
-        raise InputError(f"by={by!r} names no single column; pass the column of account ids.")
+        advice = " It is in the index: call reset_index() first." if by in frame.index.names else ""
+        raise InputError(f"by={by!r} names no single column; pass the column of account ids.{advice}")
     column = frame[by]
     missing = column.isna().to_numpy()
     if missing.any():
         raise InputError(f"Column {by!r} has no account id in row {int(missing.argmax())}; every row needs one.")
     if not (pd.api.types.is_integer_dtype(column.dtype) or all(isinstance(value, str) for value in column.unique())):
-        raise InputError(f"Column {by!r} is {column.dtype}; account ids are text or whole numbers.")
+        raise InputError(
+            f"Column {by!r} is {column.dtype}; account ids are text or whole numbers. Convert it, for example with "
+            "astype('Int64')."
+        )
     texts: pd.Series = column.astype(str)
     return texts
 

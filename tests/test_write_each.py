@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -101,6 +102,8 @@ def test_whole_numbers_are_account_ids_too_and_repeated_labels_do_no_harm(
         (pd.DataFrame({"a": [1.5]}), "a", "x.csv", "float64"),
         (pd.DataFrame({"a": ["x"]}), "a", "x.doc", "file_name"),
         (pd.DataFrame([["x", "y"]], columns=["a", "a"]), "a", "x.csv", "by='a'"),
+        (pd.DataFrame({"b": [1]}, index=pd.Index(["x"], name="a")), "a", "x.csv", r"reset_index\(\)"),
+        (pd.DataFrame({"a": ["x", " "]}), "a", "x.csv", "account_id holds ' '"),
     ],
 )
 def test_what_cannot_be_split_is_refused_before_anything_is_sent(
@@ -108,6 +111,57 @@ def test_what_cannot_be_split_is_refused_before_anything_is_sent(
 ) -> None:
     with pytest.raises(digime.InputError, match=named):
         frame.digime.write_each(by, file_name, client=client)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({"tags": "visits"}, "tags is the bare str"),
+        ({"reference": "visits"}, "reference is the bare str"),
+        ({"mime_type": "table"}, "mime_type"),
+        ({"escape_formula": True}, "no option 'escape_formula'"),
+        ({"account_id": "patient-17"}, "no option 'account_id'"),
+        ({"workers": 0}, "workers"),
+    ],
+)
+def test_what_is_wrong_for_everybody_is_an_error_and_not_a_row_for_each(
+    arguments: dict[str, Any], named: str, everybody: list[str], sandbox: Sandbox, client: digime.Client
+) -> None:
+    with pytest.raises(digime.InputError, match=named):
+        pd.DataFrame({"patient": everybody}).digime.write_each("patient", "visits.csv", client=client, **arguments)
+
+    assert not [file for account_id in everybody for file in sandbox.files(account_id)]
+
+
+def test_what_is_wrong_with_one_person_s_rows_is_theirs_alone(
+    visits: pd.DataFrame, everybody: list[str], client: digime.Client
+) -> None:
+    first, second, third = everybody
+    notes = visits["patient"].map({first: "well", second: "well", third: {1, 2}})
+
+    result = visits.assign(note=notes).digime.write_each("patient", "visits.csv", client=client)
+
+    assert result["status"].to_dict() == {first: "delivered", second: "delivered", third: "failed"}
+    assert "'note'" in result.loc[third, "error"]
+
+
+def test_who_is_left_over_can_be_tried_again_until_nobody_is(
+    visits: pd.DataFrame, sandbox: Sandbox, client: digime.Client, authorize: Authorize
+) -> None:
+    people = list(visits["patient"].unique())
+    authorize(sandbox, client, people[0])
+    result = visits.digime.write_each("patient", "visits.csv", client=client)
+    for account_id in people[1:]:
+        authorize(sandbox, client, account_id)
+
+    left = visits[visits["patient"].isin(result.index[result["status"] == "failed"])]
+    again = left.digime.write_each("patient", "visits.csv", client=client)
+    nobody = left.iloc[:0].digime.write_each("patient", "visits.csv", client=client)
+
+    assert list(again.index) == people[1:]
+    assert set(again["status"]) == {"delivered"}
+    assert nobody.empty
+    pd.testing.assert_series_equal(nobody.dtypes, again.dtypes)
 
 
 def test_a_series_has_nobody_to_be_split_by(client: digime.Client) -> None:
