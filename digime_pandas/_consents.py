@@ -162,6 +162,7 @@ class Consents:
     def refresh(self, authorization: Authorization) -> Authorization:
         """Exchange the refresh token for a new pair; see `Client.refresh`."""
         self._check_contract(authorization)
+        self._check_refreshable(authorization)
         account_id = authorization.account_id
         with self._tokens.lock(self._environment, self._client_id, account_id, self._refresh_timeout):
             stored = self.find(account_id)
@@ -170,22 +171,24 @@ class Consents:
                 if not stored.user_access_token.access_token.is_expired(time.time()):
                     return stored
                 authorization = stored
-            refresh_token = authorization.user_access_token.refresh_token
-            advice = _how_to_authorize(account_id, self.access)
-            if refresh_token.is_expired(time.time()):
-                raise AuthorizationExpiredError(
-                    f"The authorization of account {account_id!r} has expired (its refresh token too). {advice}"
-                )
+                self._check_refreshable(authorization)
             try:
-                grant = self.api.refresh(refresh_token.value)
+                grant = self.api.refresh(authorization.user_access_token.refresh_token.value)
             except InvalidTokenError as error:
                 raise AuthorizationExpiredError(
                     f"The authorization of account {account_id!r} is no longer valid: the service refused its refresh "
-                    f"token. {advice}"
+                    f"token. {_how_to_authorize(account_id, self.access)}"
                 ) from error
             refreshed = self._authorization(account_id, grant, authorization)
             self._tokens.put(self._environment, self._client_id, refreshed)
             return refreshed
+
+    def _check_refreshable(self, authorization: Authorization) -> None:
+        if authorization.user_access_token.refresh_token.is_expired(time.time()):
+            raise AuthorizationExpiredError(
+                f"The authorization of account {authorization.account_id!r} has expired (its refresh token too). "
+                f"{_how_to_authorize(authorization.account_id, self.access)}"
+            )
 
     def _exchange(self, account_id: str, reply: ConsentReply, verifier: str) -> Authorization:
         postbox = reply.postbox if self.access == "write" else None
