@@ -10,6 +10,8 @@ from io import BytesIO
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from digime_pandas._polars import to_polars
+
 LINE_END = "\r\n"
 _FORMULA = "^'*[=+\\-@\t\r]"
 _ESCAPED = "^'+[=+\\-@\t\r]"
@@ -21,7 +23,8 @@ def header(names: list[str], *, escape_formulas: bool) -> bytes:
         return b""
     if escape_formulas:
         names = escape(pa.array(names, pa.string())).to_pylist()
-    return _write(pa.table({name: pa.array([], pa.string()) for name in names}), include_header=True)
+    nothing = pa.RecordBatch.from_arrays([pa.array([], pa.string())] * len(names), names=names)
+    return _write(nothing, include_header=True)
 
 
 def rows(batch: pa.RecordBatch) -> bytes:
@@ -30,16 +33,12 @@ def rows(batch: pa.RecordBatch) -> bytes:
     Args:
         batch: What to write; see `plain`.
     """
-    return _write(pa.Table.from_batches([batch]), include_header=False)
+    return _write(batch, include_header=False)
 
 
-def _write(table: pa.Table, *, include_header: bool) -> bytes:
-    import polars as pl
-
+def _write(batch: pa.RecordBatch, *, include_header: bool) -> bytes:
     buffer = BytesIO()
-    frame = pl.DataFrame(pl.from_arrow(table))
-    frame.columns = table.column_names  # an empty name was replaced
-    frame.write_csv(buffer, include_header=include_header, line_terminator=LINE_END, quote_style="necessary")
+    to_polars(batch).write_csv(buffer, include_header=include_header, line_terminator=LINE_END, quote_style="necessary")
     return buffer.getvalue()
 
 

@@ -92,7 +92,9 @@ def _detail(dtype: Any) -> Any:
 
 
 def _to_arrow(values: Any, type: pa.DataType) -> pa.Array:
-    return as_array(pa.array(values, type=type, from_pandas=True))
+    # Asked for an extension type by its name, pandas gives the storage of it.
+    asked = None if isinstance(type, pa.BaseExtensionType) else type
+    return as_array(pa.array(values, type=asked, from_pandas=True))
 
 
 def _fill(value: Any) -> Any:

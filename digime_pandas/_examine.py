@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -15,6 +16,7 @@ from digime_pandas._formats import Format
 _TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}  # a second
 _FIRST_SECOND = -62_135_596_800  # 0001-01-01T00:00:00
 _LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59
+_FIRST_PERIOD_YEAR, _LAST_PERIOD_YEAR = 1_000, 9_998  # the text of others is not read back as what it was
 _DAY = 86_400
 _LONGEST_MILLISECONDS = 2**63 // 1000
 
@@ -40,7 +42,7 @@ class Examination:
     @property
     def needed(self) -> bool:
         """Whether the values matter at all: those of most columns need not be looked at."""
-        times = bool(self._kinds & {"timestamp", "zoned timestamp"})
+        times = bool(self._kinds & {"timestamp", "zoned timestamp", "period"})
         if self._format == "parquet":
             return times and "s" in self._units
         return times or self._blank_lines or (self._format != "csv" and "float" in self._kinds)
@@ -78,6 +80,8 @@ class Examination:
                 self._look_at_floats(leaf, row)
             elif pa.types.is_timestamp(leaf.type) and len(leaf) > leaf.null_count:
                 self._look_at_times(leaf, row)
+            elif kind_of(leaf.type) == "period" and self._format != "parquet":
+                self._look_at_periods(leaf, row)
 
     def _look_at_floats(self, leaf: pa.Array, row: int | None) -> None:
         values = leaf.cast(pa.float32()) if pa.types.is_float16(leaf.type) else leaf
@@ -103,6 +107,12 @@ class Examination:
             self._find(rule, beyond, row)
         if row is not None and self._format != "parquet":
             self._narrow(np.asarray(ticks.fill_null(0)))
+
+    def _look_at_periods(self, leaf: pa.Array, row: int | None) -> None:
+        dtype: Any = pd.PeriodDtype(leaf.type.freq)
+        years = dtype.__from_arrow__(leaf).year
+        beyond = (years < _FIRST_PERIOD_YEAR) | (years > _LAST_PERIOD_YEAR)
+        self._find("year of a period", pc.and_(pa.array(beyond), leaf.is_valid()), row)
 
     def _narrow(self, ticks: Any) -> None:
         """Go to a finer unit as long as one of the times is no multiple of it."""

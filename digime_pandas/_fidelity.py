@@ -190,6 +190,12 @@ _RULES = (
         _kept("TIMESTAMP"),
     ),
     Rule(
+        "year of a period",
+        "periods before the year 1000 or after 9998",
+        *(_impossible("their text is not read as what it was; choose Parquet"),) * 2,
+        _kept("INT64"),
+    ),
+    Rule(
         "beyond milliseconds",
         "datetime64[s] that milliseconds cannot count",
         _impossible("ISO 8601 has four digits for the year"),
@@ -286,7 +292,7 @@ def judge(
     if options.get("escape_formulas") and column.kind == "text":
         every[Fact("escaped text")] = None
     found = [(fact, _outcome(fact.rule, format, options)) for fact in every]
-    fact, worst = max(found, key=lambda each: _ORDER.index(each[1].verdict))
+    fact, worst = max(found, key=lambda each: (_ORDER.index(each[1].verdict), each[0].row is not None))
     notes = [_note(each, outcome) for each, outcome in found if outcome.verdict != "kept"]
     warned = [_note(each, outcome) for each, outcome in found if outcome.warned]
     verdict = ColumnVerdict(

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.json as pajson
 
 from digime_pandas._columns import as_array
+from digime_pandas._polars import to_polars
 
 
 def lines(batch: pa.RecordBatch) -> bytes:
@@ -19,12 +20,8 @@ def lines(batch: pa.RecordBatch) -> bytes:
     Args:
         batch: What to write; see `plain`. NaN and the infinities become null.
     """
-    import polars as pl
-
     buffer = BytesIO()
-    frame = pl.DataFrame(pl.from_arrow(pa.Table.from_batches([batch])))
-    frame.columns = batch.schema.names  # an empty name was replaced
-    frame.write_ndjson(buffer)
+    to_polars(batch).write_ndjson(buffer)
     return buffer.getvalue()
 
 
@@ -47,7 +44,8 @@ def as_text(array: pa.Array) -> pa.Array:
     """
     import polars as pl
 
-    wrapped = pl.DataFrame(pl.from_arrow(pa.table({"v": array}))).select(pl.struct("v").struct.json_encode())
+    frame = to_polars(pa.RecordBatch.from_arrays([array], names=["v"]))
+    wrapped = frame.select(pl.struct("v").struct.json_encode())
     inside = wrapped.to_series().str.slice(len('{"v":')).str.head(-1).to_arrow()
     return pc.if_else(array.is_valid(), inside, pa.scalar(None, inside.type))
 

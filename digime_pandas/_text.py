@@ -101,7 +101,7 @@ def _timestamp_text(array: pa.Array) -> pa.Array:
     if not zone:
         return pc.binary_replace_slice(array.cast(pa.string()), 10, 11, "T")
     instants = array.view(pa.timestamp(unit))
-    local = instants if zone == "UTC" else pc.local_timestamp(array)
+    local = instants if zone == "UTC" else _local(array)
     ticks = pc.subtract(local.view(pa.int64()), instants.view(pa.int64()))
     seconds = pc.divide(ticks, _TICKS[unit]).dictionary_encode()
     offsets = seconds.dictionary.to_pylist()
@@ -113,6 +113,13 @@ def _timestamp_text(array: pa.Array) -> pa.Array:
     if len(offsets) == 1:
         return pc.binary_join_element_wise(text, suffixes[0], "")
     return pc.binary_join_element_wise(text, suffixes.take(seconds.indices), "")
+
+
+def _local(array: pa.Array) -> pa.Array:
+    try:
+        return pc.local_timestamp(array)
+    except pa.ArrowInvalid:  # Arrow knows fewer names of zones than Python does; UTC says the same
+        return array.view(pa.timestamp(array.type.unit))
 
 
 def _offset_text(minutes: int) -> str:
