@@ -43,7 +43,9 @@ def main() -> None:
             writes(senders, base_url, cases, runs, memory=not (asked.no_memory or asked.quick))
         if "growth" in asked.tables:
             counts, formats = (GROWTH_ROWS[:1], ["csv"]) if asked.quick else (GROWTH_ROWS, asked.formats)
-            growth(ours, base_url, [Case("sales", *what, "postbox") for what in product(counts, formats)], runs)
+            growth(
+                ours, base_url, [Case("sales", rows, kind, "postbox") for rows, kind in product(counts, formats)], runs
+            )
         if "latency" in asked.tables:
             small = [Case("sales", rows, *how) for rows in (1, 10) for how in product(asked.formats, asked.protocols)]
             latency(senders, small, 3 if asked.quick else 101)

@@ -29,7 +29,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 import digime_pandas as digime
 
-Send = Callable[[pd.DataFrame, str, str], int]
+Send = Callable[[Any, str, str], int]
 """Sends a frame in a format by a protocol; returns how many bytes of body arrived."""
 
 FORMATS = ("csv", "ndjson", "json", "parquet")
@@ -76,7 +76,7 @@ class Ours:
             for protocol, postbox in postboxes.items()
         }
 
-    def __call__(self, frame: pd.DataFrame, format: str, protocol: str) -> int:
+    def __call__(self, frame: object, format: str, protocol: str) -> int:
         with warnings.catch_warnings(action="ignore"):
             return digime.write(
                 frame,

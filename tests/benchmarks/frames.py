@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 SALES_ROWS, WIDE_ROWS, TEXT_ROWS = 1_000_000, 200_000, 200_000
+_BATCH_ROWS = 50_000
 _TEXT = (
     "Grüße, Ärzte und Übungen; naïve café, “quoted” text\nsecond line 東京 データ здравствуйте plain words about a "
     'visit and what was said: "take two, call me", then nothing more 🙂 for a while'
@@ -16,7 +19,9 @@ _TEXT = (
 
 
 def sales(rows: int = SALES_ROWS) -> pd.DataFrame:
-    """Return ten columns of the kinds that business tables have, nulls included."""
+    """Return ten columns of the kinds that business tables have, nulls included; from 1 M rows on they repeat."""
+    if rows > SALES_ROWS:
+        return pd.concat([sales(SALES_ROWS)] * (rows // SALES_ROWS), ignore_index=True)
     random = np.random.default_rng(1)
     start = np.datetime64("2026-01-01", "us")
     names = np.array([f"Customer {i:05d}" for i in range(20_000)], dtype=object)
@@ -46,6 +51,12 @@ def sales(rows: int = SALES_ROWS) -> pd.DataFrame:
     return frame
 
 
+def sales_stream(rows: int) -> pa.RecordBatchReader:
+    """Return sales rows that are never there as a whole: one batch, again and again."""
+    batch = pa.RecordBatch.from_pandas(sales(min(rows, _BATCH_ROWS)), preserve_index=False)
+    return pa.RecordBatchReader.from_batches(batch.schema, (batch for _ in range(0, rows, _BATCH_ROWS)))
+
+
 def wide(rows: int = WIDE_ROWS) -> pd.DataFrame:
     """Return fifty columns of doubles that need all their digits."""
     values = np.random.default_rng(2).standard_normal((rows, 50))
@@ -64,7 +75,7 @@ def text(rows: int = TEXT_ROWS) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-FRAMES: dict[str, Callable[[int], pd.DataFrame]] = {"sales": sales, "wide": wide, "text": text}
+FRAMES: dict[str, Callable[[int], Any]] = {"sales": sales, "wide": wide, "text": text, "stream": sales_stream}
 ROWS = {"sales": SALES_ROWS, "wide": WIDE_ROWS, "text": TEXT_ROWS}
 
 
@@ -77,6 +88,6 @@ class Case:
     format: str
     protocol: str
 
-    def make(self) -> pd.DataFrame:
+    def make(self) -> Any:
         """Return the frame."""
         return FRAMES[self.frame](self.rows)

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from .sink import running_sink
+
+_ROOT = Path(__file__).parents[2]
+
+
+def test_the_command_prints_every_table() -> None:
+    command = [sys.executable, "-m", "tests.benchmarks", "--quick", "--frames", "sales", "--protocols", "postbox"]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True, cwd=_ROOT).stdout
+    titles = [line.removeprefix("### ") for line in printed.splitlines() if line.startswith("### ")]
+    assert [title.partition(":")[0].partition(",")[0] for title in titles] == [
+        "Writes",
+        "Growth",
+        "One small write",
+        "Ready bytes",
+        "Import",
+    ]
+    assert printed.count("| sales |") == 4
+
+
+@pytest.mark.parametrize("size", [0, 1, 70_000, 9 << 20])
+@pytest.mark.parametrize("sized", [True, False])
+def test_the_sink_takes_exactly_the_body(size: int, sized: bool) -> None:
+    body = bytes(size)
+    pieces = [body[start : start + 100_000] for start in range(0, size, 100_000)]
+    headers = {"Content-Length": str(size)} if sized else {}
+    with running_sink() as base_url, httpx.Client(trust_env=False) as client:
+        for _ in range(3):
+            response = client.post(base_url, content=iter(pieces), headers=headers)
+            assert response.json()["status"] == "delivered"
+            assert response.headers["X-Received"] == str(size)
