@@ -7,36 +7,34 @@ bytes of body came.
 
 from __future__ import annotations
 
-import multiprocessing
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from multiprocessing.connection import Connection
+from pathlib import Path
 
 _REPLY = b'{"status":"delivered","expires":0}'
 _SCRATCH_BYTES = 8 << 20
+_ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
 def running_sink() -> Iterator[str]:
     """Run a sink in a process of its own; yield its base URL."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs,), daemon=True)
-    process.start()
-    try:
-        if not ours.poll(30):
-            raise RuntimeError("the sink did not start")
-        yield f"http://127.0.0.1:{ours.recv()}/v1.7/"
-    finally:
-        process.terminate()
-        process.join(10)
+    command = [sys.executable, "-m", "tests.benchmarks.sink"]
+    with subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}/v1.7/"
+        finally:
+            process.kill()
 
 
-def _serve(ready: Connection) -> None:
+def _serve() -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
-        ready.send(listener.getsockname()[1])
+        print(listener.getsockname()[1], flush=True)
         while True:
             connection, _ = listener.accept()
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -94,3 +92,7 @@ def _drop(connection: socket.socket, size: int, scratch: bytearray) -> int:
             raise ConnectionError("the sender went away")
         left -= dropped
     return size
+
+
+if __name__ == "__main__":
+    _serve()

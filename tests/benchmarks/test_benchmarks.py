@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -10,6 +11,12 @@ import pytest
 from .sink import running_sink
 
 _ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def sink() -> Iterator[str]:
+    with running_sink() as base_url:
+        yield base_url
 
 
 def test_the_command_prints_every_table() -> None:
@@ -28,12 +35,12 @@ def test_the_command_prints_every_table() -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 70_000, 9 << 20])
 @pytest.mark.parametrize("sized", [True, False])
-def test_the_sink_takes_exactly_the_body(size: int, sized: bool) -> None:
+def test_the_sink_takes_exactly_the_body(size: int, sized: bool, sink: str) -> None:
     body = bytes(size)
     pieces = [body[start : start + 100_000] for start in range(0, size, 100_000)]
     headers = {"Content-Length": str(size)} if sized else {}
-    with running_sink() as base_url, httpx.Client(trust_env=False) as client:
+    with httpx.Client(trust_env=False) as client:
         for _ in range(3):
-            response = client.post(base_url, content=iter(pieces), headers=headers)
+            response = client.post(sink, content=iter(pieces), headers=headers)
             assert response.json()["status"] == "delivered"
             assert response.headers["X-Received"] == str(size)
