@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from pytest_socket import SocketConnectBlockedError
 
 from digime_pandas._http import Http, Reply, Request
 from digime_pandas.errors import InvalidTokenError, RefusedError, ServiceUnreachableError
@@ -38,6 +39,11 @@ def failed(server: FaultyServer, *, sized: bool = True, pieces: int = 2, **optio
     with pytest.raises(ServiceUnreachableError) as raised:
         send(server, sized=sized, pieces=pieces, **options)
     return raised.value
+
+
+def test_no_test_reaches_beyond_this_machine() -> None:
+    with pytest.raises(SocketConnectBlockedError):
+        socket.create_connection(("192.0.2.1", 443), timeout=1)
 
 
 def test_a_refused_connection_was_not_sent() -> None:
