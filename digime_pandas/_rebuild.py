@@ -165,7 +165,9 @@ def _index(levels: list[Any], schema: Schema, rows: int) -> pd.Index[Any]:
         return _multi(levels, schema.columns, schema.index)
     index = _flat(levels[0], schema.index[0])
     if schema.freq is not None:
-        index.freq = schema.freq  # type: ignore[attr-defined]
+        if not isinstance(index, pd.DatetimeIndex | pd.TimedeltaIndex):
+            raise ValueError("only times have a frequency")
+        index = type(index)(index, freq=schema.freq)
     return index
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from digime_pandas._columns import Spec, as_array
 from digime_pandas._text import plain_type, typed
 
-_NULLS: dict[str, Any] = {"None": None, "nan": np.nan, "NA": pd.NA, "NaT": pd.NaT}
+NULLS: dict[str, Any] = {"None": None, "nan": np.nan, "NA": pd.NA, "NaT": pd.NaT}
 
 
 def restore(  # noqa: C901, PLR0911, PLR0912 - one case an origin
@@ -52,7 +52,7 @@ def restore(  # noqa: C901, PLR0911, PLR0912 - one case an origin
         case "string":
             return _string(values, *spec.detail)
         case "object":
-            return _objects(values, _NULLS[spec.detail])
+            return _objects(values, NULLS[spec.detail])
         case "arrow":
             return pd.array(values, dtype=pd.ArrowDtype(spec.type))
         case _:
@@ -131,5 +131,8 @@ def _category(values: Any, inner: Spec, ordered: bool, categories: pa.Array | No
         found = _index(restore(encoded.dictionary, inner, plain=plain))
         codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     known = found.sort_values() if categories is None else _index(restore(categories, inner, plain=True))
-    positions = np.append(known.get_indexer(found), -1)  # the last one is where the code -1 of a missing value points
+    at = known.get_indexer(found)
+    if (at < 0).any():
+        raise ValueError("a value is none of the categories")
+    positions = np.append(at, -1)  # the last one is where the code -1 of a missing value points
     return pd.Categorical.from_codes(positions[codes], categories=known, ordered=ordered)

@@ -21,7 +21,7 @@ from digime_pandas._columns import Spec
 from digime_pandas._formats import Format
 from digime_pandas._frame import Frame, label_columns
 from digime_pandas._plain_rules import is_guessed
-from digime_pandas._restore import stored_type
+from digime_pandas._restore import NULLS, stored_type
 from digime_pandas._text import plain
 
 PREFIX = "d1."
@@ -156,6 +156,10 @@ def _spec_from_json(value: Any, depth: int = 0) -> Spec:
     if origin not in _ORIGINS or depth > 4:  # noqa: PLR2004
         raise ValueError("not a column")
     inside = None if inner is None else _spec_from_json(inner, depth + 1)
+    if (origin in {"category", "interval", "sparse"}) != (inside is not None):
+        raise ValueError("not a column")
+    if origin == "object" and detail not in NULLS:
+        raise ValueError("not a missing value")
     if origin == "category" and inside:
         ordered, categories = detail
         detail = [bool(ordered), None if categories is None else _array(inside, categories)]

@@ -206,11 +206,11 @@ def _blocks(lines: Iterable[bytes], rows: int | None) -> Iterator[bytes]:
 
 
 def _read(block: bytes, schema: pa.Schema | None) -> pa.Table:
-    return pajson.read_json(
-        pa.BufferReader(block),
-        pajson.ReadOptions(block_size=len(block)),
-        pajson.ParseOptions(explicit_schema=schema, unexpected_field_behavior="infer" if schema is None else "ignore"),
-    )
+    unexpected = "infer" if schema is None else "ignore"
+    parsing = pajson.ParseOptions(explicit_schema=schema, unexpected_field_behavior=unexpected)
+    table = pajson.read_json(pa.BufferReader(block), pajson.ReadOptions(block_size=len(block)), parsing)
+    table.validate(full=True)  # that all text is UTF-8
+    return table
 
 
 def _untyped(block: bytes) -> Columns:
