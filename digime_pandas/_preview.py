@@ -96,7 +96,7 @@ class Preview:
         return (
             f"<div><p><b>Preview: nothing has been sent.</b></p><table><tbody>{facts}</tbody></table>"
             f"<table><thead>{head}</thead><tbody>{columns}</tbody></table>"
-            f'<pre style="overflow-x:auto">{html.escape(self.sample)}</pre></div>'
+            f'<pre style="overflow-x:auto;font-family:monospace">{html.escape(self.sample)}</pre></div>'
         )
 
 
