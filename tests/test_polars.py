@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from collections.abc import Callable
 
 import polars as pl
 import pytest
@@ -47,8 +48,12 @@ def test_text_formats_are_read_by_polars_itself(
     plain.digime.write(f"x.{suffix}", account_id=person.account_id, client=client)  # type: ignore[attr-defined]
 
     (file,) = sandbox.files(person.account_id)
-    read = {"csv": pl.read_csv, "json": pl.read_json, "ndjson": pl.read_ndjson}[suffix]
-    back = read(io.BytesIO(file.content))
+    readers: dict[str, Callable[[io.BytesIO], pl.DataFrame]] = {
+        "csv": pl.read_csv,
+        "json": pl.read_json,
+        "ndjson": pl.read_ndjson,
+    }
+    back = readers[suffix](io.BytesIO(file.content))
     assert_frame_equal(back.with_columns(pl.col("day").cast(pl.String).str.to_date()), plain)
 
 
