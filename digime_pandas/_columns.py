@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 
 BLOCK_ROWS = 65_536
+TEXT_DTYPE = pd.Series(["a"]).dtype  # str since pandas 3, object before
 # Rules of values that Arrow cannot hold: a column that falls under one cannot be read.
 UNREADABLE = frozenset(
     ("complex", "long double", "extension without Arrow form", "mixed objects", "text with a lone surrogate")

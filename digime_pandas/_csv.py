@@ -17,28 +17,17 @@ _FORMULA = "^'*[=+\\-@\t\r]"
 _ESCAPED = "^'+[=+\\-@\t\r]"
 
 
-def header(names: list[str], *, escape_formulas: bool) -> bytes:
-    """Return the first line; nothing for a file without columns."""
-    if not names:
-        return b""
-    if escape_formulas:
-        names = escape(pa.array(names, pa.string())).to_pylist()
-    nothing = pa.RecordBatch.from_arrays([pa.array([], pa.string())] * len(names), names=names)
-    return _write(nothing, include_header=True)
-
-
-def rows(batch: pa.RecordBatch) -> bytes:
+def lines(batch: pa.RecordBatch, *, header: bool) -> bytes:
     """Return the lines of a batch of integers, floats, booleans and text.
 
     Args:
         batch: What to write; see `plain`.
+        header: Whether the names come first. A batch without columns has no lines at all.
     """
-    return _write(batch, include_header=False)
-
-
-def _write(batch: pa.RecordBatch, *, include_header: bool) -> bytes:
+    if not batch.num_columns:
+        return b""
     buffer = BytesIO()
-    to_polars(batch).write_csv(buffer, include_header=include_header, line_terminator=LINE_END, quote_style="necessary")
+    to_polars(batch).write_csv(buffer, include_header=header, line_terminator=LINE_END, quote_style="necessary")
     return buffer.getvalue()
 
 

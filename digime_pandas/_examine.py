@@ -106,7 +106,7 @@ class Examination:
             beyond = pc.or_(pc.less(ticks, first * second), pc.greater_equal(ticks, (last + 1) * second))
             self._find(rule, beyond, row)
         if row is not None and self._format != "parquet":
-            self._narrow(np.asarray(ticks.fill_null(0)))
+            self._narrow(np.asarray(ticks.fill_null(0) if ticks.null_count else ticks))
 
     def _look_at_periods(self, leaf: pa.Array, row: int | None) -> None:
         dtype: Any = pd.PeriodDtype(leaf.type.freq)

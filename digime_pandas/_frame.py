@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from digime_pandas._columns import Column, Fact, Spec, as_array, kind_of
+from digime_pandas._columns import TEXT_DTYPE, Column, Fact, Spec, as_array, kind_of
 from digime_pandas._describe import describe, raw_values
 from digime_pandas.errors import InputError
 
@@ -215,7 +215,7 @@ def _level(index: pd.MultiIndex, level: int) -> Column:
 
 def label_columns(labels: pd.Index[Any]) -> tuple[Column, ...]:
     """Return the column labels themselves as columns, one a level; none when they are just the names in the file."""
-    if labels.inferred_type == "string" and not labels.hasnans and labels.dtype == pd.Index(["a"]).dtype:
+    if labels.dtype == TEXT_DTYPE and labels.inferred_type == "string" and not labels.hasnans:
         return ()
     return _level_columns(labels)
 

@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from digime_pandas._columns import Column
+from digime_pandas._columns import TEXT_DTYPE, Column
 from digime_pandas._formats import Format
 
 _WHOLE = r"^-?(0|[1-9][0-9]*)$"
@@ -28,7 +28,6 @@ _NUMBER = r"^([+-]?(0|[1-9][0-9]*)(\.[0-9]*)?([eE][+-]?[0-9]+)?|[+-]?inf|NaN)$"
 _NOT_TEXT = re.compile(f"{_NUMBER}|{_TRUTH}")
 _WITNESSES = 1_000
 _NULLABLE = {"uint64": pd.UInt64Dtype(), "bool": pd.BooleanDtype()}
-TEXT_DTYPE = pd.Series(["a"]).dtype  # str since pandas 3, object before
 
 
 def guess(values: pa.Array | pa.ChunkedArray, format: Format) -> Any:

@@ -8,11 +8,11 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from digime_pandas._columns import Spec, as_array
+from digime_pandas._columns import TEXT_DTYPE, Spec, as_array
 from digime_pandas._csv import unescape
 from digime_pandas._formats import Format
 from digime_pandas._json import from_text
-from digime_pandas._plain_rules import TEXT_DTYPE, guess
+from digime_pandas._plain_rules import guess
 from digime_pandas._restore import restore, stored_type
 from digime_pandas._schema import Schema
 from digime_pandas._tables import Columns

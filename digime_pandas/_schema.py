@@ -247,6 +247,8 @@ def _is_implied(frame: Frame, format: Format) -> bool:
 
 
 def _survives_json(attrs: Mapping[Any, Any]) -> bool:
+    if not attrs:
+        return True
     try:
         return bool(json.loads(json.dumps(attrs)) == attrs)
     except (TypeError, ValueError):

@@ -89,15 +89,15 @@ class Prepared:
             _warn(self._judge()[1])
 
     def _text(self, run: Run) -> Iterator[bytes]:
-        names = [each.name for each in self._frame.columns]
-        head = _csv.header(names, escape_formulas=self._options["escape_formulas"]) if self._is("csv") else b""
-        first = True
+        nothing = True
         for piece in run(self._slices()):
-            yield head + piece if first else piece
-            first = False
-        tail = b"" if not self._is("json") else b"[]\n" if first else b"]\n"
-        if tail or (first and head):
-            yield tail or head
+            yield piece
+            nothing = False
+        if self._is("json"):
+            yield b"[]\n" if nothing else b"]\n"
+        elif self._is("csv") and nothing:
+            empty = [pa.array([], column.type) for column in self._frame.columns]
+            yield self._piece(pa.RecordBatch.from_arrays(empty, names=self._names()), first=True)
 
     def _slices(self) -> Iterator[Callable[[], bytes]]:
         pace = _Pace(SLICE_BYTES, self._frame.first_rows(FIRST_SLICE_BYTES // _TEXT_GROWTH))
@@ -144,9 +144,9 @@ class Prepared:
             self._stored(array, None if self.one_shot else examination.file_type)
             for array, examination in zip(batch.columns, self._examinations, strict=True)
         ]
-        ready = pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
+        ready = pa.RecordBatch.from_arrays(arrays, names=self._names())
         if self._is("csv"):
-            return _csv.rows(ready)
+            return _csv.lines(ready, header=first)
         numbers = self._decimal_columns() if self._options["decimals"] == "number" else frozenset()
         text = _json.with_numbers(ready, numbers) if numbers else _json.lines(ready)
         return _json.elements(text, first=first) if self._is("json") else text
@@ -159,6 +159,10 @@ class Prepared:
             values = _json.as_text(values)
         escaping = self._options["escape_formulas"] and not pa.types.is_decimal(array.type)
         return _csv.escape(values) if escaping else values
+
+    def _names(self) -> list[str]:
+        names = [each.name for each in self._frame.columns]
+        return _csv.escape(pa.array(names, pa.string())).to_pylist() if self._options.get("escape_formulas") else names
 
     def _decimal_columns(self) -> frozenset[str]:
         return frozenset(each.name for each in self._frame.columns if pa.types.is_decimal(each.type))

@@ -1,5 +1,5 @@
 # The stubs of pandas and numpy know fewer inputs than the libraries take.
-# mypy: disable-error-code="arg-type, assignment, attr-defined, call-overload, comparison-overlap, list-item, misc, operator"
+# mypy: disable-error-code="arg-type, assignment, call-overload, comparison-overlap, list-item, misc, operator"
 """Every cell of the table of rules, by what a file written in that format gives back."""
 
 from __future__ import annotations
