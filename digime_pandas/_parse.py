@@ -170,7 +170,7 @@ def _columns(stream: BinaryIO, format: Format, rebuild: Rebuild, rows: int | Non
 
 def _foreign_parquet(stream: BinaryIO, columns: Sequence[str] | None, rows: int | None) -> Iterator[pd.DataFrame]:
     """Yield a Parquet file that was written by others: by the metadata of pandas, or else by plain rules."""
-    file = pq.ParquetFile(stream)
+    file = pq.ParquetFile(stream, pre_buffer=False)  # which would keep all that was read
     names = file.schema_arrow.names
     missing = [name for name in columns or () if name not in names]
     if missing:

@@ -6,9 +6,11 @@ string that looks like a date is a string.
 
 from __future__ import annotations
 
+import csv
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from io import TextIOWrapper
 from itertools import islice
 from typing import Any, BinaryIO
 
@@ -24,9 +26,9 @@ from digime_pandas._json_array import elements
 Columns = dict[str, Any]  # Arrow arrays; lists of Python values where Arrow has no type for them
 Types = Callable[[Sequence[str]], dict[str, pa.DataType]]
 
-_BLOCK_BYTES = 16 << 20
+_BLOCK_BYTES = 16 << 20  # also the longest row of a CSV file that can be read
+_AHEAD_BYTES = 2 << 20  # the reader keeps up to 32 such blocks of a file that is read in pieces
 _FIRST_ROUNDED = float(2**53)
-_AS_TEXT = pacsv.ConvertOptions(check_utf8=True)
 _CSV = pacsv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)
 
 
@@ -47,7 +49,7 @@ def csv_columns(stream: BinaryIO, types: Types, rows: int | None, *, escaped: bo
         types([])
         return
     stream.seek(start)
-    found = pacsv.open_csv(pa.PythonFile(_Borrowed(stream)), parse_options=_CSV, convert_options=_AS_TEXT).schema.names
+    found = _first_record(stream)
     stream.seek(start)
     names = _unique(unescape(pa.array(found, pa.string())).to_pylist() if escaped else found)
     wanted = types(names)
@@ -58,13 +60,23 @@ def csv_columns(stream: BinaryIO, types: Types, rows: int | None, *, escaped: bo
         column_types=wanted,
         include_columns=list(wanted),
     )
-    options = pacsv.ReadOptions(block_size=_BLOCK_BYTES)
+    options = pacsv.ReadOptions(block_size=_BLOCK_BYTES if rows is None else _AHEAD_BYTES)
     if names != found:
         options.column_names = names
         options.skip_rows_after_names = 1 + sum(name.count("\n") for name in found)
     reader = pacsv.open_csv(pa.PythonFile(_Borrowed(stream)), options, _CSV, convert)
     for table in _resized(reader, rows):
         yield as_columns(table)
+
+
+def _first_record(stream: BinaryIO) -> list[str]:
+    text = TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+    try:
+        return next(csv.reader(text, strict=True), [])
+    except csv.Error as error:
+        raise ValueError(f"the first record is not CSV: {error}") from None
+    finally:
+        text.detach()
 
 
 class _Borrowed:
@@ -127,7 +139,7 @@ def parquet_columns(stream: BinaryIO, types: Types, rows: int | None) -> Iterato
     Raises:
         ValueError: It is no Parquet file.
     """
-    file = pq.ParquetFile(stream)
+    file = pq.ParquetFile(stream, pre_buffer=False)  # which would keep all that was read
     for table in parquet_tables(file, list(types(file.schema_arrow.names)), rows):
         yield as_columns(table)
 
