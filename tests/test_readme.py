@@ -15,6 +15,7 @@ import digime_pandas
 from digime_pandas import _connect
 from digime_pandas.__main__ import _parser, _surroundings
 from digime_pandas._authorization import Access
+from digime_pandas._fidelity import render_rules
 from digime_pandas._formats import FORMATS
 from digime_pandas.sandbox import Sandbox
 
@@ -96,6 +97,10 @@ def test_the_variables_it_names_are_read() -> None:
     named = set(re.findall(r"DIGIME_(?:READ_)?[A-Z_]+[A-Z]", README))
     sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "digime_pandas").glob("*.py"))
     assert not [name for name in named if name.replace("READ_", "").removeprefix("DIGIME_") not in sources]
+
+
+def test_the_table_of_what_each_format_keeps_is_the_one_that_the_package_goes_by() -> None:
+    assert render_rules() in README
 
 
 def test_tables_of_formats_and_media_types_are_the_package_s() -> None:
