@@ -136,7 +136,10 @@ def _implied(categories: pd.Index, take: Take, rows: int) -> bool:
 def _interval(name: str, dtype: pd.IntervalDtype, take: Take) -> Column:
     ends = take(0, 0)
     inner = describe(name, dtype.subtype, lambda start, stop: raw_values(ends.left[start:stop]), 0)
-    arrow_type = pa.array(ends).type
+    try:
+        arrow_type = pa.array(ends).type
+    except TypeError:  # before pandas 3, for intervals of zoned times
+        return unreadable(name, dtype, Fact("extension without Arrow form"))
 
     def read(start: int, stop: int) -> pa.Array:
         return _to_arrow(take(start, stop), arrow_type)

@@ -122,17 +122,24 @@ def _index(values: Any) -> pd.Index[Any]:
 
 
 def _category(values: Any, inner: Spec, ordered: bool, categories: pa.Array | None, *, plain: bool) -> Any:
-    array = as_array(values)
-    if isinstance(array.type, pa.BaseExtensionType):  # they know a missing value themselves, and cannot be encoded
-        found = _index(restore(array, inner)).unique().dropna()
-        codes = found.get_indexer(_index(restore(array, inner)))
-    else:
-        encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
-        found = _index(restore(encoded.dictionary, inner, plain=plain))
-        codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    found, codes = _factorized(as_array(values), inner, plain=plain)
     known = found.sort_values() if categories is None else _index(restore(categories, inner, plain=True))
     at = known.get_indexer(found)
     if (at < 0).any():
         raise ValueError("a value is none of the categories")
     positions = np.append(at, -1)  # the last one is where the code -1 of a missing value points
     return pd.Categorical.from_codes(positions[codes], categories=known, ordered=ordered)
+
+
+def _factorized(array: pa.Array, inner: Spec, *, plain: bool) -> tuple[pd.Index[Any], Any]:
+    """Return the distinct values and, for each value, where it is among them; -1 for missing ones."""
+    if isinstance(array.type, pa.BaseExtensionType):  # Arrow cannot encode them, and pandas knows their missing values
+        values = _index(restore(array, inner))
+        found = values.unique().dropna()
+        return found, found.get_indexer(values)
+    encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
+    if encoded.null_count == len(encoded):  # of nothing but nulls, null may be called a value
+        encoded = encoded.slice(0, 0)
+    found = _index(restore(encoded.dictionary.drop_null(), inner, plain=plain))
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return found, codes if len(codes) else np.full(len(array), -1)

@@ -177,7 +177,9 @@ def _texts(array: pa.Array) -> list[str | None]:
 
 
 def _array(spec: Spec, texts: list[str | None]) -> pa.Array:
-    return pa.array(texts, pa.string()).cast(stored_type(spec))
+    stored = stored_type(spec)
+    # Arrow casts no text to nothing, not even none at all.
+    return pa.nulls(len(texts)) if pa.types.is_null(stored) else pa.array(texts, pa.string()).cast(stored)
 
 
 def _name_to_json(name: Any) -> Any:

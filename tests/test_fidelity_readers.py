@@ -170,15 +170,16 @@ def test_every_float32_survives_to_the_last_bit(format: Format) -> None:
 
 
 def test_pandas_reads_csv() -> None:
+    texts = [(text or "").replace("\x00", "") for text in TEXTS]  # pandas 2 cuts a text at its NUL
     found = pd.read_csv(
-        io.BytesIO(content(FRAME, CSV)),
+        io.BytesIO(content(FRAME.assign(text=texts), CSV)),
         keep_default_na=False,
         na_values={name: [""] for name in FRAME.columns if name != "text"},
         dtype={"text": "object", "nullable": "Int64"},
         parse_dates=["local", "day"],
         **({"float_precision": "round_trip"} if int(pd.__version__.split(".")[0]) < 3 else {}),
     )
-    assert found["text"].tolist() == [text or "" for text in TEXTS]
+    assert found["text"].tolist() == texts
     pd.testing.assert_series_equal(found["float"], FRAME["float"])
     pd.testing.assert_series_equal(found["int"], FRAME["int"])
     pd.testing.assert_series_equal(found["nullable"], FRAME["nullable"])
