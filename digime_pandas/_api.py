@@ -15,7 +15,7 @@ from digime_pandas._contract import Contract
 from digime_pandas._envelope import BLOCK_BYTES, KEY_BYTES, load_public_key, seal_bytes, sealed_size, sealing, wrap_key
 from digime_pandas._http import Http, Reply, Request
 from digime_pandas._opening import Opening
-from digime_pandas._pipeline import SMALL_BYTES, WINDOW, in_order, one_by_one
+from digime_pandas._pipeline import SMALL_BYTES, in_order, one_by_one
 from digime_pandas._sign import NONCE_BYTES, find_key, key_address, request_claims, same_origin, sign, verify
 from digime_pandas._wire import (
     Agent,
@@ -34,6 +34,7 @@ from digime_pandas._wire import (
 )
 from digime_pandas.errors import AuthorizationError, ReplyError
 
+_SEALED_AHEAD = 3  # pieces of 1 MiB; they keep the cipher busy while a slice is hashed
 _KEY_SET_SECONDS = 15 * 60  # as long as the iOS SDK keeps it
 _JSON = "application/json"
 _OCTETS = "application/octet-stream"
@@ -124,8 +125,8 @@ class Api:
                 f"Content-Type: {upload.descriptor.mime_type}\r\n\r\n"
             ).encode()
             tail = f"\r\n--{boundary}--\r\n".encode()
-            tasks = sealing(upload.chunks(), key=key, iv=iv, buffers=WINDOW)
-            sealed = one_by_one(tasks) if small else in_order(tasks, workers=1)
+            tasks = sealing(upload.chunks(), key=key, iv=iv, buffers=_SEALED_AHEAD)
+            sealed = one_by_one(tasks) if small else in_order(tasks, workers=1, window=_SEALED_AHEAD)
             body = _enclosed(head, sealed, tail)
             headers = self._signed(
                 access_token=access_token,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -24,15 +25,14 @@ class _Sink:
     """A file that keeps only what was not collected yet."""
 
     def __init__(self) -> None:
-        self._pieces: list[bytes] = []
+        self._rest = bytearray()
         self._position = 0
         self.closed = False
 
     def write(self, data: Any) -> int:
-        piece = bytes(data)
-        self._pieces.append(piece)
-        self._position += len(piece)
-        return len(piece)
+        self._rest += data
+        self._position += len(data)
+        return len(data)
 
     def tell(self) -> int:
         return self._position
@@ -52,10 +52,10 @@ class _Sink:
     def seekable(self) -> bool:
         return False
 
-    def collect(self) -> bytes:
+    def collect(self) -> bytearray:
         """Return what was written since the last call."""
-        pieces, self._pieces = self._pieces, []
-        return b"".join(pieces)
+        collected, self._rest = self._rest, bytearray()
+        return collected
 
 
 def file_schema(frame: Frame, schema: str, attrs: Mapping[Any, Any]) -> pa.Schema:
@@ -96,8 +96,10 @@ def _is_odd_dictionary(type: pa.DataType) -> bool:
     return pa.types.is_dictionary(type) and isinstance(type.value_type, pa.BaseExtensionType)
 
 
-def chunks(batches: Iterable[pa.RecordBatch], schema: pa.Schema, *, compression: str) -> Iterator[bytes]:
-    """Yield the file, one row group a batch.
+def tasks(
+    batches: Iterable[pa.RecordBatch], schema: pa.Schema, *, compression: str
+) -> Iterator[Callable[[], bytearray]]:
+    """Yield tasks to be run in their order, one at a time, that return the file: one row group a batch, then its end.
 
     Dictionary encoding costs most of the time of a Parquet file and pays only where values come again: a column gets
     it when a sample of 8,192 rows holds fewer than 90 % distinct values. Other whole numbers and times are written as
@@ -113,12 +115,19 @@ def chunks(batches: Iterable[pa.RecordBatch], schema: pa.Schema, *, compression:
     for batch in batches:
         if writer is None:
             writer = _writer(sink, schema, compression, batch.slice(0, _SAMPLE_ROWS))
-        writer.write_batch(batch, row_group_size=batch.num_rows)
-        yield sink.collect()
-    if writer is None:
-        writer = _writer(sink, schema, compression, None)
+        yield partial(_row_group, writer, sink, batch)
+    yield partial(_end, writer or _writer(sink, schema, compression, None), sink)
+
+
+def _row_group(writer: pq.ParquetWriter, sink: _Sink, batch: pa.RecordBatch) -> bytearray:
+    # As a table: its columns go to the sink one after the other, those of a batch wait for each other.
+    writer.write_table(pa.Table.from_batches([batch]), row_group_size=batch.num_rows)
+    return sink.collect()
+
+
+def _end(writer: pq.ParquetWriter, sink: _Sink) -> bytearray:
     writer.close()
-    yield sink.collect()
+    return sink.collect()
 
 
 def _writer(sink: _Sink, schema: pa.Schema, compression: str, sample: pa.RecordBatch | None) -> pq.ParquetWriter:

@@ -13,24 +13,28 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing
 from itertools import chain, islice
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 T = TypeVar("T")
 
 SMALL_BYTES = 1 << 20
 """What is not larger than this many bytes is not worth a thread."""
-WINDOW = 3
-"""How many tasks are begun and not yet asked for, at most."""
 
 
-def one_by_one(tasks: Iterable[Callable[[], T]]) -> Iterator[T]:
+class Run(Protocol):
+    """Runs tasks and yields what they return, in their order."""
+
+    def __call__(self, tasks: Iterable[Callable[[], T]], /, *, workers: int = 2) -> Iterator[T]: ...
+
+
+def one_by_one(tasks: Iterable[Callable[[], T]], *, workers: int = 1) -> Iterator[T]:  # noqa: ARG001 - as in `Run`
     """Yield what the tasks return, without threads."""
     with closing_iter(tasks) as left:
         for task in left:
             yield task()
 
 
-def in_order(tasks: Iterable[Callable[[], T]], *, workers: int = 2) -> Iterator[T]:
+def in_order(tasks: Iterable[Callable[[], T]], *, workers: int = 2, window: int | None = None) -> Iterator[T]:
     """Yield what the tasks return, in their order, while the next ones run in threads.
 
     With one worker they also run in their order, never two at a time. The first task runs in the caller's thread, so
@@ -40,7 +44,9 @@ def in_order(tasks: Iterable[Callable[[], T]], *, workers: int = 2) -> Iterator[
     Args:
         tasks: What to run. Asked for in the caller's thread, a few tasks ahead.
         workers: How many run at the same time.
+        window: How many are begun and not yet asked for, at most. Default: one more than there are workers.
     """
+    window = window or workers + 1
     with closing_iter(tasks) as left:
         for task in islice(left, 1):
             yield task()
@@ -52,7 +58,7 @@ def in_order(tasks: Iterable[Callable[[], T]], *, workers: int = 2) -> Iterator[
             try:
                 for task in chain([second], left):
                     begun.append(threads.submit(task))
-                    if len(begun) == WINDOW:
+                    if len(begun) == window:
                         yield begun.popleft().result()
                 while begun:
                     yield begun.popleft().result()

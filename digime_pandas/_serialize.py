@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any
 
 import pyarrow as pa
 
@@ -22,6 +22,7 @@ from digime_pandas._fidelity import ColumnVerdict, FidelityWarning, judge
 from digime_pandas._formats import Format
 from digime_pandas._frame import Frame, look_at
 from digime_pandas._options import check_options
+from digime_pandas._pipeline import Run, one_by_one
 from digime_pandas._schema import schema_of, travelling_schema
 from digime_pandas._text import plain
 from digime_pandas.errors import FidelityError
@@ -32,14 +33,7 @@ ROW_GROUP_BYTES = 16 << 20
 _TEXT_GROWTH = 2  # text is about so much larger than the same values in Arrow
 _GROWTH = 8
 
-Run: TypeAlias = Callable[[Iterator[Callable[[], bytes]]], Iterator[bytes]]
-
 _NO_OPTIONS: Mapping[str, object] = MappingProxyType({})
-
-
-def one_by_one(tasks: Iterator[Callable[[], bytes]]) -> Iterator[bytes]:
-    """Run the tasks without threads."""
-    return (task() for task in tasks)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,12 +59,12 @@ class Prepared:
     _options: Mapping[str, Any] = field(repr=False)
     _examinations: tuple[Examination, ...] = field(repr=False)
 
-    def chunks(self, run: Run = one_by_one) -> Iterator[bytes]:
+    def chunks(self, run: Run = one_by_one) -> Iterator[bytes | bytearray]:
         """Serialize from the first row.
 
         Args:
-            run: Runs tasks that serialize a slice each, possibly several at a time, and yields what they return in
-                their order.
+            run: Runs the tasks that serialize a slice each: those of text formats possibly several at a time, those
+                of Parquet one after the other.
 
         Yields:
             Pieces of the file: about 2 MiB each for text formats, one row group each for Parquet. The first and the
@@ -82,7 +76,8 @@ class Prepared:
         if self.format.name == "parquet":
             own = schema_of(self._frame)
             schema = _parquet.file_schema(self._frame, own.to_json(), own.attrs)
-            yield from _parquet.chunks(self._row_groups(schema), schema, compression=self._options["compression"])
+            tasks = _parquet.tasks(self._row_groups(schema), schema, compression=self._options["compression"])
+            yield from run(tasks, workers=1)
         else:
             yield from self._text(run)
         if self.one_shot:
@@ -96,7 +91,7 @@ class Prepared:
         if self._is("json"):
             yield b"[]\n" if nothing else b"]\n"
         elif self._is("csv") and nothing:
-            empty = [pa.array([], column.type) for column in self._frame.columns]
+            empty = [pa.nulls(0, column.type) for column in self._frame.columns]
             yield self._piece(pa.RecordBatch.from_arrays(empty, names=self._names()), first=True)
 
     def _slices(self) -> Iterator[Callable[[], bytes]]:

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from digime_pandas._envelope import sealing
-from digime_pandas._pipeline import WINDOW, closing_iter, in_order, one_by_one
+from digime_pandas._pipeline import closing_iter, in_order, one_by_one
 
 _PATIENCE = 20.0
+_WINDOW = 3
 Task = Callable[[], int]
 
 
@@ -32,7 +33,7 @@ def _raise(error: BaseException) -> int:
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
-@pytest.mark.parametrize("number", [0, 1, 2, WINDOW, WINDOW + 1, 50])
+@pytest.mark.parametrize("number", [0, 1, 2, _WINDOW, _WINDOW + 1, 50])
 def test_results_come_in_the_order_of_the_tasks(number: int, workers: int) -> None:
     assert list(in_order(_tasks(range(number)), workers=workers)) == list(range(number))
     assert list(one_by_one(_tasks(range(number)))) == list(range(number))
@@ -111,7 +112,7 @@ def test_nothing_is_begun_before_it_is_asked_for_and_no_more_than_the_window_ahe
     assert begun == 0
     with closing_iter(results) as used:
         for taken, _ in enumerate(used, start=1):
-            assert begun - taken <= WINDOW - 1
+            assert begun - taken <= _WINDOW - 1
 
 
 @pytest.mark.parametrize("position", [0, 1, 2, 7])
@@ -209,7 +210,9 @@ def test_what_is_sealed_in_a_thread_is_what_openssl_opens(
     chunks = [bytes([number + 1]) * size for number, size in enumerate(sizes)]
     key, iv = bytes(range(32)), bytes(range(16))
     # Copied one by one, as a socket does: the buffer of each is filled again later.
-    sealed = b"".join(bytes(piece) for piece in in_order(sealing(chunks, key=key, iv=iv, buffers=WINDOW), workers=1))
+    sealed = b"".join(
+        bytes(piece) for piece in in_order(sealing(chunks, key=key, iv=iv, buffers=_WINDOW), workers=1, window=_WINDOW)
+    )
     path: Path = tmp_path_factory.mktemp("sealed") / "file"
     path.write_bytes(sealed)
     command = ["openssl", "enc", "-d", "-aes-256-cbc", "-K", key.hex(), "-iv", iv.hex(), "-in", str(path)]
@@ -220,7 +223,7 @@ def test_a_buffer_is_not_filled_again_while_its_piece_is_in_use() -> None:
     chunks = [bytes([number]) * (1 << 20) for number in range(12)]
     key, iv = bytes(32), bytes(16)
     copies = [bytes(piece) for piece in one_by_one(sealing(chunks, key=key, iv=iv, buffers=1))]
-    pieces = in_order(sealing(chunks, key=key, iv=iv, buffers=WINDOW), workers=1)
+    pieces = in_order(sealing(chunks, key=key, iv=iv, buffers=_WINDOW), workers=1, window=_WINDOW)
     for expected, piece in zip(copies, pieces, strict=True):
         # The worker goes on meanwhile; what was handed out must stay as it is until the next one is asked for.
         seen = [bytes(piece) for _ in range(3)]
