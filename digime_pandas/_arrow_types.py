@@ -69,13 +69,13 @@ def type_from_json(value: Any, *, depth: int = 0) -> pa.DataType:  # noqa: C901,
                 return (pa.decimal128 if width == 128 else pa.decimal256)(precision, scale)  # noqa: PLR2004
             case ["decimal", int(), int(precision), int(scale)]:
                 return pa.decimal128(precision, scale)
-            case ["bytes", int(width)]:
+            case ["bytes", int(width)] if width >= 0:
                 return pa.binary(width)
             case ["dictionary", indices, values, bool(ordered)]:
                 return pa.dictionary(inner(indices), inner(values), ordered=ordered)
             case ["map", keys, items]:
                 return pa.map_(inner(keys), inner(items))
-            case ["list", values, int(size)]:
+            case ["list", values, int(size)] if size >= 0:
                 return pa.list_(inner(values), size)
             case ["list", values]:
                 return pa.list_(inner(values))
@@ -83,6 +83,6 @@ def type_from_json(value: Any, *, depth: int = 0) -> pa.DataType:  # noqa: C901,
                 return pa.large_list(inner(values))
             case ["struct", *members]:
                 return pa.struct([(str(name), inner(each)) for name, each in members])
-    except (pa.ArrowException, TypeError) as error:
+    except (pa.ArrowException, TypeError, OverflowError) as error:
         raise ValueError("not a type") from error
     raise ValueError("not a type")
