@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -159,13 +160,14 @@ def _pem_bytes(source: object) -> bytes:
             raise ContractError(f"private_key is empty. {_NO_KEY}")
         try:
             return Path(source).expanduser().read_bytes().strip()
-        except (OSError, ValueError) as error:
-            # The text may be a key without its markers: the message names its length, never the text itself.
+        except (OSError, ValueError, RuntimeError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a path"
-            raise ContractError(
-                f"private_key is neither PEM text nor a file that can be read "
-                f"({len(str(source))} characters: {reason}). {_NO_KEY}"
-            ) from None
+        # The text may be a key without its markers: the message names its length, never the text itself. Raised out
+        # here, where the system's error, which quotes it, is no context any more.
+        raise ContractError(
+            f"private_key is neither PEM text nor a file that can be read "
+            f"({len(str(source))} characters: {reason}). {_NO_KEY}"
+        )
     raise ContractError(f"private_key is a {type(source).__name__}. {_NO_KEY}")
 
 
@@ -185,13 +187,13 @@ def _load_pem(pem: bytes) -> RSAPrivateKey:
         raise ContractError(
             "private_key is a certificate. Requests are signed with the private key that belongs to it."
         )
-    try:
+    key = None
+    with suppress(ValueError, TypeError, UnsupportedAlgorithm):  # not kept: what the parser says may quote its input
         key = load_pem_private_key(pem, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        # Not chained: what the parser says may quote its input.
+    if key is None:
         raise ContractError(
             f"private_key is not a PEM private key that can be read: damaged, cut short or another format. {_NO_KEY}"
-        ) from None
+        )
     if not isinstance(key, RSAPrivateKey):
         raise ContractError(
             f"private_key is of another kind ({type(key).__name__.strip('_')}); digi.me signs with RSA keys."

@@ -196,6 +196,8 @@ class Http:
                     return Reply(names, b"", number, _received(response, request.receive(names)))
                 content = _read(response, end)
         except httpx.RequestError as error:
+            # httpx hangs the request on its error: whoever pickles that, as Dask does, would take the token along.
+            error.request = httpx.Request(request.method, _SESSION_IN_URL.sub(r"\1…", request.url))
             if body is not None and body.failed:
                 raise
             arrived = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)

@@ -94,6 +94,7 @@ def unusable(openssl: OpenSSL, pem: str, tmp_path_factory: pytest.TempPathFactor
         "garbage bytes": b"hunter2",
         "null character": "hunter2\0.pem",
         "no such file": str(folder / "missing.pem"),
+        "no such home": "~hunter2/key.pem",
         "folder": folder,
         "empty": "",
         "blank": " \n",
@@ -118,6 +119,7 @@ def unusable(openssl: OpenSSL, pem: str, tmp_path_factory: pytest.TempPathFactor
         ("garbage", "neither PEM text nor a file"),
         ("garbage bytes", "damaged"),
         ("null character", "neither PEM text nor a file"),
+        ("no such home", "neither PEM text nor a file"),
         ("no such file", "neither PEM text nor a file"),
         ("folder", "neither PEM text nor a file"),
         ("empty", "empty"),
@@ -133,7 +135,7 @@ def test_an_unusable_key_is_refused_by_its_cause_and_never_quoted(
     with pytest.raises(ContractError, match=cause) as raised:
         Contract("a", "c", unusable[kind])  # type: ignore[arg-type] # wrong on purpose
     assert "private_key" in str(raised.value)
-    assert raised.value.__cause__ is None
+    assert (raised.value.__cause__, raised.value.__context__) == (None, None)
     assert not any(secret in str(raised.value) for secret in [*pem.splitlines()[1:-1], "hunter2"])
 
 

@@ -111,8 +111,14 @@ class Day:
             call()
         error = raised.value
         self.errors.append(error)
-        self.texts += ["".join(traceback.format_exception(error)), repr(vars(error))]
-        self.show(error)
+        self.texts.append("".join(traceback.format_exception(error)))
+        chain: list[BaseException | None] = [error]
+        while chain:
+            # Some libraries pickle the whole chain of an error, hidden contexts included.
+            if (each := chain.pop()) is not None:
+                self.show(each)
+                self.texts.append(repr(vars(each)))
+                chain += [each.__cause__, each.__context__]
 
     def everything(self) -> str:
         # The sandbox's web server is the other side; pytest listens even where it was told to be silent.
