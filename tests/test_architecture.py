@@ -23,6 +23,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "errors": ("errors", "_version"),
     "values": ("_authorization", "_contract", "_descriptor"),
     "values made of values": ("_receipt", "_wire"),
+    "engines": ("_polars",),
     "steps": (
         "_arrow_types",
         "_columns",
@@ -31,6 +32,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "_json_array",
         "_pipeline",
         "_pkce",
+        "_polars",
         "_refusal",
         "_sign",
         "_text",

@@ -93,7 +93,6 @@ def test_accounts_tags_and_references_may_come_from_one_shot_iterables() -> None
         ({"frame": "visits"}, InputError, "str"),
         ({"options": {"no_such_option": 1}}, InputError, "no_such_option"),
     ],
-    ids=str,
 )
 def test_what_cannot_be_written_is_named_before_anything_is_sent(
     changes: dict[str, Any], kind: type[Exception], named: str

@@ -224,7 +224,6 @@ class TestBeforeAnythingIsSent:
             {"progress": "yes"},
             {"no_such_option": 1},
         ],
-        ids=str,
     )
     def test_bad_input_is_an_error_of_input(
         self, gated: Client, gate: Gate, person: Authorization, bad: dict[str, Any]
