@@ -32,7 +32,6 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "_json_array",
         "_pipeline",
         "_pkce",
-        "_polars",
         "_refusal",
         "_sign",
         "_text",
