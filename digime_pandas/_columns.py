@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -124,6 +125,11 @@ def as_array(array: pa.Array | pa.ChunkedArray) -> pa.Array:
     if array.num_chunks == 1:
         return array.chunk(0)
     return pa.concat_arrays(array.chunks) if array.num_chunks else pa.nulls(0, array.type)
+
+
+def raw_values(values: pd.Series[Any] | pd.Index[Any]) -> Any:
+    """Return the values without copying, as the plain numpy array where there is one."""
+    return values.to_numpy() if isinstance(values.dtype, np.dtype) else values.array
 
 
 def unconvertible(read: Callable[[int, int], pa.Array], rows: int, rule: str) -> tuple[Fact, ...]:

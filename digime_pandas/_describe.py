@@ -20,6 +20,7 @@ from digime_pandas._columns import (
     Take,
     as_array,
     kind_of,
+    raw_values,
     unconvertible,
     unreadable,
 )
@@ -46,11 +47,6 @@ def describe(name: str, dtype: Any, take: Take, rows: int) -> Column:
     if isinstance(dtype, np.dtype) and dtype.kind == "O":
         return describe_objects(name, take, rows)
     return _typed(name, dtype, take, rows)
-
-
-def raw_values(values: pd.Series[Any] | pd.Index[Any]) -> Any:
-    """Return the values without copying, as the plain numpy array where there is one."""
-    return values.to_numpy() if isinstance(values.dtype, np.dtype) else values.array
 
 
 def _typed(name: str, dtype: Any, take: Take, rows: int) -> Column:

@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from digime_pandas._columns import TEXT_DTYPE, Column, Fact, Spec, as_array, kind_of
-from digime_pandas._describe import describe, raw_values
+from digime_pandas._columns import TEXT_DTYPE, Column, Fact, Spec, as_array, kind_of, raw_values
+from digime_pandas._describe import describe
 from digime_pandas.errors import InputError
 
 Take = Callable[[int], "pa.RecordBatch | None"]

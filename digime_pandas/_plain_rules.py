@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from digime_pandas._columns import TEXT_DTYPE, Column
+from digime_pandas._columns import TEXT_DTYPE, Column, raw_values
 from digime_pandas._formats import Format
 
 _WHOLE = r"^-?(0|[1-9][0-9]*)$"
@@ -45,8 +45,8 @@ def guess(values: pa.Array | pa.ChunkedArray, format: Format) -> Any:
         nullable: Any = _NULLABLE.get(str(kind), pd.Int64Dtype())
         return nullable.__from_arrow__(array)
     if pa.types.is_nested(kind):
-        return pd.Series(array.to_pylist(), dtype=object).array
-    return array.to_pandas().array
+        return raw_values(pd.Series(array.to_pylist(), dtype=object))
+    return raw_values(array.to_pandas())
 
 
 def _from_text(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -48,7 +50,7 @@ def test_what_csv_text_is_taken_for(texts: list[str | None], dtype: str) -> None
         assert list(found) == texts
 
 
-COLUMNS = {
+COLUMNS: dict[str, pd.Series[Any]] = {
     "int": pd.Series([1, 2]),
     "int8": pd.Series([1, 2], dtype="int8"),
     "float": pd.Series([1.0, np.nan]),
@@ -67,7 +69,7 @@ COLUMNS = {
 
 @pytest.mark.parametrize("format", [CSV, JSON], ids=lambda each: each.name)
 @pytest.mark.parametrize("column", COLUMNS.values(), ids=COLUMNS)
-def test_a_column_that_is_said_to_be_guessed_is_guessed(format: Format, column: pd.Series) -> None:  # type: ignore[type-arg]
+def test_a_column_that_is_said_to_be_guessed_is_guessed(format: Format, column: pd.Series[Any]) -> None:
     known = look_at(column.to_frame("x")).columns[0]
     if is_guessed(known, len(column), format):
         values = column.map(lambda each: str(each).lower() if isinstance(each, bool) else str(each), na_action="ignore")
