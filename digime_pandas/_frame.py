@@ -159,7 +159,8 @@ def _column(name: str, values: pd.Series[Any] | pd.Index[Any], rows: int) -> Col
     return describe(name, values.dtype, lambda start, stop: array[start:stop], rows)
 
 
-def is_default_index(index: pd.Index) -> bool:
+def is_default_index(index: pd.Index[Any]) -> bool:
+    """Say whether an index says nothing: it counts from 0 in steps of 1 and has no name."""
     return isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1 and index.name is None
 
 

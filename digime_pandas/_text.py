@@ -224,7 +224,8 @@ def _is_text(type: pa.DataType) -> bool:
 
 def _is_binary(type: pa.DataType) -> bool:
     types = pa.types
-    return bool(types.is_binary(type) or types.is_large_binary(type) or types.is_fixed_size_binary(type))
+    sized = types.is_fixed_size_binary(type) or types.is_binary_view(type)
+    return bool(types.is_binary(type) or types.is_large_binary(type) or sized)
 
 
 def _is_pandas(name: str) -> Callable[[pa.DataType], bool]:

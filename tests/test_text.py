@@ -37,6 +37,8 @@ ARRAYS: dict[str, pa.Array] = {
     "decimal of small scale": pa.array([Decimal("1E-30"), None], pa.decimal128(38, 30)),
     "decimal256": pa.array([Decimal("1." + "0" * 50 + "1"), None], pa.decimal256(76, 51)),
     "binary": pa.array([b"", b"\x00\xff", None, b"text"]),
+    "binary view": pa.array([b"\xff", None, b"a long enough one not to be inlined"], pa.binary_view()),
+    "text view": pa.array(["ü", None, "a long enough one not to be inlined"], pa.string_view()),
     "fixed binary": pa.array([b"ab", None], pa.binary(2)),
     "float16": pa.array(np.array([0.1, -0.0, 65504], "float16")),
     "list": pa.array([[dt.datetime(2024, 1, 1)], [], None, [None]], pa.list_(pa.timestamp("us"))),  # noqa: DTZ001
