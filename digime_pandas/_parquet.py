@@ -122,6 +122,7 @@ def tasks(
 def _row_group(writer: pq.ParquetWriter, sink: _Sink, batch: pa.RecordBatch) -> bytearray:
     # As a table: its columns go to the sink one after the other, those of a batch wait for each other.
     writer.write_table(pa.Table.from_batches([batch]), row_group_size=batch.num_rows)
+    pa.default_memory_pool().release_unused()
     return sink.collect()
 
 
