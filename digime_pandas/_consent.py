@@ -5,13 +5,14 @@ from __future__ import annotations
 import hmac
 from base64 import b64decode
 from dataclasses import dataclass
+from typing import NoReturn
 from urllib.parse import parse_qsl
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from digime_pandas._authorization import Postbox
-from digime_pandas.errors import ConsentRefusedError, RedirectError
+from digime_pandas.errors import ConsentRefusedError, RedirectError, SecretError
 
 # Generous: a redirect with an RSA-4096 key in PEM, every character percent-encoded, is about 3,000 characters.
 MAXIMUM_REDIRECT_LENGTH = 16_384
@@ -45,6 +46,9 @@ class ConsentReply:
 
     def __repr__(self) -> str:
         return f"ConsentReply(code='…', postbox={self.postbox!r})"
+
+    def __reduce__(self) -> NoReturn:
+        raise SecretError("A ConsentReply holds a code and is not pickled; exchange it where it arrived.")
 
 
 def read_redirect(redirected: str, *, state: str) -> ConsentReply:

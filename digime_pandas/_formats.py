@@ -66,6 +66,8 @@ def resolve_format(file_name: str, format: str | None) -> Format:
                 f"Use one of them, or give format= as one of {', '.join(FORMATS)}."
             )
         return by_suffix
+    if not isinstance(format, str):
+        raise FormatError(f"format is a {type(format).__name__}. Give one of {', '.join(FORMATS)}.")
     by_argument = FORMATS.get(format) or _BY_SUFFIX.get(f".{format}")
     if by_argument is None:
         raise FormatError(f"format={format!r} is not known. Give one of {', '.join(FORMATS)}.")

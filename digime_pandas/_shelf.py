@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 
 import stamina
 
@@ -12,7 +14,7 @@ from digime_pandas._consents import Consents
 from digime_pandas._library import LibraryFile, described
 from digime_pandas._opening import Opening
 from digime_pandas._wire import FileList
-from digime_pandas.errors import ReadError, RefusedError
+from digime_pandas.errors import ReadError, RefusedError, ReplyError
 
 _FINAL_STATES = {"partial", "completed"}
 _FIRST_LOOK, _LONGEST_LOOK = 0.1, 3.0  # seconds; the Node SDK looks every 3
@@ -38,9 +40,10 @@ def list_library(consents: Consents, authorization: Authorization, *, timeout: f
     session = consents.use(authorization, consents.api.trigger)
     listing = _collected(consents, authorization, session, timeout)
     with ThreadPoolExecutor(min(_PARALLEL, max(1, len(listing.files)))) as threads:
-        files = list(
+        found = list(
             threads.map(lambda item: _describe(consents, authorization, session, *item), listing.files.items())
         )
+    files = [file for file in found if file is not None]
     return _each_write_once(sorted(files, key=lambda file: (file.updated, file.file_id), reverse=True))
 
 
@@ -83,8 +86,17 @@ def _collected(consents: Consents, authorization: Authorization, session: str, t
 
 def _describe(
     consents: Consents, authorization: Authorization, session: str, file_id: str, updated_ms: float
-) -> LibraryFile:
-    found = consents.use(authorization, lambda token: consents.api.describe_file(session, file_id, token))
+) -> LibraryFile | None:
+    """Return a file of the list, or None where it is gone by now or nothing can be told of it."""
+    try:
+        found = consents.use(authorization, lambda token: consents.api.describe_file(session, file_id, token))
+    except RefusedError as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
+        return None
+    except ReplyError as error:
+        warnings.warn(f"A file is left out of the list: {error}", stacklevel=2)
+        return None
     return described(file_id, updated_ms, found.metadata, lambda: _fetch(consents, authorization, session, file_id))
 
 

@@ -161,3 +161,33 @@ def test_copies_are_told_by_their_write_id_alone() -> None:
     files = [listed("1", "a", "urn:uuid:1"), listed("2", "b", "urn:uuid:1"), listed("3", "a"), listed("4", "a")]
     assert [file.file_id for file in _each_write_once(files)] == ["1", "3", "4"]
     assert files[0].updated == datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def test_a_file_that_went_between_list_and_look_is_left_out(
+    sandbox: Sandbox, connected: Connected, client: Client, reader: Authorization
+) -> None:
+    write(client, client.authorization(reader.account_id), "one", "two")
+    gone: list[str] = []
+
+    def change(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        if request.method != "HEAD" or (gone and gone[0] != request.url.path):
+            return response
+        gone[:] = [request.url.path]
+        return httpx.Response(404)
+
+    files = connected(sandbox, transport=Recording(change), tokens=client.tokens).files(reader)
+
+    assert len(files) == 1
+
+
+def test_a_file_of_which_nothing_can_be_told_keeps_the_others_from_nobody(
+    sandbox: Sandbox, connected: Connected, client: Client, reader: Authorization
+) -> None:
+    write(client, client.authorization(reader.account_id), "one")
+
+    def change(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        return httpx.Response(200, headers={"X-Metadata": "???"}) if request.method == "HEAD" else response
+
+    other = connected(sandbox, transport=Recording(change), tokens=client.tokens)
+    with pytest.warns(UserWarning, match="left out"):
+        assert other.files(reader) == []

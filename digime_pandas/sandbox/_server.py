@@ -41,7 +41,6 @@ class Server:
             ws="none",
             lifespan="off",
             log_config=None,
-            access_log=False,
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=_GRACE,
@@ -73,14 +72,17 @@ class Server:
         self._socket.close()
 
     def _run(self) -> None:
-        logger = logging.getLogger("uvicorn.error")
+        # The access log would hold consent codes and session keys.
+        loggers = [logging.getLogger(name) for name in ("uvicorn.error", "uvicorn.access")]
         quiet = _QuietThread(threading.get_ident())
-        logger.addFilter(quiet)
+        for logger in loggers:
+            logger.addFilter(quiet)
         try:
             asyncio.run(self._server.serve(sockets=[self._socket]))
         finally:
             self._server.ready.set()
-            logger.removeFilter(quiet)
+            for logger in loggers:
+                logger.removeFilter(quiet)
 
 
 def _listen(port: int) -> socket.socket:
