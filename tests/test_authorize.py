@@ -128,8 +128,13 @@ def test_an_interrupt_ends_it_and_leaves_no_thread(client: Client, monkeypatch: 
         return True
 
     monkeypatch.setattr(webbrowser, "open", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        authorize("patient-17", client=client, timeout=SOON)
+    # Programs that shells start in the background are born deaf to this signal.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            authorize("patient-17", client=client, timeout=SOON)
+    finally:
+        signal.signal(signal.SIGINT, handler)
     assert set(threading.enumerate()) <= before
 
 
