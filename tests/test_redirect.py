@@ -266,12 +266,15 @@ def test_the_wait_ends_at_its_deadline_and_may_be_taken_up_again(listener: Loopb
 
 @contextmanager
 def interrupting() -> Iterator[None]:
+    # Programs that shells start in the background are born deaf to this signal.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     thread = threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGINT))
     thread.start()
     try:
         yield
     finally:
         thread.join()
+        signal.signal(signal.SIGINT, handler)
 
 
 def test_an_interrupt_ends_the_wait(listener: LoopbackListener) -> None:
