@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
+from itertools import chain, islice
 from typing import Any
 
 import pandas as pd
@@ -14,48 +15,13 @@ from pyarrow.pandas_compat import get_extension_dtype_info, get_logical_type, ge
 
 from digime_pandas._columns import Column
 from digime_pandas._frame import Frame
+from digime_pandas._parquet_join import Joined
+from digime_pandas._pipeline import Run, one_by_one
 
 SCHEMA_KEY = b"digime_pandas"
 ATTRS_KEY = b"PANDAS_ATTRS"
 _SAMPLE_ROWS = 8_192
 _DISTINCT = 0.9
-
-
-class _Sink:
-    """A file that keeps only what was not collected yet."""
-
-    def __init__(self) -> None:
-        self._rest = bytearray()
-        self._position = 0
-        self.closed = False
-
-    def write(self, data: Any) -> int:
-        self._rest += data
-        self._position += len(data)
-        return len(data)
-
-    def tell(self) -> int:
-        return self._position
-
-    def flush(self) -> None:
-        """Nothing waits to be written."""
-
-    def close(self) -> None:
-        self.closed = True
-
-    def readable(self) -> bool:
-        return False
-
-    def writable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return False
-
-    def collect(self) -> bytearray:
-        """Return what was written since the last call."""
-        collected, self._rest = self._rest, bytearray()
-        return collected
 
 
 def file_schema(frame: Frame, schema: str, attrs: Mapping[Any, Any]) -> pa.Schema:
@@ -96,10 +62,10 @@ def _is_odd_dictionary(type: pa.DataType) -> bool:
     return pa.types.is_dictionary(type) and isinstance(type.value_type, pa.BaseExtensionType)
 
 
-def tasks(
-    batches: Iterable[pa.RecordBatch], schema: pa.Schema, *, compression: str
-) -> Iterator[Callable[[], bytearray]]:
-    """Yield tasks to be run in their order, one at a time, that return the file: one row group a batch, then its end.
+def chunks(
+    batches: Iterable[pa.RecordBatch], schema: pa.Schema, *, compression: str, run: Run = one_by_one
+) -> Iterator[memoryview | bytes]:
+    """Yield the file, one row group a batch.
 
     Dictionary encoding costs most of the time of a Parquet file and pays only where values come again: a column gets
     it when a sample of 8,192 rows holds fewer than 90 % distinct values. Other whole numbers and times are written as
@@ -109,40 +75,41 @@ def tasks(
         batches: The row groups, of `schema`.
         schema: Schema of the file.
         compression: Codec of the pages, as pyarrow names it.
+        run: Runs the tasks that encode a row group each, possibly several at a time.
     """
-    sink = _Sink()
-    writer: pq.ParquetWriter | None = None
-    for batch in batches:
-        if writer is None:
-            writer = _writer(sink, schema, compression, batch.slice(0, _SAMPLE_ROWS))
-        yield partial(_row_group, writer, sink, batch)
-    yield partial(_end, writer or _writer(sink, schema, compression, None), sink)
+    left = iter(batches)
+    few = list(islice(left, 2))
+    options = _encodings(few[0].slice(0, _SAMPLE_ROWS) if few else None) | {"compression": compression}
+    encode = partial(_file, schema=schema, options=options)
+    if len(few) < 2:  # noqa: PLR2004 - one row group, or none: nothing to join
+        yield encode(few)
+        return
+    rest = chain(few, left)
+    del few  # or both would stay until the end
+    joined = Joined()
+    for file in run(partial(encode, [batch]) for batch in rest):
+        yield joined.add(file)
+    yield joined.finish()
 
 
-def _row_group(writer: pq.ParquetWriter, sink: _Sink, batch: pa.RecordBatch) -> bytearray:
-    # As a table: its columns go to the sink one after the other, those of a batch wait for each other.
-    writer.write_table(pa.Table.from_batches([batch]), row_group_size=batch.num_rows)
+def _file(batches: list[pa.RecordBatch], schema: pa.Schema, options: Mapping[str, Any]) -> memoryview:
+    buffer = pa.BufferOutputStream()
+    with pq.ParquetWriter(buffer, schema, version="2.6", **options) as writer:
+        for batch in batches:
+            # As a table: its columns are encoded one after the other, those of a batch wait for each other.
+            writer.write_table(pa.Table.from_batches([batch]), row_group_size=batch.num_rows)
     pa.default_memory_pool().release_unused()
-    return sink.collect()
+    return memoryview(buffer.getvalue()).cast("B")
 
 
-def _end(writer: pq.ParquetWriter, sink: _Sink) -> bytearray:
-    writer.close()
-    return sink.collect()
-
-
-def _writer(sink: _Sink, schema: pa.Schema, compression: str, sample: pa.RecordBatch | None) -> pq.ParquetWriter:
+def _encodings(sample: pa.RecordBatch | None) -> dict[str, Any]:
     columns = [] if sample is None else list(zip(sample.schema, sample.columns, strict=True))
     repetitive = [field.name for field, column in columns if _is_repetitive(column)]
     counted = [field.name for field, _ in columns if _is_counted(field.type) and field.name not in repetitive]
-    return pq.ParquetWriter(
-        pa.PythonFile(sink, mode="w"),
-        schema,
-        compression=compression,
-        use_dictionary=repetitive or False,
-        column_encoding=dict.fromkeys(counted, "DELTA_BINARY_PACKED") or None,
-        version="2.6",
-    )
+    return {
+        "use_dictionary": repetitive or False,
+        "column_encoding": dict.fromkeys(counted, "DELTA_BINARY_PACKED") or None,
+    }
 
 
 def _is_repetitive(column: pa.Array) -> bool:
@@ -151,7 +118,7 @@ def _is_repetitive(column: pa.Array) -> bool:
     if pa.types.is_boolean(column.type) or pa.types.is_nested(column.type):
         return False
     try:
-        return len(column.unique()) < _DISTINCT * len(column)
+        return bool(len(column.unique()) < _DISTINCT * (len(column) - column.null_count))
     except pa.ArrowNotImplementedError:
         return False
 

@@ -24,10 +24,10 @@ SMALL_BYTES = 1 << 20
 class Run(Protocol):
     """Runs tasks and yields what they return, in their order."""
 
-    def __call__(self, tasks: Iterable[Callable[[], T]], /, *, workers: int = 2) -> Iterator[T]: ...
+    def __call__(self, tasks: Iterable[Callable[[], T]], /) -> Iterator[T]: ...
 
 
-def one_by_one(tasks: Iterable[Callable[[], T]], *, workers: int = 1) -> Iterator[T]:  # noqa: ARG001 - as in `Run`
+def one_by_one(tasks: Iterable[Callable[[], T]]) -> Iterator[T]:
     """Yield what the tasks return, without threads."""
     with closing_iter(tasks) as left:
         for task in left:

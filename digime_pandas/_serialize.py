@@ -18,21 +18,25 @@ import pyarrow as pa
 from digime_pandas import _csv, _json, _parquet
 from digime_pandas._columns import Column
 from digime_pandas._examine import Examination
-from digime_pandas._fidelity import ColumnVerdict, FidelityWarning, judge
+from digime_pandas._fidelity import ColumnVerdict, FidelityWarning, Verdict, judge
 from digime_pandas._formats import Format
 from digime_pandas._frame import Frame, look_at
 from digime_pandas._options import check_options
 from digime_pandas._pipeline import Run, one_by_one
 from digime_pandas._schema import schema_of, travelling_schema
 from digime_pandas._text import plain
+from digime_pandas._wire import Buffer
 from digime_pandas.errors import FidelityError
 
 SLICE_BYTES = 2 << 20
 FIRST_SLICE_BYTES = 1 << 20  # what is smaller is serialized as a whole before anything is sent
-ROW_GROUP_BYTES = 12 << 20
+ROW_GROUP_BYTES = 8 << 20
 _TEXT_GROWTH = 2  # text is about so much larger than the same values in Arrow
 _GROWTH = 8
 
+_WARNINGS: Mapping[Verdict, str] = MappingProxyType(
+    {"lost": "Not everything is in the file", "changed": "Written in another form"}
+)
 _NO_OPTIONS: Mapping[str, object] = MappingProxyType({})
 
 
@@ -59,12 +63,11 @@ class Prepared:
     _options: Mapping[str, Any] = field(repr=False)
     _examinations: tuple[Examination, ...] = field(repr=False)
 
-    def chunks(self, run: Run = one_by_one) -> Iterator[bytes | bytearray]:
+    def chunks(self, run: Run = one_by_one) -> Iterator[Buffer]:
         """Serialize from the first row.
 
         Args:
-            run: Runs the tasks that serialize a slice each: those of text formats possibly several at a time, those
-                of Parquet one after the other.
+            run: Runs the tasks that serialize a slice or a row group each, possibly several at a time.
 
         Yields:
             Pieces of the file: about 2 MiB each for text formats, one row group each for Parquet. The first and the
@@ -76,8 +79,8 @@ class Prepared:
         if self.format.name == "parquet":
             own = schema_of(self._frame)
             schema = _parquet.file_schema(self._frame, own.to_json(), own.attrs)
-            tasks = _parquet.tasks(self._row_groups(schema), schema, compression=self._options["compression"])
-            yield from run(tasks, workers=1)
+            groups = self._row_groups(schema)
+            yield from _parquet.chunks(groups, schema, compression=self._options["compression"], run=run)
         else:
             yield from self._text(run)
         if self.one_shot:
@@ -131,7 +134,7 @@ class Prepared:
                 examination.look(position, array)
         _refuse(self._judge()[0])
 
-    def _judge(self) -> tuple[tuple[ColumnVerdict, ...], list[str]]:
+    def _judge(self) -> tuple[tuple[ColumnVerdict, ...], list[tuple[Verdict, str]]]:
         return _judge(self._frame.columns, self._examinations, self.format, self._options)
 
     def _piece(self, batch: pa.RecordBatch, *, first: bool) -> bytes:
@@ -217,7 +220,7 @@ def prepare(
         InputError: The frame is none, or the format has no such option.
 
     Warns:
-        FidelityWarning: Something of the frame will not be in the file.
+        FidelityWarning: Something of the frame will not be in the file, or missing floats will be in another form.
     """
     checked = check_options(format, options)
     known = look_at(frame, index=index)
@@ -227,7 +230,7 @@ def prepare(
     if known.rows and not known.columns:
         raise FidelityError(f"The frame has {known.rows} rows and no column. Give index=True to write its index.")
     schema, lost = travelling_schema(known, format, checked)
-    _warn(warned + lost)
+    _warn([*warned, *(("lost", each) for each in lost)])
     return Prepared(
         format=format,
         rows=known.rows,
@@ -253,12 +256,12 @@ def _examined(frame: Frame, format: Format) -> tuple[Examination, ...]:
 
 def _judge(
     columns: Sequence[Column], examinations: Iterable[Examination], format: Format, options: Mapping[str, Any]
-) -> tuple[tuple[ColumnVerdict, ...], list[str]]:
+) -> tuple[tuple[ColumnVerdict, ...], list[tuple[Verdict, str]]]:
     pairs = [
         judge(column, examination.facts, format, options)
         for column, examination in zip(columns, examinations, strict=True)
     ]
-    warned = [f"column {verdict.name!r}: {warning}" for verdict, warning in pairs if warning]
+    warned = [(kind, f"column {verdict.name!r}: {note}") for verdict, notes in pairs for kind, note in notes]
     return tuple(verdict for verdict, _ in pairs), warned
 
 
@@ -269,6 +272,8 @@ def _refuse(verdicts: Iterable[ColumnVerdict]) -> None:
             raise FidelityError(f"Column {each.name!r}{where}: {each.note}.", column=each.name, row=each.row)
 
 
-def _warn(lost: list[str]) -> None:
-    if lost:
-        warnings.warn("Not everything is in the file. " + ". ".join(lost) + ".", FidelityWarning, stacklevel=3)
+def _warn(warned: Sequence[tuple[Verdict, str]]) -> None:
+    by_verdict = {verdict: [text for each, text in warned if each == verdict] for verdict in _WARNINGS}
+    sentences = [f"{_WARNINGS[verdict]}: {'; '.join(texts)}." for verdict, texts in by_verdict.items() if texts]
+    if sentences:
+        warnings.warn(" ".join(sentences), FidelityWarning, stacklevel=3)

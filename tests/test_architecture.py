@@ -30,6 +30,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "_csv",
         "_formats",
         "_json_array",
+        "_parquet_join",
         "_pipeline",
         "_pkce",
         "_refusal",
