@@ -24,7 +24,7 @@ _ORDER: tuple[Verdict, ...] = ("kept", "changed", "lost", "impossible")
 
 
 class FidelityWarning(UserWarning):
-    """Something of the frame is not in the file; the message says what."""
+    """Something of the frame is not in the file, or is there in another form; the message says which and what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +257,7 @@ _RULES = (
         "an extension type of another package",
         _lost("the Arrow values it gives; its type is lost"),
         _lost("the Arrow values it gives; its type is lost"),
-        _changed("the Arrow values it gives; pandas makes the type again where it is registered"),
+        _lost("the Arrow values it gives; only pandas.read_parquet makes the type again, where it is registered"),
     ),
     _everywhere("extension without Arrow form", "an extension type that Arrow does not know", _impossible(_AS_TEXT)),
     _everywhere(
@@ -279,8 +279,8 @@ RULES: Mapping[str, Rule] = MappingProxyType({each.name: each for each in _RULES
 
 def judge(
     column: Column, facts: Iterable[Fact], format: Format, options: Mapping[str, Any]
-) -> tuple[ColumnVerdict, str]:
-    """Return what becomes of a column, and what there is to warn of ("" for nothing).
+) -> tuple[ColumnVerdict, list[tuple[Verdict, str]]]:
+    """Return what becomes of a column, and what there is to warn of: each a verdict with its reason.
 
     Args:
         column: The column.
@@ -288,13 +288,16 @@ def judge(
         format: The format it is written in.
         options: Options of the format; some decide verdicts.
     """
-    every = dict.fromkeys((Fact(column.kind), *column.facts, *facts))
+    every: dict[str, Fact] = {}
+    for fact in (Fact(column.kind), *column.facts, *facts):
+        if every.get(fact.rule) in {None, Fact(fact.rule)}:  # what says more than the bare rule stays
+            every[fact.rule] = fact
     if options.get("escape_formulas") and column.kind == "text":
-        every[Fact("escaped text")] = None
-    found = [(fact, _outcome(fact.rule, format, options)) for fact in every]
+        every["escaped text"] = Fact("escaped text")
+    found = [(fact, _outcome(fact.rule, format, options)) for fact in every.values()]
     fact, worst = max(found, key=lambda each: (_ORDER.index(each[1].verdict), each[0].row is not None))
     notes = [_note(each, outcome) for each, outcome in found if outcome.verdict != "kept"]
-    warned = [_note(each, outcome) for each, outcome in found if outcome.warned]
+    warned = [(outcome.verdict, _note(each, outcome)) for each, outcome in found if outcome.warned]
     verdict = ColumnVerdict(
         name=column.name,
         dtype=column.dtype,
@@ -303,7 +306,7 @@ def judge(
         row=fact.row,
         stored_as="" if worst.verdict == "impossible" else found[0][1].form,
     )
-    return verdict, "; ".join(warned)
+    return verdict, warned
 
 
 def _outcome(rule: str, format: Format, options: Mapping[str, Any]) -> Outcome:

@@ -220,7 +220,7 @@ def prepare(
         InputError: The frame is none, or the format has no such option.
 
     Warns:
-        FidelityWarning: Something of the frame will not be in the file, or missing floats will be in another form.
+        FidelityWarning: Something of the frame will not be in the file, or be there in another form.
     """
     checked = check_options(format, options)
     known = look_at(frame, index=index)
