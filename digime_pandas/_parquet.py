@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
+from io import BytesIO
 from itertools import chain, islice
 from typing import Any
 
@@ -93,13 +94,12 @@ def chunks(
 
 
 def _file(batches: list[pa.RecordBatch], schema: pa.Schema, options: Mapping[str, Any]) -> memoryview:
-    buffer = pa.BufferOutputStream()
+    buffer = BytesIO()
     with pq.ParquetWriter(buffer, schema, version="2.6", **options) as writer:
         for batch in batches:
             # As a table: its columns are encoded one after the other, those of a batch wait for each other.
             writer.write_table(pa.Table.from_batches([batch]), row_group_size=batch.num_rows)
-    pa.default_memory_pool().release_unused()
-    return memoryview(buffer.getvalue()).cast("B")
+    return buffer.getbuffer()
 
 
 def _encodings(sample: pa.RecordBatch | None) -> dict[str, Any]:
