@@ -288,10 +288,8 @@ def judge(
         format: The format it is written in.
         options: Options of the format; some decide verdicts.
     """
-    every: dict[str, Fact] = {}
-    for fact in (Fact(column.kind), *column.facts, *facts):
-        if every.get(fact.rule) in {None, Fact(fact.rule)}:  # what says more than the bare rule stays
-            every[fact.rule] = fact
+    # One fact a rule: the kind says the rule alone, what was found of it may say the row too.
+    every = {fact.rule: fact for fact in (Fact(column.kind), *column.facts, *facts)}
     if options.get("escape_formulas") and column.kind == "text":
         every["escaped text"] = Fact("escaped text")
     found = [(fact, _outcome(fact.rule, format, options)) for fact in every.values()]
