@@ -94,7 +94,7 @@ def kind_of(type: pa.DataType) -> str:
         return named or kind_of(type.storage_type)
     if types.is_timestamp(type):
         return "zoned timestamp" if type.tz else "timestamp"
-    if types.is_list_view(type) or types.is_large_list_view(type):
+    if types.is_list_view(type) or types.is_large_list_view(type) or types.is_run_end_encoded(type):
         return "other"
     for kind, is_kind in (
         ("null", types.is_null),

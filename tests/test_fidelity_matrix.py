@@ -372,6 +372,7 @@ FRAMES: dict[str, dict[str, tuple[Callable[[], Any], dict[str, object]]]] = {
     "other": {
         "union": (lambda: pa.table({"u": pa.UnionArray.from_sparse(pa.array([0], pa.int8()), [pa.array([1])])}), {}),
         "list view": (lambda: pa.table({"v": pa.array([[1], None], pa.list_view(pa.int8()))}), {}),
+        "run-end encoded": (lambda: pa.table({"r": pa.RunEndEncodedArray.from_arrays([2], [5])}), {}),
     },
     "name that is not text": {
         "int": (lambda: pd.DataFrame([[1, 2]], columns=[2023, 2024]), {}),
