@@ -99,6 +99,8 @@ def _file(batches: list[pa.RecordBatch], schema: pa.Schema, options: Mapping[str
         for batch in batches:
             # As a table: its columns are encoded one after the other, those of a batch wait for each other.
             writer.write_table(pa.Table.from_batches([batch]), row_group_size=batch.num_rows)
+    # The allocator of each thread would keep what a row group took.
+    pa.default_memory_pool().release_unused()
     return buffer.getbuffer()
 
 

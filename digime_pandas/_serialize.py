@@ -30,7 +30,7 @@ from digime_pandas.errors import FidelityError
 
 SLICE_BYTES = 2 << 20
 FIRST_SLICE_BYTES = 1 << 20  # what is smaller is serialized as a whole before anything is sent
-ROW_GROUP_BYTES = 6 << 20
+ROW_GROUP_BYTES = 8 << 20
 _TEXT_GROWTH = 2  # text is about so much larger than the same values in Arrow
 _GROWTH = 8
 
