@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,7 @@ class Column:
             yield start, self.read(start, min(start + BLOCK_ROWS, rows))
 
 
+@lru_cache(maxsize=1024)
 def kind_of(type: pa.DataType) -> str:
     """Return the name of the rule of fidelity for an Arrow type."""
     types = pa.types

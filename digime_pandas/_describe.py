@@ -6,6 +6,7 @@ is asked for.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,7 @@ def _typed(name: str, dtype: Any, take: Take, rows: int) -> Column:
     if isinstance(dtype, np.dtype) and (dtype.kind == "c" or dtype.itemsize > np.dtype("float64").itemsize):
         return unreadable(name, dtype, Fact("complex" if dtype.kind == "c" else "long double"))
     try:
-        arrow_type = pa.from_numpy_dtype(dtype) if isinstance(dtype, np.dtype) else pa.array(take(0, 0)).type
+        arrow_type = _arrow_type(dtype, take)
     except (TypeError, NotImplementedError, pa.ArrowException):
         return unreadable(name, dtype, Fact("extension without Arrow form"))
     spec = Spec(_origin(dtype), arrow_type, _detail(dtype))
@@ -67,6 +68,18 @@ def _typed(name: str, dtype: Any, take: Take, rows: int) -> Column:
         facts = unconvertible(read, rows, "text with a lone surrogate")
     kind = "extension" if spec.origin == "extension" else kind_of(arrow_type)
     return Column(name, kind, str(dtype), arrow_type, spec, read, facts)
+
+
+def _arrow_type(dtype: Any, take: Take) -> pa.DataType:
+    if isinstance(dtype, np.dtype):
+        return pa.from_numpy_dtype(dtype)
+    return _zoned_type(dtype) if isinstance(dtype, pd.DatetimeTZDtype) else pa.array(take(0, 0)).type
+
+
+@lru_cache(maxsize=1024)
+def _zoned_type(dtype: pd.DatetimeTZDtype) -> pa.DataType:
+    # Remembered: to name a zone, pyarrow looks for pytz on the disk, each time anew where it is not installed.
+    return pa.array(pd.DatetimeIndex([], dtype=dtype)).type
 
 
 def _origin(dtype: Any) -> str:
@@ -90,6 +103,8 @@ def _detail(dtype: Any) -> Any:
 def _to_arrow(values: Any, type: pa.DataType) -> pa.Array:
     # Asked for an extension type by its name, pandas gives the storage of it.
     asked = None if isinstance(type, pa.BaseExtensionType) else type
+    if isinstance(getattr(values, "dtype", None), pd.DatetimeTZDtype):
+        values = values.asi8.view(f"M8[{values.unit}]")  # or pyarrow would name the zone again
     return as_array(pa.array(values, type=asked, from_pandas=True))
 
 

@@ -22,6 +22,7 @@ from digime_pandas._pipeline import Run, one_by_one
 SCHEMA_KEY = b"digime_pandas"
 ATTRS_KEY = b"PANDAS_ATTRS"
 _SAMPLE_ROWS = 8_192
+_LARGE_BYTES = 1 << 20
 _DISTINCT = 0.9
 
 
@@ -99,8 +100,9 @@ def _file(batches: list[pa.RecordBatch], schema: pa.Schema, options: Mapping[str
         for batch in batches:
             # As a table: its columns are encoded one after the other, those of a batch wait for each other.
             writer.write_table(pa.Table.from_batches([batch]), row_group_size=batch.num_rows)
-    # The allocator of each thread would keep what a row group took.
-    pa.default_memory_pool().release_unused()
+    if buffer.tell() > _LARGE_BYTES:
+        # The allocator of each thread would keep what a row group took.
+        pa.default_memory_pool().release_unused()
     return buffer.getbuffer()
 
 

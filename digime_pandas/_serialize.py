@@ -103,8 +103,9 @@ class Prepared:
         def serialize(batch: pa.RecordBatch, *, first: bool) -> bytes:
             piece = self._piece(batch, first=first)
             pace.adapt(batch.num_rows, len(piece))
-            # Each thread's allocator would keep what a slice took, and several slices are under way.
-            pa.default_memory_pool().release_unused()
+            if len(piece) > FIRST_SLICE_BYTES:
+                # Each thread's allocator would keep what a slice took, and several slices are under way.
+                pa.default_memory_pool().release_unused()
             return piece
 
         first = True
