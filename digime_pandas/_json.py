@@ -1,9 +1,10 @@
-"""Slices of rows as JSON objects, one a line, and as the elements of a JSON array (RFC 8259, UTF-8)."""
+"""Slices of rows as JSON objects: one a line, or as the elements of an array (RFC 8259, UTF-8)."""
 
 from __future__ import annotations
 
 import json
-from io import BytesIO
+from collections.abc import Collection
+from io import SEEK_END, BytesIO
 from typing import Any
 
 import pyarrow as pa
@@ -12,28 +13,40 @@ import pyarrow.json as pajson
 
 from digime_pandas._columns import as_array
 from digime_pandas._polars import to_polars
+from digime_pandas._wire import Buffer
 
 
-def lines(batch: pa.RecordBatch) -> bytes:
+def lines(batch: pa.RecordBatch, *, digits: Collection[str] = ()) -> bytes:
     """Return one object a row, each followed by a line feed.
 
     Args:
         batch: What to write; see `plain`. NaN and the infinities become null.
+        digits: Names of the columns whose texts are numbers already.
     """
+    if digits:
+        return "".join(f"{each}\n" for each in _objects(batch, digits)).encode()
     buffer = BytesIO()
     to_polars(batch).write_ndjson(buffer)
     return buffer.getvalue()
 
 
-def elements(text: bytes, *, first: bool) -> bytes:
-    """Return lines as elements of an array, one a line, without the line end of the last one.
+def elements(batch: pa.RecordBatch, *, first: bool, digits: Collection[str] = ()) -> Buffer:
+    """Return one object a row as the next elements of an array, all on one line, without its line end.
 
     Args:
-        text: What `lines` returned.
+        batch: As for `lines`. It has rows.
         first: Whether these are the first rows of the file.
+        digits: As for `lines`.
     """
-    # A line feed inside a text is written as \n, so every one in `text` ends a row.
-    return (b"[" if first else b",\n") + text[:-1].replace(b"\n", b",\n")
+    if digits:
+        return (("[" if first else ",\n") + ",".join(_objects(batch, digits))).encode()
+    buffer = BytesIO(b"" if first else b",")
+    buffer.seek(0, SEEK_END)
+    to_polars(batch).write_json(buffer)
+    array = buffer.getbuffer()
+    if not first:
+        array[1] = ord("\n")  # instead of the bracket
+    return array[:-1]
 
 
 def as_text(array: pa.Array) -> pa.Array:
@@ -68,21 +81,15 @@ def from_text(array: pa.Array, type: pa.DataType) -> pa.Array:
     return as_array(table.column(0))
 
 
-def with_numbers(batch: pa.RecordBatch, decimals: frozenset[str]) -> bytes:
-    """Return the rows as `lines` does, with the digits of some columns as numbers.
-
-    Args:
-        batch: As for `lines`.
-        decimals: Names of the columns whose texts are digits.
-    """
-    rest = batch.select([name for name in batch.schema.names if name not in decimals])
+def _objects(batch: pa.RecordBatch, digits: Collection[str]) -> list[str]:
+    rest = batch.select([name for name in batch.schema.names if name not in digits])
     tokens = {name: as_text(batch.column(name)).fill_null("null") for name in rest.schema.names}
-    tokens |= {name: batch.column(name).cast(pa.large_string()).fill_null("null") for name in decimals}
+    tokens |= {name: batch.column(name).cast(pa.large_string()).fill_null("null") for name in digits}
     parts: list[Any] = []
     for name in batch.schema.names:
         parts += [("{" if not parts else ",") + json.dumps(name, ensure_ascii=False) + ":", tokens[name]]
-    texts = pc.binary_join_element_wise(*(_large(part) for part in parts), _large("}\n"), _large(""))
-    return "".join(texts.to_pylist()).encode()
+    texts = pc.binary_join_element_wise(*(_large(part) for part in parts), _large("}"), _large(""))
+    return list(texts.to_pylist())
 
 
 def _large(part: Any) -> Any:

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from digime_pandas._descriptor import FileDescriptor
 from digime_pandas._fidelity import ColumnVerdict, FidelityWarning
+from digime_pandas._json_array import apart
 from digime_pandas._parse import parse
 from digime_pandas._plan import Outline, Plan, outline_write, plan_write
 from digime_pandas._receipt import SCHEMA_PREFIX
@@ -38,7 +39,7 @@ class Preview:
             a one-shot stream and for a frame that cannot be written.
         columns: One verdict a column: what becomes of it in this format. One that is ``"impossible"`` is what `write`
             would refuse the frame for.
-        sample: The first rows as the file will hold them (Parquet: as they read back).
+        sample: The first rows as the file will hold them (JSON: on lines of their own; Parquet: as they read back).
     """
 
     file_name: str
@@ -192,6 +193,8 @@ def _sample(plan: Plan) -> str:
     content = b"".join(bytes(chunk) for chunk in plan.prepared.chunks())
     if plan.prepared.format.name == "parquet":
         text = parse(content, plan.prepared.format).to_string(max_cols=20)
+    elif plan.prepared.format.name == "json":
+        text = "[" + apart(content[1:-2]).decode().replace("\n", ",\n") + "]"
     else:
         text = content.decode()
     lines = islice(text.splitlines(), _SHOWN_ROWS + 1)

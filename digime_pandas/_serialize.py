@@ -86,7 +86,7 @@ class Prepared:
         if self.one_shot:
             _warn(self._judge()[1])
 
-    def _text(self, run: Run) -> Iterator[bytes]:
+    def _text(self, run: Run) -> Iterator[Buffer]:
         nothing = True
         for piece in run(self._slices()):
             yield piece
@@ -97,10 +97,10 @@ class Prepared:
             empty = [pa.nulls(0, column.type) for column in self._frame.columns]
             yield self._piece(pa.RecordBatch.from_arrays(empty, names=self._names()), first=True)
 
-    def _slices(self) -> Iterator[Callable[[], bytes]]:
+    def _slices(self) -> Iterator[Callable[[], Buffer]]:
         pace = _Pace(SLICE_BYTES, self._frame.first_rows(FIRST_SLICE_BYTES // _TEXT_GROWTH))
 
-        def serialize(batch: pa.RecordBatch, *, first: bool) -> bytes:
+        def serialize(batch: pa.RecordBatch, *, first: bool) -> Buffer:
             piece = self._piece(batch, first=first)
             pace.adapt(batch.num_rows, len(piece))
             if len(piece) > FIRST_SLICE_BYTES:
@@ -138,7 +138,7 @@ class Prepared:
     def _judge(self) -> tuple[tuple[ColumnVerdict, ...], list[tuple[Verdict, str]]]:
         return _judge(self._frame.columns, self._examinations, self.format, self._options)
 
-    def _piece(self, batch: pa.RecordBatch, *, first: bool) -> bytes:
+    def _piece(self, batch: pa.RecordBatch, *, first: bool) -> Buffer:
         arrays = [
             self._stored(array, None if self.one_shot else examination.file_type)
             for array, examination in zip(batch.columns, self._examinations, strict=True)
@@ -146,9 +146,10 @@ class Prepared:
         ready = pa.RecordBatch.from_arrays(arrays, names=self._names())
         if self._is("csv"):
             return _csv.lines(ready, header=first)
-        numbers = self._decimal_columns() if self._options["decimals"] == "number" else frozenset()
-        text = _json.with_numbers(ready, numbers) if numbers else _json.lines(ready)
-        return _json.elements(text, first=first) if self._is("json") else text
+        digits = self._decimal_columns() if self._options["decimals"] == "number" else ()
+        if self._is("json"):
+            return _json.elements(ready, first=first, digits=digits)
+        return _json.lines(ready, digits=digits)
 
     def _stored(self, array: pa.Array, file_type: pa.DataType | None) -> pa.Array:
         values = plain(array if file_type is None else array.cast(file_type))
@@ -163,8 +164,8 @@ class Prepared:
         names = [each.name for each in self._frame.columns]
         return _csv.escape(pa.array(names, pa.string())).to_pylist() if self._options.get("escape_formulas") else names
 
-    def _decimal_columns(self) -> frozenset[str]:
-        return frozenset(each.name for each in self._frame.columns if pa.types.is_decimal(each.type))
+    def _decimal_columns(self) -> list[str]:
+        return [each.name for each in self._frame.columns if pa.types.is_decimal(each.type)]
 
     def _is(self, name: str) -> bool:
         return self.format.name == name

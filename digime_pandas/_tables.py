@@ -10,7 +10,7 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from io import TextIOWrapper
+from io import BytesIO, TextIOWrapper
 from itertools import islice
 from typing import Any, BinaryIO
 
@@ -21,7 +21,7 @@ import pyarrow.json as pajson
 import pyarrow.parquet as pq
 
 from digime_pandas._csv import unescape
-from digime_pandas._json_array import elements
+from digime_pandas._json_array import apart, elements
 
 Columns = dict[str, Any]  # Arrow arrays; lists of Python values where Arrow has no type for them
 Types = Callable[[Sequence[str]], dict[str, pa.DataType]]
@@ -195,16 +195,16 @@ def _lines(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def _array_lines(stream: BinaryIO) -> Iterator[bytes]:
-    """Yield the elements of an array that was written one element a line."""
+    """Yield the elements of an array that was written as lines of whole elements."""
     for number, line in enumerate(stream):
-        text = line.rstrip()
+        text = line.strip()
         if number == 0:
             if not text.startswith(b"["):
                 raise ValueError("it does not begin with [")
             text = text[1:]
-        text = text.removesuffix(b"]").removesuffix(b",")
+        text = text.removesuffix(b"]").strip(b",")
         if text:
-            yield text + b"\n"
+            yield from BytesIO(apart(text) + b"\n")
 
 
 def _groups(items: Iterable[Any], size: int | None) -> Iterator[list[Any]]:

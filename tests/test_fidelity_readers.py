@@ -131,7 +131,7 @@ def test_csv_lines_end_in_crlf_and_fields_are_quoted_when_they_must_be() -> None
 
 def test_json_is_an_array_and_ndjson_one_object_a_line() -> None:
     frame = pd.DataFrame({"a": [1, 2], "t": ["ü\n", None]})
-    assert content(frame, JSON) == '[{"a":1,"t":"ü\\n"},\n{"a":2,"t":null}]\n'.encode()
+    assert content(frame, JSON) == '[{"a":1,"t":"ü\\n"},{"a":2,"t":null}]\n'.encode()
     assert content(frame, NDJSON) == '{"a":1,"t":"ü\\n"}\n{"a":2,"t":null}\n'.encode()
     assert content(frame.iloc[:0], JSON) == b"[]\n"
     assert content(frame.iloc[:0], NDJSON) == b""
