@@ -5,12 +5,10 @@ A missing value is an empty field, an empty text is ``""``. A field is quoted wh
 
 from __future__ import annotations
 
-from io import BytesIO
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from digime_pandas._polars import to_polars
+from digime_pandas._polars import Written, to_polars
 
 LINE_END = "\r\n"
 _FORMULA = "^'*[=+\\-@\t\r]"
@@ -26,9 +24,9 @@ def lines(batch: pa.RecordBatch, *, header: bool) -> bytes:
     """
     if not batch.num_columns:
         return b""
-    buffer = BytesIO()
-    to_polars(batch).write_csv(buffer, include_header=header, line_terminator=LINE_END, quote_style="necessary")
-    return buffer.getvalue()
+    file = Written()
+    to_polars(batch).write_csv(file, include_header=header, line_terminator=LINE_END, quote_style="necessary")
+    return file.getvalue()
 
 
 def escape(array: pa.Array) -> pa.Array:

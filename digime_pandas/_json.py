@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.json as pajson
 
 from digime_pandas._columns import as_array
-from digime_pandas._polars import to_polars
+from digime_pandas._polars import Written, to_polars
 from digime_pandas._wire import Buffer
 
 
@@ -25,9 +25,9 @@ def lines(batch: pa.RecordBatch, *, digits: Collection[str] = ()) -> bytes:
     """
     if digits:
         return "".join(f"{each}\n" for each in _objects(batch, digits)).encode()
-    buffer = BytesIO()
-    to_polars(batch).write_ndjson(buffer)
-    return buffer.getvalue()
+    file = Written()
+    to_polars(batch).write_ndjson(file)
+    return file.getvalue()
 
 
 def elements(batch: pa.RecordBatch, *, first: bool, digits: Collection[str] = ()) -> Buffer:

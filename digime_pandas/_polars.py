@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -23,3 +24,20 @@ def to_polars(batch: pa.RecordBatch) -> pl.DataFrame:
     frame = pl.DataFrame(pl.from_arrow(numbered))
     frame.columns = batch.schema.names
     return frame
+
+
+class Written(BytesIO):
+    """A file that keeps what polars writes without copying it: a slice is one piece, after that of its header."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pieces: list[bytes] = []
+
+    def write(self, piece: Any) -> int:
+        """Keep a piece."""
+        self._pieces.append(piece)
+        return len(piece)
+
+    def getvalue(self) -> bytes:
+        """Return everything that was written; a single piece is returned as it is."""
+        return b"".join(self._pieces)

@@ -110,6 +110,9 @@ class Prepared:
 
         first = True
         for batch in self._batches(pace):
+            if not first:
+                # What other threads are done with goes back to this one's allocator.
+                pa.default_memory_pool().release_unused()
             yield partial(serialize, batch, first=first)
             first = False
 

@@ -96,6 +96,12 @@ def _restruct(array: pa.Array, children: list[pa.Array]) -> pa.Array:
     return pa.StructArray.from_arrays(children, names, mask=array.is_null())
 
 
+def _date_text(array: pa.Array) -> pa.Array:
+    # Dates come again and again: each is written once.
+    once = array.dictionary_encode()
+    return once.dictionary.cast(pa.string()).take(once.indices)
+
+
 def _timestamp_text(array: pa.Array) -> pa.Array:
     zone, unit = array.type.tz, array.type.unit
     if not zone:
@@ -240,6 +246,7 @@ _FORMS = (
     _Form(_is_plain, lambda kind: kind, lambda array: array, _cast),
     _Form(_is_text, _as_text, lambda array: array, _cast),
     _Form(pa.types.is_timestamp, _as_text, _timestamp_text, _cast),
+    _Form(pa.types.is_date32, _as_text, _date_text, _cast),
     _Form(pa.types.is_duration, _as_text, _duration_text, _duration_of),
     _Form(pa.types.is_time, _as_text, lambda array: array.cast(pa.string()), _time_of),
     _Form(_is_binary, _as_text, _base64, _unbase64),
@@ -276,5 +283,5 @@ _FORMS = (
         lambda array: _restruct(array, [plain(array.field(i)) for i in range(array.type.num_fields)]),
         lambda array, kind: _restruct(array, [typed(array.field(i), field.type) for i, field in enumerate(kind)]),
     ),
-    _Form(lambda _: True, _as_text, lambda array: array.cast(pa.string()), _cast),  # date, decimal, string view
+    _Form(lambda _: True, _as_text, lambda array: array.cast(pa.string()), _cast),  # date64, decimal, string view
 )
