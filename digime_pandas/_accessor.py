@@ -1,18 +1,21 @@
-"""The accessor ``df.digime`` and ``s.digime``. Stateless, since pandas makes a new one at each access."""
+"""The accessor ``df.digime`` and ``s.digime``. Stateless, since pandas makes a new one at each access.
+
+What it calls is loaded at the first call: this module is loaded whenever the package is.
+"""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from digime_pandas._authorization import Authorization
-from digime_pandas._client import Client
-from digime_pandas._preview import Preview, preview
-from digime_pandas._receipt import Receipt
-from digime_pandas._write import write
-from digime_pandas._write_each import write_each
+if TYPE_CHECKING:
+    from digime_pandas._authorization import Authorization
+    from digime_pandas._client import Client
+    from digime_pandas._preview import Preview
+    from digime_pandas._receipt import Receipt
 
 
 class FrameAccessor:
@@ -49,7 +52,7 @@ class FrameAccessor:
             >>> receipt.status  # doctest: +SKIP
             'delivered'
         """
-        return write(
+        receipt: Receipt = importlib.import_module("digime_pandas._write").write(
             self._frame,
             file_name,
             account_id=account_id,
@@ -63,6 +66,7 @@ class FrameAccessor:
             progress=progress,
             **format_options,
         )
+        return receipt
 
     def preview(
         self,
@@ -83,7 +87,7 @@ class FrameAccessor:
         Example:
             >>> df.digime.preview("visits.csv", account_id="patient-17")  # doctest: +SKIP
         """
-        return preview(
+        shown: Preview = importlib.import_module("digime_pandas._preview").preview(
             self._frame,
             file_name,
             account_id=account_id,
@@ -94,6 +98,7 @@ class FrameAccessor:
             mime_type=mime_type,
             **format_options,
         )
+        return shown
 
 
 @pd.api.extensions.register_dataframe_accessor("digime")
@@ -135,7 +140,7 @@ class DigimeAccessor(FrameAccessor):
         Raises:
             InputError: There is no such column, or a row has no account id. Nothing was sent.
         """
-        return write_each(
+        outcome: pd.DataFrame = importlib.import_module("digime_pandas._write_each").write_each(
             self._frame,
             by,
             file_name,
@@ -148,3 +153,4 @@ class DigimeAccessor(FrameAccessor):
             workers=workers,
             **format_options,
         )
+        return outcome

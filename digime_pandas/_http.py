@@ -13,7 +13,6 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import httpx
-import stamina
 
 from digime_pandas._refusal import is_worth_repeating, refusal
 from digime_pandas._wire import Buffer, Progress
@@ -150,6 +149,8 @@ class Http:
             ConfigurationError: This was closed.
             Exception: Whatever `make_request` or the body raises, as it is.
         """
+        import stamina  # here, because it loads much that nobody needs who only imports this package
+
         if self._client.is_closed:
             raise ConfigurationError(f"Could not {what}: the client is closed. Make a new one with connect().")
         end = time.monotonic() + self._deadline

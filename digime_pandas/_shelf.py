@@ -7,8 +7,6 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 
-import stamina
-
 from digime_pandas._authorization import Authorization
 from digime_pandas._consents import Consents
 from digime_pandas._library import LibraryFile, described
@@ -63,6 +61,8 @@ def select(
 
 
 def _collected(consents: Consents, authorization: Authorization, session: str, timeout: float) -> FileList:
+    import stamina  # see Http.send
+
     try:
         for look in stamina.retry_context(
             on=_NotReadyError,

@@ -132,10 +132,20 @@ def test_no_own_module_is_imported_inside_a_function(path: Path) -> None:
 def test_own_modules_are_loaded_by_name_only_where_they_are_optional_and_heavy() -> None:
     by_name = {name_of(path): re.findall(r"import_module\(\"([\w.]+)\"\)", path.read_text()) for path in FILES}
     assert {module: names for module, names in by_name.items() if names} == {
-        "__init__": [f"{NAME}.polars", f"{NAME}.widget"],
+        "__init__": [f"{NAME}.polars"],
         "__main__": [f"{NAME}.sandbox"],
+        "_accessor": [f"{NAME}._write", f"{NAME}._preview", f"{NAME}._write_each"],
         "_connect": [f"{NAME}.sandbox"],
     }
+
+
+def test_type_checkers_find_the_public_names_where_they_are_loaded_from() -> None:
+    blocks = [node for node in parsed(PACKAGE / "__init__.py").body if isinstance(node, ast.If)]
+    [checked] = [block for block in blocks if ast.unparse(block.test) == "TYPE_CHECKING"]
+    shown = {
+        alias.name: node.module for node in checked.body if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    assert shown == {name: f"{NAME}.{module}" for name, module in digime_pandas._MODULES.items()}
 
 
 @pytest.mark.parametrize("module", PURE)
@@ -214,14 +224,17 @@ def test_importing_the_package_loads_no_heavy_part() -> None:
     code = f"import json, sys, {NAME}; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd=PACKAGE.parent)
     loaded = {name.partition(".")[0] for name in json.loads(done.stdout)}
-    assert {"pandas", "pyarrow", "httpx"} <= loaded
+    assert {NAME, "pandas"} <= loaded
     heavy = {
+        "cryptography",
         "dask",
         "distributed",
         "duckdb",
+        "httpx",
         "ipywidgets",
         "IPython",
         "jinja2",
+        "jwt",
         "polars",
         "starlette",
         "tqdm",

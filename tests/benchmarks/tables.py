@@ -167,16 +167,17 @@ def openssl_rate() -> float:
 
 
 def imports(runs: int) -> None:
-    """Show what the import adds to that of pandas and pyarrow."""
+    """Show what the import adds to that of pandas and pyarrow, and what the first use of a function loads then."""
     statements = {
         "pandas and pyarrow": "import pandas, pyarrow",
         "and digime_pandas": "import pandas, pyarrow, digime_pandas",
+        "and all that a write needs": "import pandas, pyarrow, digime_pandas; digime_pandas.write",
     }
     actions = {name: _python(statement) for name, statement in statements.items()}
     interleaved(actions, 1)
-    took = interleaved(actions, runs)
-    before, after = (each.wall * 1e3 for each in took.values())
-    show("Import, ms", [*statements, "added"], [(f"{before:.0f}", f"{after:.0f}", f"{after - before:.0f}")])
+    took = [each.wall * 1e3 for each in interleaved(actions, runs).values()]
+    rows = [(name, f"{wall:.0f}", f"{wall - took[0]:.0f}") for name, wall in zip(statements, took, strict=True)]
+    show("Import", ["what", "ms", "added ms"], rows)
 
 
 def _python(statement: str) -> Callable[[], int]:
