@@ -6,7 +6,7 @@ import base64
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -126,8 +126,10 @@ class Api:
             ).encode()
             tail = f"\r\n--{boundary}--\r\n".encode()
             tasks = sealing(upload.chunks(), key=key, iv=iv, buffers=_SEALED_AHEAD)
-            sealed = one_by_one(tasks) if small else in_order(tasks, workers=1, window=_SEALED_AHEAD)
-            body = _enclosed(head, sealed, tail)
+            if small:
+                body: Iterable[Buffer] = [b"".join([head, *map(bytes, one_by_one(tasks)), tail])]
+            else:
+                body = _enclosed(head, in_order(tasks, workers=1, window=_SEALED_AHEAD), tail)
             headers = self._signed(
                 access_token=access_token,
                 iv=iv.hex(),

@@ -58,7 +58,7 @@ def _typed(name: str, dtype: Any, take: Take, rows: int) -> Column:
         arrow_type = _arrow_type(dtype, take)
     except (TypeError, NotImplementedError, pa.ArrowException):
         return unreadable(name, dtype, Fact("extension without Arrow form"))
-    spec = Spec(_origin(dtype), arrow_type, _detail(dtype))
+    kind, text, spec = _of_type(dtype, arrow_type)
     facts: tuple[Fact, ...] = ()
 
     def read(start: int, stop: int) -> pa.Array:
@@ -66,8 +66,14 @@ def _typed(name: str, dtype: Any, take: Take, rows: int) -> Column:
 
     if isinstance(dtype, pd.StringDtype) and dtype.storage == "python":
         facts = unconvertible(read, rows, "text with a lone surrogate")
-    kind = "extension" if spec.origin == "extension" else kind_of(arrow_type)
-    return Column(name, kind, str(dtype), arrow_type, spec, read, facts)
+    return Column(name, kind, text, arrow_type, spec, read, facts)
+
+
+@lru_cache(maxsize=1024)
+def _of_type(dtype: Any, arrow_type: pa.DataType) -> tuple[str, str, Spec]:
+    """Return what is the same for all columns of a type: kind, name of the type, specification."""
+    spec = Spec(_origin(dtype), arrow_type, _detail(dtype))
+    return "extension" if spec.origin == "extension" else kind_of(arrow_type), str(dtype), spec
 
 
 def _arrow_type(dtype: Any, take: Take) -> pa.DataType:
@@ -114,7 +120,8 @@ def _fill(value: Any) -> Any:
 
 def _category(name: str, dtype: pd.CategoricalDtype, take: Take, rows: int) -> Column:
     categories = dtype.categories
-    inner = describe(name, categories.dtype, lambda start, stop: raw_values(categories[start:stop]), len(categories))
+    distinct = raw_values(categories)
+    inner = describe(name, categories.dtype, lambda start, stop: distinct[start:stop], len(categories))
     if not inner.readable:
         return Column(name, "category", str(dtype), inner.type, inner.spec, inner.read, inner.facts)
     dictionary = inner.read(0, len(categories))

@@ -11,7 +11,7 @@ import base64
 import binascii
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from functools import partial
+from functools import lru_cache, partial
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -39,6 +39,7 @@ def _oaep() -> OAEP:
     return OAEP(mgf=MGF1(hashes.SHA1()), algorithm=hashes.SHA1(), label=None)  # noqa: S303 - the protocol's choice
 
 
+@lru_cache(maxsize=64)
 def load_public_key(text: str) -> RSAPublicKey:
     """Load a postbox's public key in any spelling a redirect may carry.
 

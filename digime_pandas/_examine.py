@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -33,10 +34,10 @@ class Examination:
     def __init__(self, column: Column, format: Format, *, alone: bool) -> None:
         self._column = column
         self._format = format.name
-        self._kinds = set(_kinds(column.type))
+        self._by_type, self._units = _of_type(column.type)
+        self._kinds = {fact.rule for fact in self._by_type}
         self._blank_lines = alone and format.name == "csv" and column.kind in {"text", "category"}
         self._found: dict[str, Fact] = {}
-        self._units = _units(column.type)
         self._unit: int | None = None
 
     @property
@@ -50,10 +51,7 @@ class Examination:
     @property
     def facts(self) -> tuple[Fact, ...]:
         """What was found so far, what follows from the type alone included."""
-        by_type = [Fact(kind) for kind in sorted(self._kinds)]
-        if pa.types.is_timestamp(self._column.type) and self._column.type.unit == "s":
-            by_type.append(Fact("timestamp in seconds"))
-        return (*by_type, *self._found.values())
+        return (*self._by_type, *self._found.values())
 
     @property
     def file_type(self) -> pa.DataType | None:
@@ -87,6 +85,8 @@ class Examination:
         values = leaf.cast(pa.float32()) if pa.types.is_float16(leaf.type) else leaf
         if leaf.null_count and self._column.spec.origin in {"numpy", "sparse"}:
             self._find("missing float", leaf.is_null(), row)
+        if pc.all(pc.is_finite(values)).as_py() in {True, None}:
+            return
         self._find("NaN beside null", pc.is_nan(values), row)
         self._find("infinity", pc.is_inf(values), row)
 
@@ -131,6 +131,15 @@ class Examination:
         if known is not None:
             row, count = known.row, count + (known.count or 0)
         self._found[rule] = Fact(rule, row, count)
+
+
+@lru_cache(maxsize=1024)
+def _of_type(type: pa.DataType) -> tuple[tuple[Fact, ...], dict[str, int]]:
+    """Return what is the same for all columns of a type: what is to be said of them, and the units of their times."""
+    facts = [Fact(kind) for kind in sorted(set(_kinds(type)))]
+    if pa.types.is_timestamp(type) and type.unit == "s":
+        facts.append(Fact("timestamp in seconds"))
+    return tuple(facts), _units(type)
 
 
 def _units(type: pa.DataType) -> dict[str, int]:

@@ -12,7 +12,8 @@ There are four outcomes and no fifth:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -279,7 +280,7 @@ RULES: Mapping[str, Rule] = MappingProxyType({each.name: each for each in _RULES
 
 def judge(
     column: Column, facts: Iterable[Fact], format: Format, options: Mapping[str, Any]
-) -> tuple[ColumnVerdict, list[tuple[Verdict, str]]]:
+) -> tuple[ColumnVerdict, tuple[tuple[Verdict, str], ...]]:
     """Return what becomes of a column, and what there is to warn of: each a verdict with its reason.
 
     Args:
@@ -288,17 +289,27 @@ def judge(
         format: The format it is written in.
         options: Options of the format; some decide verdicts.
     """
-    # One fact a rule: the kind says the rule alone, what was found of it may say the row too.
-    every = {fact.rule: fact for fact in (Fact(column.kind), *column.facts, *facts)}
+    every = (Fact(column.kind), *column.facts, *facts)
     if options.get("escape_formulas") and column.kind == "text":
-        every["escaped text"] = Fact("escaped text")
-    found = [(fact, _outcome(fact.rule, format, options)) for fact in every.values()]
+        every += (Fact("escaped text"),)
+    judged, warned = _judged(every, format, tuple(options.items()))
+    return replace(judged, name=column.name, dtype=column.dtype), warned
+
+
+@lru_cache(maxsize=1024)
+def _judged(
+    facts: tuple[Fact, ...], format: Format, options: tuple[tuple[str, Any], ...]
+) -> tuple[ColumnVerdict, tuple[tuple[Verdict, str], ...]]:
+    """Return what `judge` does for a column without name and type."""
+    # One fact a rule: the kind says the rule alone, what was found of it may say the row too.
+    every = {fact.rule: fact for fact in facts}
+    found = [(fact, _outcome(fact.rule, format, dict(options))) for fact in every.values()]
     fact, worst = max(found, key=lambda each: (_ORDER.index(each[1].verdict), each[0].row is not None))
     notes = [_note(each, outcome) for each, outcome in found if outcome.verdict != "kept"]
-    warned = [(outcome.verdict, _note(each, outcome)) for each, outcome in found if outcome.warned]
+    warned = tuple((outcome.verdict, _note(each, outcome)) for each, outcome in found if outcome.warned)
     verdict = ColumnVerdict(
-        name=column.name,
-        dtype=column.dtype,
+        name="",
+        dtype="",
         verdict=worst.verdict,
         note="; ".join(notes),
         row=fact.row,

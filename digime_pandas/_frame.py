@@ -73,13 +73,16 @@ class Frame:
         if self.rows is None or not self.columns:
             return _STREAM_ROWS
         probed = min(self.rows, _PROBE_ROWS)
-        probe: int = sum(_width(each.read(0, probed)) for each in self.columns)
+        probe = sum(_size(each, probed) for each in self.columns)
         return max(1, size * probed // max(probe, 1))
 
 
-def _width(array: pa.Array) -> int:
-    values = array.indices if isinstance(array, pa.DictionaryArray) else array
-    return int(values.nbytes)
+def _size(column: Column, rows: int) -> int:
+    """Return how many bytes the first rows have in Arrow, of categories without the dictionary."""
+    try:
+        return int(column.type.bit_width) * rows // 8
+    except ValueError:  # they differ in their size
+        return int(column.read(0, rows).nbytes)
 
 
 def look_at(frame: object, *, index: bool | None = None) -> Frame:

@@ -20,8 +20,7 @@ def to_polars(batch: pa.RecordBatch) -> pl.DataFrame:
     import polars as pl
 
     # On their way, an empty name would be replaced and a name would end at its first NUL.
-    numbered = pa.Table.from_batches([batch]).rename_columns([str(i) for i in range(batch.num_columns)])
-    frame = pl.DataFrame(pl.from_arrow(numbered))
+    frame = pl.DataFrame(batch.rename_columns([str(i) for i in range(batch.num_columns)]))
     frame.columns = batch.schema.names
     return frame
 
