@@ -8,6 +8,7 @@ to those that are bound to a thread, such as a SQLite cursor.
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,20 +22,25 @@ SMALL_BYTES = 1 << 20
 """What is not larger than this many bytes is not worth a thread."""
 
 
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+"""How many threads of this process can run at the same time."""
+
+
 class Run(Protocol):
-    """Runs tasks and yields what they return, in their order."""
+    """Runs tasks, so many of them at a time at most, and yields what they return, in their order."""
 
-    def __call__(self, tasks: Iterable[Callable[[], T]], /) -> Iterator[T]: ...
+    def __call__(self, tasks: Iterable[Callable[[], T]], /, *, workers: int = 2) -> Iterator[T]: ...
 
 
-def one_by_one(tasks: Iterable[Callable[[], T]]) -> Iterator[T]:
-    """Yield what the tasks return, without threads."""
+def one_by_one(tasks: Iterable[Callable[[], T]], /, *, workers: int = 1) -> Iterator[T]:
+    """Yield what the tasks return, without threads, whatever `workers` says."""
+    del workers
     with closing_iter(tasks) as left:
         for task in left:
             yield task()
 
 
-def in_order(tasks: Iterable[Callable[[], T]], *, workers: int = 2, window: int | None = None) -> Iterator[T]:
+def in_order(tasks: Iterable[Callable[[], T]], /, *, workers: int = 2, window: int | None = None) -> Iterator[T]:
     """Yield what the tasks return, in their order, while the next ones run in threads.
 
     With one worker they also run in their order, never two at a time. The first task runs in the caller's thread, so

@@ -22,13 +22,15 @@ from digime_pandas._fidelity import ColumnVerdict, FidelityWarning, Verdict, jud
 from digime_pandas._formats import Format
 from digime_pandas._frame import Frame, look_at
 from digime_pandas._options import check_options
-from digime_pandas._pipeline import Run, one_by_one
+from digime_pandas._pipeline import CORES, Run, one_by_one
 from digime_pandas._schema import schema_of, travelling_schema
 from digime_pandas._text import plain
 from digime_pandas._wire import Buffer
 from digime_pandas.errors import FidelityError
 
-SLICE_BYTES = 2 << 20
+# Beside the threads that serialize, the caller's encrypts and sends; what is under way stays the same in all.
+SERIALIZERS = 1 if CORES <= 2 else 2  # noqa: PLR2004
+SLICE_BYTES = (4 << 20) // SERIALIZERS
 FIRST_SLICE_BYTES = 1 << 20  # what is smaller is serialized as a whole before anything is sent
 ROW_GROUP_BYTES = 8 << 20
 _TEXT_GROWTH = 2  # text is about so much larger than the same values in Arrow
@@ -70,8 +72,8 @@ class Prepared:
             run: Runs the tasks that serialize a slice or a row group each, possibly several at a time.
 
         Yields:
-            Pieces of the file: about 2 MiB each for text formats, one row group each for Parquet. The first and the
-            last may be small.
+            Pieces of the file: `SLICE_BYTES` each or about so for text formats, one row group each for Parquet. The
+            first and the last may be small.
 
         Raises:
             FidelityError: Only from a one-shot stream: a value that the format cannot hold has come.
@@ -88,7 +90,7 @@ class Prepared:
 
     def _text(self, run: Run) -> Iterator[Buffer]:
         nothing = True
-        for piece in run(self._slices()):
+        for piece in run(self._slices(), workers=SERIALIZERS):
             yield piece
             nothing = False
         if self._is("json"):

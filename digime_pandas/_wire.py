@@ -42,6 +42,7 @@ class Upload:
         descriptor: What the library is told about the file.
         progress: Called with the bytes of the request's body that were sent so far, and with all of them where that
             is known; each attempt begins at 0 again.
+        threaded: Whether other threads make the chunks while they are being sent.
     """
 
     chunks: Callable[[], Iterable[Buffer]] = field(repr=False)
@@ -49,6 +50,7 @@ class Upload:
     file_name: str
     descriptor: FileDescriptor
     progress: Progress | None = field(default=None, repr=False)
+    threaded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

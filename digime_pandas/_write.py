@@ -123,7 +123,7 @@ def _upload(plan: Plan, progress: Progress | None, resources: ExitStack) -> Uplo
         chunks = resources.enter_context(closing(Spool(begun))).chunks
     else:
         chunks = _first_then(begun, partial(prepared.chunks, in_order))
-    return Upload(chunks, None, plan.file_name, plan.descriptor, progress)
+    return Upload(chunks, None, plan.file_name, plan.descriptor, progress, threaded=not prepared.one_shot)
 
 
 def _joined(head: list[Buffer], rest: Iterator[Buffer]) -> Iterator[Buffer]:

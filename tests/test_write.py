@@ -36,7 +36,7 @@ Connected = Callable[..., Client]
 Through = Callable[..., Client]
 SUFFIXES = ["csv", "json", "ndjson", "parquet"]
 FRAME = pd.DataFrame({"day": ["2026-01-05", "2026-02-09"], "pulse": [61, 58], "note": ['say "hi"', "ü, 中\n"]})
-ROWS = 100_000
+ROWS = 200_000
 
 
 @pytest.fixture
