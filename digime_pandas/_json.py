@@ -12,8 +12,11 @@ import pyarrow.compute as pc
 import pyarrow.json as pajson
 
 from digime_pandas._columns import as_array
+from digime_pandas._json_array import apart
 from digime_pandas._polars import Written, to_polars
 from digime_pandas._wire import Buffer
+
+_FEW_ROWS = 256  # polars starts an engine for each NDJSON file, which takes longer than to write so few
 
 
 def lines(batch: pa.RecordBatch, *, digits: Collection[str] = ()) -> bytes:
@@ -25,6 +28,8 @@ def lines(batch: pa.RecordBatch, *, digits: Collection[str] = ()) -> bytes:
     """
     if digits:
         return "".join(f"{each}\n" for each in _objects(batch, digits)).encode()
+    if batch.num_rows <= _FEW_ROWS:
+        return apart(bytes(elements(batch, first=True)[1:])) + b"\n"
     file = Written()
     to_polars(batch).write_ndjson(file)
     return file.getvalue()
