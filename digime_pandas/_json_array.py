@@ -19,14 +19,34 @@ def apart(elements: bytes) -> bytes:
 
     Only what separates the elements is looked at, by the byte: whether they are JSON is for others to find out.
     """
+    text = bytearray(elements)
+    np.frombuffer(text, np.uint8)[_commas_between(elements)] = ord("\n")
+    return bytes(text)
+
+
+def break_lines(elements: memoryview, count: int) -> None:
+    """Do in place what `apart` does, fast.
+
+    Args:
+        elements: Objects, separated by commas without blanks.
+        count: How many they are.
+    """
+    codes = np.frombuffer(elements, np.uint8)
+    opening = np.flatnonzero(codes == ord("{"))[1:]
+    between = opening[(codes[opening - 1] == ord(",")) & (codes[opening - 2] == ord("}"))] - 1
+    if len(between) != count - 1:
+        # It looks the same inside of some element: in a text, or in a list of objects.
+        between = _commas_between(bytes(elements))
+    codes[between] = ord("\n")
+
+
+def _commas_between(elements: bytes) -> Any:
     # Without escapes, quotes just open and close a text.
-    plain = np.frombuffer(elements.replace(rb"\\", b"  ").replace(rb"\"", b"  "), np.uint8)
-    outside = np.cumsum(plain == ord('"'), dtype=np.uint8) % 2 == 0
-    step = (plain == ord("{")).view(np.int8) - (plain == ord("}")).view(np.int8)
+    codes = np.frombuffer(elements.replace(rb"\\", b"  ").replace(rb"\"", b"  "), np.uint8)
+    outside = np.cumsum(codes == ord('"'), dtype=np.uint8) % 2 == 0
+    step = (codes == ord("{")).view(np.int8) - (codes == ord("}")).view(np.int8)
     depth = np.cumsum(step * outside, dtype=np.int32)
-    separated = bytearray(elements)
-    np.frombuffer(separated, np.uint8)[(plain == ord(",")) & outside & (depth == 0)] = ord("\n")
-    return bytes(separated)
+    return np.flatnonzero((codes == ord(",")) & outside & (depth == 0))
 
 
 def elements(stream: BinaryIO) -> Iterator[dict[str, Any]]:

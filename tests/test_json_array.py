@@ -7,10 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digime_pandas._json_array import apart, elements
+from digime_pandas._json_array import apart, break_lines, elements
 
 _VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(alphabet=st.sampled_from('{}[]",\\:a\n\u00e9\U0001f600')),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(alphabet=st.sampled_from('{}[]",\\:a\n\u00e9\U0001f600'))
+    | st.just("},{"),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(alphabet='{},"\\'), inner),
     max_leaves=8,
 )
@@ -22,6 +26,14 @@ def test_each_element_comes_to_stand_on_a_line_of_its_own(objects: list[object],
     array = json.dumps(objects, ensure_ascii=ascii_only, separators=(",", ":")).encode()
     lines = apart(array[1:-1]).split(b"\n")
     assert [json.loads(line) for line in lines] == objects
+
+
+@given(_OBJECTS)
+def test_lines_are_broken_in_place_where_they_are_taken_apart(objects: list[object]) -> None:
+    text = bytearray(json.dumps(objects, separators=(",", ":")).encode()[1:-1])
+    expected = apart(bytes(text))
+    break_lines(memoryview(text), len(objects))
+    assert text == expected
 
 
 @given(_OBJECTS, st.sampled_from([None, 0, 2]))
