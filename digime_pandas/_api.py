@@ -15,7 +15,7 @@ from digime_pandas._contract import Contract
 from digime_pandas._envelope import BLOCK_BYTES, KEY_BYTES, load_public_key, seal_bytes, sealed_size, sealing, wrap_key
 from digime_pandas._http import Http, Reply, Request
 from digime_pandas._opening import Opening
-from digime_pandas._pipeline import CORES, SMALL_BYTES, in_order, one_by_one
+from digime_pandas._pipeline import FEW_CORES, SMALL_BYTES, in_order, one_by_one
 from digime_pandas._sign import NONCE_BYTES, find_key, key_address, request_claims, same_origin, sign, verify
 from digime_pandas._wire import (
     Agent,
@@ -128,7 +128,7 @@ class Api:
             tasks = sealing(upload.chunks(), key=key, iv=iv, buffers=_SEALED_AHEAD)
             if small:
                 body: Iterable[Buffer] = [b"".join([head, *map(bytes, one_by_one(tasks)), tail])]
-            elif upload.threaded and CORES <= 2:  # noqa: PLR2004 - the other core is busy
+            elif upload.threaded and FEW_CORES:
                 body = _enclosed(head, one_by_one(tasks), tail)
             else:
                 body = _enclosed(head, in_order(tasks, workers=1, window=_SEALED_AHEAD), tail)

@@ -13,7 +13,7 @@ import pyarrow.json as pajson
 
 from digime_pandas._columns import as_array
 from digime_pandas._json_array import break_lines
-from digime_pandas._polars import to_polars
+from digime_pandas._polars import Written, to_polars
 from digime_pandas._wire import Buffer
 
 
@@ -26,11 +26,14 @@ def lines(batch: pa.RecordBatch, *, digits: Collection[str] = ()) -> Buffer:
     """
     if digits:
         return "".join(f"{each}\n" for each in _objects(batch, digits)).encode()
-    # Faster than polars' own writer of NDJSON, which starts an engine for each file.
     array = _array(batch)
-    break_lines(array[1:-1], batch.num_rows)
-    array[-1] = ord("\n")
-    return array[1:]
+    if break_lines(array[1:-1], batch.num_rows):
+        array[-1] = ord("\n")
+        return array[1:]
+    # Slower, since polars starts an engine for each file.
+    file = Written()
+    to_polars(batch).write_ndjson(file)
+    return file.getvalue()
 
 
 def elements(batch: pa.RecordBatch, *, first: bool, digits: Collection[str] = ()) -> Buffer:

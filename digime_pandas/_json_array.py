@@ -14,39 +14,38 @@ _BLANK = " \t\r\n"
 _decoder = json.JSONDecoder()
 
 
-def apart(elements: bytes) -> bytes:
-    """Return elements of an array, separated by commas, with line feeds instead of these commas.
-
-    Only what separates the elements is looked at, by the byte: whether they are JSON is for others to find out.
-    """
-    text = bytearray(elements)
-    np.frombuffer(text, np.uint8)[_commas_between(elements)] = ord("\n")
-    return bytes(text)
-
-
-def break_lines(elements: memoryview, count: int) -> None:
-    """Do in place what `apart` does, fast.
+def break_lines(elements: memoryview, count: int) -> bool:
+    """Put line feeds in place of the commas between elements, where it is certain which ones these are.
 
     Args:
         elements: Objects, separated by commas without blanks.
         count: How many they are.
+
+    Returns:
+        Whether it was done. It is not when a text or a list inside of an element looks like the end of one.
     """
     codes = np.frombuffer(elements, np.uint8)
     opening = np.flatnonzero(codes == ord("{"))[1:]
     between = opening[(codes[opening - 1] == ord(",")) & (codes[opening - 2] == ord("}"))] - 1
     if len(between) != count - 1:
-        # It looks the same inside of some element: in a text, or in a list of objects.
-        between = _commas_between(bytes(elements))
+        return False
     codes[between] = ord("\n")
+    return True
 
 
-def _commas_between(elements: bytes) -> Any:
+def apart(elements: bytes) -> bytes:
+    """Return elements of an array, separated by commas, with line feeds instead of these commas.
+
+    Only what separates the elements is looked at, by the byte: whether they are JSON is for others to find out.
+    """
     # Without escapes, quotes just open and close a text.
     codes = np.frombuffer(elements.replace(rb"\\", b"  ").replace(rb"\"", b"  "), np.uint8)
     outside = np.cumsum(codes == ord('"'), dtype=np.uint8) % 2 == 0
     step = (codes == ord("{")).view(np.int8) - (codes == ord("}")).view(np.int8)
     depth = np.cumsum(step * outside, dtype=np.int32)
-    return np.flatnonzero((codes == ord(",")) & outside & (depth == 0))
+    separated = bytearray(elements)
+    np.frombuffer(separated, np.uint8)[(codes == ord(",")) & outside & (depth == 0)] = ord("\n")
+    return bytes(separated)
 
 
 def elements(stream: BinaryIO) -> Iterator[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from hashlib import sha256, sha512
 from typing import Protocol
@@ -80,7 +80,8 @@ class Opening:
         if self._check is not None:
             plain = self._check.update(plain)
         for start in range(0, len(plain), _PIECE_BYTES):
-            self._keep(self._decompressor.update(plain[start : start + _PIECE_BYTES]))
+            for piece in self._decompressor.update(plain[start : start + _PIECE_BYTES]):
+                self._keep(piece)
 
     def _keep(self, plain: bytes) -> None:
         self._digest.update(plain)
@@ -106,13 +107,15 @@ class _LeadingHash:
 
 
 class _Decompressor(Protocol):
-    def update(self, data: bytes) -> bytes: ...
+    """Gives what was compressed in pieces of a few MiB at most, however much a few bytes may stand for."""
+
+    def update(self, data: bytes) -> Iterator[bytes]: ...
     def finish(self) -> bytes: ...
 
 
 class _Plain:
-    def update(self, data: bytes) -> bytes:
-        return data
+    def update(self, data: bytes) -> Iterator[bytes]:
+        yield data
 
     def finish(self) -> bytes:
         return b""
@@ -122,13 +125,16 @@ class _Gzip:
     def __init__(self) -> None:
         self._stream = zlib.decompressobj(_GZIP_WINDOW)
 
-    def update(self, data: bytes) -> bytes:
-        plain = _valid("gzip", partial(self._stream.decompress, data))
-        # A file may have several members in a row (RFC 1952), and zeros behind them.
-        while self._stream.eof and (rest := self._stream.unused_data.lstrip(b"\0")):
-            self._stream = zlib.decompressobj(_GZIP_WINDOW)
-            plain += _valid("gzip", partial(self._stream.decompress, rest))
-        return plain
+    def update(self, data: bytes) -> Iterator[bytes]:
+        while True:
+            if self._stream.eof:
+                # A file may have several members in a row (RFC 1952), and zeros behind them.
+                data = data.lstrip(b"\0")
+                self._stream = zlib.decompressobj(_GZIP_WINDOW) if data else self._stream
+            if not data:
+                return
+            yield _valid("gzip", partial(self._stream.decompress, data, _PIECE_BYTES))
+            data = self._stream.unused_data if self._stream.eof else self._stream.unconsumed_tail
 
     def finish(self) -> bytes:
         rest = _valid("gzip", self._stream.flush)
@@ -139,8 +145,12 @@ class _Brotli:
     def __init__(self) -> None:
         self._stream = brotli.Decompressor()
 
-    def update(self, data: bytes) -> bytes:
-        return _valid("Brotli", lambda: self._stream.process(data))
+    def update(self, data: bytes) -> Iterator[bytes]:
+        while plain := _valid("Brotli", partial(self._stream.process, data, output_buffer_limit=_PIECE_BYTES)):
+            yield plain
+            if self._stream.is_finished():
+                return
+            data = b""
 
     def finish(self) -> bytes:
         return b"" if self._stream.is_finished() else _valid("Brotli", _incomplete)

@@ -21,9 +21,9 @@ T = TypeVar("T")
 SMALL_BYTES = 1 << 20
 """What is not larger than this many bytes is not worth a thread."""
 
-
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-"""How many threads of this process can run at the same time."""
+_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+FEW_CORES = _CORES <= 2  # noqa: PLR2004
+"""Whether one thread that serializes and one that does the rest use up the machine: more would only take turns."""
 
 
 class Run(Protocol):

@@ -12,8 +12,9 @@ from http import HTTPStatus
 from digime_pandas.errors import APIError, InvalidTokenError, RefusedError, ServiceUnreachableError
 
 _RETRIED_CLIENT_ERRORS = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
-# A gateway answers these for a server that it did not hear from: the request may have been carried out.
-_UNKNOWN_OUTCOME = {HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT}
+# A gateway answers these for a server that it did not hear from, a server the first one when it broke on the way: the
+# request may have been carried out. A code of the API's says that it was refused.
+_UNKNOWN_OUTCOME = {HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT}
 # `TokenInvalid` is a spelling that the Android SDK knows; `InvalidToken` is what the others look for.
 _INVALID_TOKEN_CODES = {"InvalidToken", "TokenInvalid"}
 _QUOTED_LENGTH = 500
@@ -63,7 +64,7 @@ def refusal(
     said = ": ".join(text for text in (code, message) if text) or "no reason given"
     return kind(
         f"Could not {what}: the service answered {status} ({said}). {advice}".rstrip(),
-        outcome="unknown" if doubtful or status in _UNKNOWN_OUTCOME else "refused",
+        outcome="unknown" if doubtful or (status in _UNKNOWN_OUTCOME and code is None) else "refused",
         status=status,
         code=code,
         reference=reference,

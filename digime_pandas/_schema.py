@@ -11,6 +11,7 @@ import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import pandas as pd
@@ -89,8 +90,13 @@ class Schema:
 
     def to_text(self) -> str:
         """Return the form that travels; it may be longer than `LONGEST`."""
-        packed = zlib.compress(self.to_json().encode(), 9)
-        return PREFIX + base64.urlsafe_b64encode(packed).decode().rstrip("=")
+        return _packed(self.to_json())
+
+
+@lru_cache(maxsize=256)
+def _packed(text: str) -> str:
+    # Remembered, since frames of the same columns are written again and again.
+    return PREFIX + base64.urlsafe_b64encode(zlib.compress(text.encode(), 9)).decode().rstrip("=")
 
 
 def schema_from_text(text: str) -> Schema:

@@ -22,19 +22,18 @@ from digime_pandas._fidelity import ColumnVerdict, FidelityWarning, Verdict, jud
 from digime_pandas._formats import Format
 from digime_pandas._frame import Frame, look_at
 from digime_pandas._options import check_options
-from digime_pandas._pipeline import CORES, Run, one_by_one
+from digime_pandas._pipeline import Run, one_by_one
 from digime_pandas._schema import schema_of, travelling_schema
 from digime_pandas._text import plain
 from digime_pandas._wire import Buffer
 from digime_pandas.errors import FidelityError
 
-# Beside the threads that serialize, the caller's encrypts and sends; what is under way stays the same in all.
-SERIALIZERS = 1 if CORES <= 2 else 2  # noqa: PLR2004
-SLICE_BYTES = (4 << 20) // SERIALIZERS
+SLICE_BYTES = 4 << 20  # of those that are serialized at the same time together
 FIRST_SLICE_BYTES = 1 << 20  # what is smaller is serialized as a whole before anything is sent
 ROW_GROUP_BYTES = 8 << 20
 _TEXT_GROWTH = 2  # text is about so much larger than the same values in Arrow
 _GROWTH = 8
+_LONGER = 2
 
 _WARNINGS: Mapping[Verdict, str] = MappingProxyType(
     {"lost": "Not everything is in the file", "changed": "Written in another form"}
@@ -65,14 +64,15 @@ class Prepared:
     _options: Mapping[str, Any] = field(repr=False)
     _examinations: tuple[Examination, ...] = field(repr=False)
 
-    def chunks(self, run: Run = one_by_one) -> Iterator[Buffer]:
+    def chunks(self, run: Run = one_by_one, *, workers: int = 1) -> Iterator[Buffer]:
         """Serialize from the first row.
 
         Args:
             run: Runs the tasks that serialize a slice or a row group each, possibly several at a time.
+            workers: How many slices of a text format at a time; the more, the smaller they are.
 
         Yields:
-            Pieces of the file: `SLICE_BYTES` each or about so for text formats, one row group each for Parquet. The
+            Pieces of the file: about 4 MiB each for text formats with one worker, one row group each for Parquet. The
             first and the last may be small.
 
         Raises:
@@ -84,13 +84,13 @@ class Prepared:
             groups = self._row_groups(schema)
             yield from _parquet.chunks(groups, schema, compression=self._options["compression"], run=run)
         else:
-            yield from self._text(run)
+            yield from self._text(run, workers)
         if self.one_shot:
             _warn(self._judge()[1])
 
-    def _text(self, run: Run) -> Iterator[Buffer]:
+    def _text(self, run: Run, workers: int) -> Iterator[Buffer]:
         nothing = True
-        for piece in run(self._slices(), workers=SERIALIZERS):
+        for piece in run(self._slices(SLICE_BYTES // workers), workers=workers):
             yield piece
             nothing = False
         if self._is("json"):
@@ -99,8 +99,8 @@ class Prepared:
             empty = [pa.nulls(0, column.type) for column in self._frame.columns]
             yield self._piece(pa.RecordBatch.from_arrays(empty, names=self._names()), first=True)
 
-    def _slices(self) -> Iterator[Callable[[], Buffer]]:
-        pace = _Pace(SLICE_BYTES, self._frame.first_rows(FIRST_SLICE_BYTES // _TEXT_GROWTH))
+    def _slices(self, size: int) -> Iterator[Callable[[], Buffer]]:
+        pace = _Pace(size, self._frame.first_rows(FIRST_SLICE_BYTES // _TEXT_GROWTH))
 
         def serialize(batch: pa.RecordBatch, *, first: bool) -> Buffer:
             piece = self._piece(batch, first=first)
@@ -131,7 +131,7 @@ class Prepared:
             if self.one_shot:
                 self._look_on_the_way(position, batch)
             position += batch.num_rows
-            yield batch
+            yield from _bounded(batch, pace.wanted)
         self.rows = position
 
     def _look_on_the_way(self, position: int, batch: pa.RecordBatch) -> None:
@@ -180,11 +180,22 @@ class _Pace:
     """How many rows to take next, so that what comes out has about the wanted size."""
 
     def __init__(self, wanted: int, rows: int) -> None:
-        self._wanted = wanted
+        self.wanted = wanted
         self.rows = rows
 
     def adapt(self, rows: int, size: int) -> None:
-        self.rows = max(1, min(rows * _GROWTH, self._wanted * rows // max(size, 1)))
+        self.rows = max(1, min(rows * _GROWTH, self.wanted * rows // max(size, 1)))
+
+
+def _bounded(batch: pa.RecordBatch, size: int) -> Iterator[pa.RecordBatch]:
+    """Yield a batch as it is, or in parts where its rows are much longer than those the pace was made for."""
+    taken = sum((each.indices if isinstance(each, pa.DictionaryArray) else each).nbytes for each in batch.columns)
+    if taken <= _LONGER * size or batch.num_rows == 1:
+        yield batch
+        return
+    half = batch.num_rows // 2
+    yield from _bounded(batch.slice(0, half), size)
+    yield from _bounded(batch.slice(half), size)
 
 
 def examine(

@@ -23,7 +23,7 @@ from typing import Any
 from digime_pandas._authorization import Authorization
 from digime_pandas._client import Client
 from digime_pandas._connect import current_client
-from digime_pandas._pipeline import SMALL_BYTES, closing_iter, in_order
+from digime_pandas._pipeline import FEW_CORES, SMALL_BYTES, closing_iter, in_order
 from digime_pandas._plan import Plan, outline_write, plan_write
 from digime_pandas._progress import show_progress
 from digime_pandas._receipt import Receipt
@@ -88,7 +88,9 @@ def write(
     client = current_client(client)
     authorization = _authorization(client, plan, authorization)
     with ExitStack() as resources:
-        upload = _upload(plan, resources.enter_context(display), resources)
+        # On two cores sealing keeps one busy.
+        workers = 1 if FEW_CORES and authorization.postbox is not None else 2
+        upload = _upload(plan, workers, resources.enter_context(display), resources)
         receipt = client.deliver(upload, authorization)
     return replace(receipt, rows=plan.prepared.rows)
 
@@ -97,7 +99,9 @@ def _authorization(client: Client, plan: Plan, given: Authorization | None) -> A
     accounts = plan.descriptor.accounts
     if given is None:
         return client.authorization(accounts[0])
-    if isinstance(given, Authorization) and given.account_id not in accounts:
+    if not isinstance(given, Authorization):
+        raise InputError(f"authorization is a {type(given).__name__}; pass an Authorization.")
+    if given.account_id not in accounts:
         raise InputError(
             f"authorization is account {given.account_id!r}'s and account_id is {', '.join(map(repr, accounts))}: the "
             "file would go into another person's library. Pass the authorization of the same account."
@@ -105,10 +109,11 @@ def _authorization(client: Client, plan: Plan, given: Authorization | None) -> A
     return given
 
 
-def _upload(plan: Plan, progress: Progress | None, resources: ExitStack) -> Upload:
+def _upload(plan: Plan, workers: int, progress: Progress | None, resources: ExitStack) -> Upload:
     """Return the upload. A small file is serialized at once: its size is known then, which saves a chunked body."""
     prepared = plan.prepared
-    stream = resources.enter_context(closing_iter(prepared.chunks(in_order)))
+    serialize = partial(prepared.chunks, in_order, workers=workers)
+    stream = resources.enter_context(closing_iter(serialize()))
     head: list[Buffer] = []
     size = 0
     for chunk in stream:
@@ -122,7 +127,7 @@ def _upload(plan: Plan, progress: Progress | None, resources: ExitStack) -> Uplo
     if prepared.one_shot:
         chunks = resources.enter_context(closing(Spool(begun))).chunks
     else:
-        chunks = _first_then(begun, partial(prepared.chunks, in_order))
+        chunks = _first_then(begun, serialize)
     return Upload(chunks, None, plan.file_name, plan.descriptor, progress, threaded=not prepared.one_shot)
 
 

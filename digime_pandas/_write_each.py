@@ -110,8 +110,9 @@ def write_each(
                 **named,
                 **format_options,
             )
-        except DigimeError as error:
-            return {"status": "failed", "file_name": file_name, "rows": len(part), "error": str(error)}
+        except Exception as error:  # noqa: BLE001 - whatever it is, who has got a file by then must be known
+            text = str(error) if isinstance(error, DigimeError) else f"{type(error).__name__}: {error}"
+            return {"status": "failed", "file_name": file_name, "rows": len(part), "error": text}
         return _row(receipt)
 
     with ThreadPoolExecutor(workers, thread_name_prefix="digime-write-each") as threads:

@@ -301,6 +301,8 @@ class TestOutcomes:
             ([httpx.RemoteProtocolError("x")], "unknown"),
             ([httpx.Response(400)], "refused"),
             ([httpx.Response(503)], "refused"),
+            ([httpx.Response(500)], "unknown"),
+            ([httpx.Response(500, content=error("InternalServerError"))], "refused"),
             ([httpx.Response(502)], "unknown"),
             ([httpx.Response(504)], "unknown"),
             ([httpx.Response(504), httpx.Response(400)], "unknown"),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 from collections.abc import Callable, Iterable
 from hashlib import sha256, sha512
 from typing import Any
 
+import brotli
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
@@ -18,6 +20,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 
 from digime_pandas._opening import Opening
+from digime_pandas._vault import Vault
 from digime_pandas.errors import SealedFileError
 
 
@@ -98,3 +101,26 @@ def test_another_key_does_not_open_it(key: RSAPrivateKey) -> None:
 def test_what_is_not_compressed_as_it_says_is_refused(key: RSAPrivateKey, compression: str, plain: bytes) -> None:
     with pytest.raises(SealedFileError, match=r"(?i)valid " + compression):
         opened(Opening(headers(compression), key, hashed=False), [sealed(plain, key)])
+
+
+_COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "brotli": brotli.compress}
+
+
+@pytest.mark.parametrize("compression", _COMPRESSORS)
+def test_a_few_bytes_that_stand_for_many_are_kept_in_bounded_pieces(
+    key: RSAPrivateKey, compression: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    append = Vault.append
+
+    def measured(self: Vault, data: bytes) -> None:
+        sizes.append(len(data))
+        append(self, data)
+
+    monkeypatch.setattr(Vault, "append", measured)
+    plain = bytes(32 << 20)
+    assert (
+        opened(Opening(headers(compression), key, hashed=False), [sealed(_COMPRESSORS[compression](plain), key)])
+        == plain
+    )
+    assert max(sizes) <= 4 << 20

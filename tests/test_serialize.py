@@ -21,7 +21,7 @@ import pytest
 from digime_pandas._fidelity import FidelityWarning
 from digime_pandas._formats import CSV, FORMATS, JSON, NDJSON, PARQUET, Format
 from digime_pandas._parse import parse
-from digime_pandas._serialize import examine, prepare
+from digime_pandas._serialize import SLICE_BYTES, examine, prepare
 from digime_pandas.errors import FidelityError, InputError
 
 EVERY = pytest.mark.parametrize("format", FORMATS.values(), ids=lambda each: each.name)
@@ -238,7 +238,36 @@ def test_slices_have_about_four_mebibytes_whatever_the_rows_look_like(format: Fo
 def test_slices_stay_bounded_when_rows_grow_a_hundredfold(format: Format) -> None:
     frame = pd.DataFrame({"t": ["x"] * 20_000 + ["y" * 2_000] * 20_000})
     sizes = [len(chunk) for chunk in prepare(frame, format).chunks()]
-    assert max(sizes) < 48 << 20
+    assert max(sizes) < 3 * SLICE_BYTES
+
+
+@TEXTUAL
+def test_slices_stay_bounded_when_the_first_rows_are_the_shortest(format: Format) -> None:
+    frame = pd.DataFrame({"t": ["x"] * 1_000 + ["y" * 100_000] * 400})
+    sizes = [len(chunk) for chunk in prepare(frame, format).chunks()]
+    assert max(sizes) < 3 * SLICE_BYTES
+
+
+@EVERY
+def test_arrow_values_are_cut_anywhere(format: Format, monkeypatch: pytest.MonkeyPatch) -> None:
+    import digime_pandas._serialize as module
+
+    monkeypatch.setattr(module, "SLICE_BYTES", 1_000)
+    monkeypatch.setattr(module, "ROW_GROUP_BYTES", 1_000)
+    rows: list[dict[str, Any]] = [
+        {
+            "b": [None, True, False][i % 3],
+            "i": i if i % 7 else None,
+            "t": f"t{i}" * (i % 5) if i % 11 else None,
+            "l": json.dumps([i]) if format is CSV else [i, None],
+            "s": json.dumps(i) if format is CSV else {"x": i if i % 2 else None, "y": "z" * (i % 3)},
+        }
+        for i in range(1_013)
+    ]
+    table = pa.Table.from_pylist([{}, {}, {}, *rows], schema=pa.Table.from_pylist(rows).schema).slice(3)
+    assert len(list(prepare(table, format).chunks())) > 10
+    read = pa.Table.from_pandas(back(table, format), preserve_index=False)
+    assert read.cast(table.schema).to_pylist() == rows
 
 
 @EVERY

@@ -52,6 +52,16 @@ def large() -> pd.DataFrame:
     return pd.DataFrame({"key": np.arange(ROWS), "value": random.random(ROWS), "word": random.choice(["a", "b"], ROWS)})
 
 
+@pytest.fixture(params=[True, False], ids=["two cores", "more cores"])
+def cores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if this machine had two, or more of them: serializing and sealing take as many threads as there are cores."""
+    import digime_pandas._api
+    import digime_pandas._write
+
+    for module in (digime_pandas._api, digime_pandas._write):
+        monkeypatch.setattr(module, "FEW_CORES", request.param)
+
+
 class Gate(httpx.HTTPTransport):
     """The network, counted; breaks the first uploads after so many pieces, or answers them itself."""
 
@@ -115,7 +125,7 @@ def test_a_frame_arrives_as_other_programs_read_it(
     assert receipt.verify(either_client)
 
 
-@pytest.mark.usefixtures("no_waiting")
+@pytest.mark.usefixtures("no_waiting", "cores")
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_frame_in_many_pieces_arrives_whole_even_after_the_network_broke(
     either_sandbox: Sandbox,
@@ -168,7 +178,7 @@ def test_whatever_exports_arrow_arrives_whole_even_after_the_network_broke(
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("gate", [{"status": 400}, {}, {"pieces": 1}], ids=["refused", "broken", "broken at once"])
-@pytest.mark.usefixtures("no_waiting")
+@pytest.mark.usefixtures("no_waiting", "cores")
 def test_a_failed_write_leaves_no_thread_behind_while_its_error_is_held(
     through: Through, person: Authorization, large: pd.DataFrame, suffix: str, gate: dict[str, int]
 ) -> None:

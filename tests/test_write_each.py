@@ -55,6 +55,27 @@ def test_everybody_gets_their_own_rows_in_their_own_library(
     assert len(users) == len(everybody)
 
 
+def test_an_error_of_any_kind_is_told_beside_who_has_their_file(
+    visits: pd.DataFrame,
+    everybody: list[str],
+    sandbox: Sandbox,
+    client: digime.Client,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import digime_pandas._write_each as module
+
+    def write(part: pd.DataFrame, *args: Any, **options: Any) -> digime.Receipt:
+        if options["account_id"] == everybody[1]:
+            raise MemoryError("no room")
+        return digime.write(part, *args, **options)
+
+    monkeypatch.setattr(module, "write", write)
+    result = visits.digime.write_each("patient", "visits.csv", client=client)
+    assert result["status"].tolist() == ["delivered", "failed", "delivered"]
+    assert result.loc[everybody[1], "error"] == "MemoryError: no room"
+    assert [len(sandbox.files(account_id)) for account_id in everybody] == [1, 0, 1]
+
+
 def test_who_has_not_authorized_gets_an_error_and_keeps_nobody_back(
     visits: pd.DataFrame, sandbox: Sandbox, client: digime.Client, authorize: Authorize
 ) -> None:
