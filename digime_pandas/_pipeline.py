@@ -43,8 +43,8 @@ def one_by_one(tasks: Iterable[Callable[[], T]], /, *, workers: int = 1) -> Iter
 def in_order(tasks: Iterable[Callable[[], T]], /, *, workers: int = 2, window: int | None = None) -> Iterator[T]:
     """Yield what the tasks return, in their order, while the next ones run in threads.
 
-    With one worker they also run in their order, never two at a time. The first task runs in the caller's thread, so
-    that a single one costs no thread at all. When this ends, for whatever reason (the last task, an error in one of
+    With one worker they also run in their order, never two at a time. A single task runs in the caller's thread, so
+    that it costs no thread at all. When this ends, for whatever reason (the last task, an error in one of
     them, an interrupt, a consumer that stops early), no task is left running and `tasks` is closed.
 
     Args:
@@ -54,15 +54,14 @@ def in_order(tasks: Iterable[Callable[[], T]], /, *, workers: int = 2, window: i
     """
     window = window or workers + 1
     with closing_iter(tasks) as left:
-        for task in islice(left, 1):
-            yield task()
-        second = next(left, None)
-        if second is None:
+        few = list(islice(left, 2))
+        if len(few) < 2:  # noqa: PLR2004
+            yield from (task() for task in few)
             return
         begun: deque[Future[T]] = deque()
         with ThreadPoolExecutor(workers, thread_name_prefix="digime-pandas") as threads:
             try:
-                for task in chain([second], left):
+                for task in chain(few, left):
                     begun.append(threads.submit(task))
                     if len(begun) == window:
                         yield begun.popleft().result()
