@@ -1,4 +1,4 @@
-"""Print the tables: ``python -m tests.benchmarks`` (about an hour), ``--quick`` for a look (under a minute).
+"""Print the tables: ``python -m tests.benchmarks`` (about half an hour), ``--quick`` for a look (under a minute).
 
 Ratios are what counts, times depend on the machine. Linux only: the sink and the memory figures use its interfaces.
 """
