@@ -6,14 +6,18 @@ Ratios are what counts, times depend on the machine. Linux only: the sink and th
 from __future__ import annotations
 
 import argparse
+import warnings
 from itertools import product
+
+from digime_pandas._fidelity import FidelityWarning
 
 from .contenders import FORMATS, PROTOCOLS, Keys, Ours, contenders
 from .frames import ROWS, Case
 from .sink import running_sink
-from .tables import growth, imports, latency, ready_bytes, writes
+from .tables import growth, imports, latency, ready_bytes, steps, writes
 
-TABLES = ("writes", "growth", "latency", "ready", "import")
+TABLES = ("writes", "growth", "latency", "steps", "ready", "import")
+FEW_ROWS = 10
 GROWTH_ROWS = (10_000, 100_000, 1_000_000, 5_000_000)
 _MIB = 1 << 20
 
@@ -30,6 +34,8 @@ def main() -> None:
     parser.add_argument("--no-memory", action="store_true", help="leave the memory columns out")
     asked = parser.parse_args()
     runs, shrink = (1, 500) if asked.quick else (asked.runs, 1)
+    # The frames have NaN in them, which JSON cannot hold.
+    warnings.simplefilter("ignore", FidelityWarning)
     with running_sink() as base_url:
         senders = contenders(base_url, Keys())
         ours = senders["ours"]
@@ -47,8 +53,17 @@ def main() -> None:
                 ours, base_url, [Case("sales", rows, kind, "postbox") for rows, kind in product(counts, formats)], runs
             )
         if "latency" in asked.tables:
-            small = [Case("sales", rows, *how) for rows in (1, 10) for how in product(asked.formats, asked.protocols)]
+            small = [
+                Case("sales", rows, *how) for rows in (1, FEW_ROWS) for how in product(asked.formats, asked.protocols)
+            ]
             latency(senders, small, 3 if asked.quick else 101)
+        if "steps" in asked.tables:
+            every = [
+                Case(frame, rows, kind, "postbox")
+                for frame in asked.frames
+                for rows, kind in product((FEW_ROWS, ROWS[frame] // shrink), asked.formats)
+            ]
+            steps(ours, every, lambda case: 3 if asked.quick else 101 if case.rows == FEW_ROWS else runs)
         if "ready" in asked.tables:
             ready_bytes(ours, (32 if asked.quick else 512) * _MIB, runs)
         if "import" in asked.tables:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import groupby
 from statistics import median
 
@@ -16,6 +17,7 @@ import pandas as pd
 
 from digime_pandas._envelope import seal
 from digime_pandas._formats import FORMATS
+from digime_pandas._frame import look_at
 from digime_pandas._serialize import prepare
 
 from .contenders import Ours, Send
@@ -100,6 +102,45 @@ def slowest_stage(frame: pd.DataFrame, case: Case, runs: int) -> float:
         chunks = [bytes(chunk) for chunk in prepare(frame, FORMATS[case.format]).chunks()]
         steps["encrypt"] = lambda: sum(len(piece) for piece in seal(chunks, key=bytes(32), iv=bytes(16)))
     return max(each.wall for each in interleaved(steps, runs).values())
+
+
+def steps(ours: Ours, cases: Iterable[Case], runs: Callable[[Case], int]) -> None:
+    """Show where the time of a write goes: each of its steps when nothing runs beside it, and the whole."""
+
+    def rows() -> Iterator[Sequence[object]]:
+        for case in cases:
+            took = interleaved(_steps(ours, case), runs(case))
+            yield case.frame, f"{case.rows:,}", case.format, *(f"{each.wall * 1e3:.2f}" for each in took.values())
+
+    names = ["describe", "prepare", "serialize", "hash", "encrypt", "ready bytes", "whole write"]
+    show("Steps, each alone, and the whole to a postbox, ms", ["frame", "rows", "format", *names], rows())
+
+
+def _steps(ours: Ours, case: Case) -> dict[str, Callable[[], int]]:
+    frame, target = case.make(), FORMATS[case.format]
+    prepared = prepare(frame, target)
+    chunks = [bytes(chunk) for chunk in prepared.chunks()]
+    data = bytearray(b"".join(chunks))
+
+    def digest() -> int:
+        found = sha256()
+        for chunk in chunks:
+            found.update(chunk)
+        return found.digest_size
+
+    def ready() -> int:
+        ours.write_bytes(data, "import")
+        return len(data)
+
+    return {
+        "describe": lambda: len(look_at(frame).columns),
+        "prepare": lambda: len(prepare(frame, target).columns),
+        "serialize": lambda: sum(len(chunk) for chunk in prepared.chunks()),
+        "hash": digest,
+        "encrypt": lambda: sum(len(piece) for piece in seal(chunks, key=bytes(32), iv=bytes(16))),
+        "ready bytes": ready,
+        "whole write": _sending(ours, frame, case),
+    }
 
 
 def _sending(send: Send, frame: pd.DataFrame, case: Case) -> Callable[[], int]:

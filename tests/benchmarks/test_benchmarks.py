@@ -27,10 +27,11 @@ def test_the_command_prints_every_table() -> None:
         "Writes",
         "Growth",
         "One small write",
+        "Steps",
         "Ready bytes",
         "Import",
     ]
-    assert printed.count("| sales |") == 4
+    assert printed.count("| sales |") == 4 + 8
 
 
 @pytest.mark.parametrize("size", [0, 1, 70_000, 9 << 20])
