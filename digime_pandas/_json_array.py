@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -46,6 +47,26 @@ def apart(elements: bytes) -> bytes:
     separated = bytearray(elements)
     np.frombuffer(separated, np.uint8)[(codes == ord(",")) & outside & (depth == 0)] = ord("\n")
     return bytes(separated)
+
+
+def array_lines(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield the elements of an array that was written as lines of whole elements, each with a line feed.
+
+    Args:
+        stream: The file.
+
+    Raises:
+        ValueError: It does not begin like an array.
+    """
+    for number, line in enumerate(stream):
+        text = line.strip()
+        if number == 0:
+            if not text.startswith(b"["):
+                raise ValueError("it does not begin with [")
+            text = text[1:]
+        text = text.removesuffix(b"]").strip(b",")
+        if text:
+            yield from BytesIO(apart(text) + b"\n")
 
 
 def elements(stream: BinaryIO) -> Iterator[dict[str, Any]]:

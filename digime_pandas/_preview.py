@@ -6,6 +6,7 @@ import html
 import warnings
 from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass
+from io import BytesIO
 from itertools import islice
 from typing import Any
 
@@ -14,7 +15,7 @@ import pyarrow as pa
 
 from digime_pandas._descriptor import FileDescriptor
 from digime_pandas._fidelity import ColumnVerdict, FidelityWarning
-from digime_pandas._json_array import apart
+from digime_pandas._json_array import array_lines
 from digime_pandas._parse import parse
 from digime_pandas._plan import Outline, Plan, outline_write, plan_write
 from digime_pandas._receipt import SCHEMA_PREFIX
@@ -194,7 +195,7 @@ def _sample(plan: Plan) -> str:
     if plan.prepared.format.name == "parquet":
         text = parse(content, plan.prepared.format).to_string(max_cols=20)
     elif plan.prepared.format.name == "json":
-        text = "[" + apart(content[1:-2]).decode().replace("\n", ",\n") + "]"
+        text = "[" + ",\n".join(line.decode().rstrip("\n") for line in array_lines(BytesIO(content))) + "]"
     else:
         text = content.decode()
     lines = islice(text.splitlines(), _SHOWN_ROWS + 1)

@@ -10,7 +10,7 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from io import BytesIO, TextIOWrapper
+from io import TextIOWrapper
 from itertools import islice
 from typing import Any, BinaryIO
 
@@ -21,7 +21,7 @@ import pyarrow.json as pajson
 import pyarrow.parquet as pq
 
 from digime_pandas._csv import unescape
-from digime_pandas._json_array import apart, elements
+from digime_pandas._json_array import array_lines, elements
 
 Columns = dict[str, Any]  # Arrow arrays; lists of Python values where Arrow has no type for them
 Types = Callable[[Sequence[str]], dict[str, pa.DataType]]
@@ -176,7 +176,7 @@ def json_columns(stream: BinaryIO, types: Types | None, rows: int | None, *, arr
         ValueError: It is no such file, or not of such columns.
     """
     if types is not None:
-        lines = _array_lines(stream) if array else _lines(stream)
+        lines = array_lines(stream) if array else _lines(stream)
         for block in _blocks(lines, rows):
             names = json.loads(block[: block.find(b"\n")]).keys()
             yield as_columns(_read(block, pa.schema(list(types(list(names)).items()))))
@@ -192,19 +192,6 @@ def _lines(stream: BinaryIO) -> Iterator[bytes]:
     for line in stream:
         if not line.isspace():
             yield line
-
-
-def _array_lines(stream: BinaryIO) -> Iterator[bytes]:
-    """Yield the elements of an array that was written as lines of whole elements."""
-    for number, line in enumerate(stream):
-        text = line.strip()
-        if number == 0:
-            if not text.startswith(b"["):
-                raise ValueError("it does not begin with [")
-            text = text[1:]
-        text = text.removesuffix(b"]").strip(b",")
-        if text:
-            yield from BytesIO(apart(text) + b"\n")
 
 
 def _groups(items: Iterable[Any], size: int | None) -> Iterator[list[Any]]:

@@ -82,6 +82,15 @@ def test_other_frames_are_previewed_by_the_same_rules() -> None:
     assert shown.sample.splitlines() == ['{"a":1}', '{"a":2}']
 
 
+@pytest.mark.parametrize("length", [1, 12 << 20], ids=["one slice", "several slices"])
+def test_rows_of_a_json_array_are_shown_on_lines_of_their_own(length: int) -> None:
+    shown = preview(pd.DataFrame({"a": ["x" * length, "},{", "y"]}), "a.json", account_id="a")
+
+    first, *others = shown.sample.splitlines()
+    assert first.startswith('[{"a":"x')
+    assert others == ['{"a":"},{"},', '{"a":"y"}]']
+
+
 def test_what_is_impossible_is_shown_and_not_raised_and_the_write_then_refuses_it(
     person: digime.Authorization, client: digime.Client, sandbox: Sandbox
 ) -> None:
