@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn
 
-from digime_pandas.errors import AuthorizationError, SecretError
+from digime_pandas.errors import AuthorizationError, InputError, SecretError
 
 Access = Literal["write", "read"]
 ACCESSES: tuple[Access, ...] = ("write", "read")
@@ -137,6 +137,17 @@ class Authorization:
             client_id=_optional(values, "client_id", str),
             key_thumbprint=_optional(values, "key_thumbprint", str),
         )
+
+
+def check_authorization(given: object) -> Authorization:
+    """Return what was given, which is an authorization.
+
+    Raises:
+        InputError: It is none.
+    """
+    if not isinstance(given, Authorization):
+        raise InputError(f"authorization is a {type(given).__name__}; pass an Authorization.")
+    return given
 
 
 def _token(values: Mapping[str, Any]) -> Token:

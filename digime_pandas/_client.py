@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, NoReturn, Self
 
 from digime_pandas._api import Api
-from digime_pandas._authorization import ACCESSES, Access, Authorization, UserAccessToken
+from digime_pandas._authorization import ACCESSES, Access, Authorization, UserAccessToken, check_authorization
 from digime_pandas._consents import Consents
 from digime_pandas._contract import Contract
 from digime_pandas._deliver import deliver
@@ -229,10 +229,9 @@ class Client:
 
     def deliver(self, upload: Upload, authorization: Authorization) -> Receipt:
         """Send an upload under an authorization; `write` for what is already an `Upload`."""
-        if not isinstance(authorization, Authorization):
-            raise InputError(f"authorization is a {type(authorization).__name__}; pass an Authorization.")
+        known = check_authorization(authorization)
         consents = self._for("write")
-        return deliver(consents.api, upload, consents.fresh(authorization), refresh=consents.refresh)
+        return deliver(consents.api, upload, consents.fresh(known), refresh=consents.refresh)
 
     def files(
         self,

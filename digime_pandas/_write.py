@@ -20,7 +20,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from digime_pandas._authorization import Authorization
+from digime_pandas._authorization import Authorization, check_authorization
 from digime_pandas._client import Client
 from digime_pandas._connect import current_client
 from digime_pandas._pipeline import FEW_CORES, SMALL_BYTES, closing_iter, in_order
@@ -99,9 +99,7 @@ def _authorization(client: Client, plan: Plan, given: Authorization | None) -> A
     accounts = plan.descriptor.accounts
     if given is None:
         return client.authorization(accounts[0])
-    if not isinstance(given, Authorization):
-        raise InputError(f"authorization is a {type(given).__name__}; pass an Authorization.")
-    if given.account_id not in accounts:
+    if check_authorization(given).account_id not in accounts:
         raise InputError(
             f"authorization is account {given.account_id!r}'s and account_id is {', '.join(map(repr, accounts))}: the "
             "file would go into another person's library. Pass the authorization of the same account."
