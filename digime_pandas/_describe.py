@@ -57,6 +57,7 @@ def _typed(name: str, dtype: Any, take: Take, rows: int) -> Column:
     try:
         arrow_type = _arrow_type(dtype, take)
     except (TypeError, NotImplementedError, pa.ArrowException):
+        # However pandas, pyarrow or the type's own package say that a type has no Arrow form: the column is refused.
         return unreadable(name, dtype, Fact("extension without Arrow form"))
     kind, text, spec = _of_type(dtype, arrow_type)
     facts: tuple[Fact, ...] = ()

@@ -261,4 +261,5 @@ def _from_batches(source: Iterable[pa.RecordBatch]) -> Take:
 
 
 def _no_slices(start: int, stop: int) -> pa.Array:
+    """Take the place of `Column.read`, which nothing calls for a stream: its rows come through `open`, once."""
     raise NotImplementedError(f"rows {start} to {stop} of an Arrow stream are only there once")

@@ -123,7 +123,7 @@ def _is_repetitive(column: pa.Array) -> bool:
         return False
     try:
         return bool(len(column.unique()) < _DISTINCT * (len(column) - column.null_count))
-    except pa.ArrowNotImplementedError:
+    except pa.ArrowNotImplementedError:  # Arrow counts no distinct values of extension types, such as periods
         return False
 
 

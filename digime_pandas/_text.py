@@ -239,6 +239,7 @@ def _is_pandas(name: str) -> Callable[[pa.DataType], bool]:
 
 
 def _not_here(_: pa.Array, type: pa.DataType) -> pa.Array:
+    """Refuse: only pandas reads these texts. A column of them never comes here; a schema that is not ours might."""
     raise pa.ArrowNotImplementedError(f"{type} is made again by pandas")
 
 
