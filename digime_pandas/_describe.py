@@ -6,6 +6,7 @@ is asked for.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -25,28 +26,41 @@ from digime_pandas._columns import (
     unconvertible,
     unreadable,
 )
+from digime_pandas._dictionaries import Codes, has_dictionary, new_positions, used_positions, with_used_values
 from digime_pandas._objects import describe_objects
 
 
-def describe(name: str, dtype: Any, take: Take, rows: int) -> Column:
+def describe_values(
+    name: str, values: pd.Series[Any] | pd.Index[Any], rows: int, *, keep_unused: bool = False
+) -> Column:
+    """Return a pandas column or index as a column; the other arguments are those of `describe`."""
+    array = raw_values(values)
+    return describe(name, values.dtype, lambda start, stop: array[start:stop], rows, keep_unused=keep_unused)
+
+
+def describe(name: str, dtype: Any, take: Take, rows: int, *, keep_unused: bool = False) -> Column:
     """Return the column that `take` gives the values of.
+
+    What the dtype lists and no row has is left out: unused categories, the values of an Arrow dictionary, the fill
+    value of a sparse column.
 
     Args:
         name: Its name in the file.
         dtype: Its pandas or numpy dtype.
         take: Gives rows `start` to `stop` as a numpy array or pandas extension array, without copying.
         rows: How many rows it has.
+        keep_unused: Whether unused categories and dictionary values stay.
     """
     if isinstance(dtype, pd.CategoricalDtype):
-        return _category(name, dtype, take, rows)
+        return _category(name, dtype, take, rows, keep_unused=keep_unused)
     if isinstance(dtype, pd.SparseDtype):
-        dense = describe(name, dtype.subtype, lambda start, stop: take(start, stop).to_dense(), rows)
-        spec = Spec("sparse", dense.type, _fill(dtype.fill_value), dense.spec)
-        return Column(name, "sparse", str(dtype), dense.type, spec, dense.read, (Fact(dense.kind), *dense.facts))
+        return _sparse(name, dtype, take, rows)
     if isinstance(dtype, pd.IntervalDtype):
         return _interval(name, dtype, take)
     if isinstance(dtype, np.dtype) and dtype.kind == "O":
         return describe_objects(name, take, rows)
+    if isinstance(dtype, pd.ArrowDtype) and has_dictionary(dtype.pyarrow_dtype):
+        return _arrow_dictionaries(name, dtype, take, rows, keep_unused=keep_unused)
     return _typed(name, dtype, take, rows)
 
 
@@ -115,12 +129,59 @@ def _to_arrow(values: Any, type: pa.DataType) -> pa.Array:
     return as_array(pa.array(values, type=asked, from_pandas=True))
 
 
+def _arrow_dictionaries(name: str, dtype: pd.ArrowDtype, take: Take, rows: int, *, keep_unused: bool) -> Column:
+    kind, text, spec = _of_type(dtype, dtype.pyarrow_dtype)
+    values, unused = with_used_values(take(0, rows).__arrow_array__(), keep_unused=keep_unused)
+
+    def read(start: int, stop: int) -> pa.Array:
+        return as_array(values.slice(start, stop - start))
+
+    return Column(name, kind, text, values.type, spec, read, dictionary_facts(unused, keep_unused=keep_unused))
+
+
+def dictionary_facts(unused: int | None, *, keep_unused: bool) -> tuple[Fact, ...]:
+    """Return what there is to say of dictionary values that no row has.
+
+    Args:
+        unused: How many there are, or None where they were not counted.
+        keep_unused: Whether they are sent.
+    """
+    if unused == 0:
+        return ()
+    return (Fact("unused dictionary values sent" if keep_unused else "unused dictionary values", None, unused),)
+
+
+def _sparse(name: str, dtype: pd.SparseDtype, take: Take, rows: int) -> Column:
+    dense = describe(name, dtype.subtype, lambda start, stop: take(start, stop).to_dense(), rows)
+    facts = (Fact(dense.kind), *dense.facts)
+    fill, natural = dtype.fill_value, pd.SparseDtype(dtype.subtype).fill_value
+    if not _is_same(fill, natural) and not _has_fill(take(0, rows), fill):
+        fill = natural
+        facts += (Fact("unused fill value"),)
+    spec = Spec("sparse", dense.type, _fill(fill), dense.spec)
+    return Column(name, "sparse", str(dtype), dense.type, spec, dense.read, facts)
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    return bool(pd.isna(one) if pd.isna(other) else one == other)
+
+
+def _has_fill(values: Any, fill: Any) -> bool:
+    stored = values.sp_values
+    return len(stored) < len(values) or bool((pd.isna(stored) if pd.isna(fill) else stored == fill).any())
+
+
 def _fill(value: Any) -> Any:
     return None if pd.isna(value) else value.item() if isinstance(value, np.generic) else value
 
 
-def _category(name: str, dtype: pd.CategoricalDtype, take: Take, rows: int) -> Column:
+def _category(name: str, dtype: pd.CategoricalDtype, take: Take, rows: int, *, keep_unused: bool) -> Column:
     categories = dtype.categories
+    used = used_positions(_codes(take, rows), len(categories))
+    unused = int(np.count_nonzero(~used))
+    positions = new_positions(used) if unused and not keep_unused else None
+    if positions is not None:
+        categories = categories[used]
     distinct = raw_values(categories)
     inner = describe(name, categories.dtype, lambda start, stop: distinct[start:stop], len(categories))
     if not inner.readable:
@@ -130,26 +191,23 @@ def _category(name: str, dtype: pd.CategoricalDtype, take: Take, rows: int) -> C
 
     def read(start: int, stop: int) -> pa.Array:
         codes = take(start, stop).codes
-        indices = pa.array(codes.astype(np.int32), mask=codes < 0)
+        indices = pa.array(codes.astype(np.int32) if positions is None else positions[codes], mask=codes < 0)
         return pa.DictionaryArray.from_arrays(indices, dictionary, ordered=bool(dtype.ordered))
 
-    implied = inner.kind != "null" and _implied(categories, take, rows)
+    # Where they are just the sorted values, they need not be written down.
+    implied = inner.kind != "null" and categories.is_monotonic_increasing and not (unused and keep_unused)
     detail = [bool(dtype.ordered), None if implied else dictionary]
     facts = (Fact(inner.kind), *(Fact(fact.rule) for fact in inner.facts))
+    if unused:
+        facts += (Fact("unused categories sent" if keep_unused else "unused categories", None, unused),)
     return Column(
         name, "category", str(dtype), arrow_type, Spec("category", arrow_type, detail, inner.spec), read, facts
     )
 
 
-def _implied(categories: pd.Index, take: Take, rows: int) -> bool:
-    """Say whether the categories are just the sorted values, so that they need not be written down."""
-    if not categories.is_monotonic_increasing or len(categories) > rows:
-        return False
-    used = np.zeros(len(categories), dtype=bool)
+def _codes(take: Take, rows: int) -> Iterator[Codes]:
     for start in range(0, rows, BLOCK_ROWS):
-        codes = take(start, min(start + BLOCK_ROWS, rows)).codes
-        used[codes[codes >= 0]] = True
-    return bool(used.all())
+        yield take(start, min(start + BLOCK_ROWS, rows)).codes
 
 
 def _interval(name: str, dtype: pd.IntervalDtype, take: Take) -> Column:

@@ -3,6 +3,9 @@
 The rule for the index is the same in every format. ``index=None``: a default RangeIndex (from 0 in steps of 1, without
 a name) is left out, any other index goes first, one column a level. ``index=True`` keeps it always, ``index=False``
 drops it. Levels without a name are called ``index``, or ``level_0``, ``level_1``, … as `reset_index` calls them.
+
+Columns hold only what their rows use: categories, levels and dictionary values that no row has are left out, once for
+all slices where all rows are at hand, and batch by batch of a stream.
 """
 
 from __future__ import annotations
@@ -14,12 +17,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from digime_pandas._columns import TEXT_DTYPE, Column, Fact, Spec, as_array, kind_of, raw_values
-from digime_pandas._describe import describe
+from digime_pandas._columns import Column, Fact, Spec, as_array, kind_of
+from digime_pandas._describe import describe_values, dictionary_facts
+from digime_pandas._dictionaries import dictionaries_in, has_dictionary, with_used_values, writable_type
+from digime_pandas._labels import level_columns, used_labels
+from digime_pandas._polars import is_usable
 from digime_pandas.errors import InputError
 
 Take = Callable[[int], "pa.RecordBatch | None"]
@@ -36,9 +41,10 @@ class Labels:
         index: One column a kept index level, first in the file; a RangeIndex has the spec ``range``.
         index_names: Names of these levels as they were, None included.
         index_freq: Frequency of a kept datetime or timedelta index, or None.
-        columns: The labels of the columns, as they were.
+        columns: The labels of the columns, as they were but for unused categories.
         attrs: The frame's `attrs`.
         is_multi: Whether the index is a MultiIndex, which may have a single level.
+        facts: What was found while looking at the labels of the columns.
     """
 
     index: tuple[Column, ...]
@@ -47,6 +53,7 @@ class Labels:
     columns: pd.Index[Any]
     attrs: dict[Any, Any]
     is_multi: bool
+    facts: tuple[Fact, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,41 +92,47 @@ def _size(column: Column, rows: int) -> int:
         return int(column.read(0, rows).nbytes)
 
 
-def look_at(frame: object, *, index: bool | None = None) -> Frame:
+def look_at(frame: object, *, index: bool | None = None, keep_unused: bool = False) -> Frame:
     """Return the columns of a frame.
 
     Args:
         frame: A pandas DataFrame or Series, or an object with ``__arrow_c_stream__`` (polars, pyarrow, DuckDB) or
             ``to_reader`` (a pyarrow scanner). It is not changed, and must not change while it is being written.
         index: Whether the index of a pandas frame is kept; see the rule above. Other frames have none.
+        keep_unused: Whether categories and dictionary values that no row has stay.
 
     Raises:
         InputError: It is none of these.
     """
-    known = _look_at(frame, index)
+    known = _look_at(frame, index, keep_unused=keep_unused)
     return replace(known, columns=_with_facts_of_names(known.columns, known.labels))
 
 
-def _look_at(frame: Any, index: bool | None) -> Frame:
+def _look_at(frame: Any, index: bool | None, *, keep_unused: bool) -> Frame:
     if isinstance(frame, pd.Series):
         frame = frame.to_frame()
     if isinstance(frame, pd.DataFrame):
-        return _pandas(frame, index)
+        return _pandas(frame, index, keep_unused=keep_unused)
     if index:
         raise InputError(f"index=True needs a pandas frame; a {type(frame).__name__} has no index. Leave it out.")
     if isinstance(frame, pa.Table):
-        return _table(frame)
+        return _table(frame, keep_unused=keep_unused)
     if isinstance(frame, pa.RecordBatch):
-        return _table(pa.Table.from_batches([frame]))
+        return _table(pa.Table.from_batches([frame]), keep_unused=keep_unused)
     if _is_of_polars(frame):
-        return _table(frame.to_arrow())
-    return _stream(_reader(frame))
+        return _table(frame.to_arrow() if is_usable() else _by_series(frame), keep_unused=keep_unused)
+    return _stream(_reader(frame), keep_unused=keep_unused)
 
 
 def _is_of_polars(frame: object) -> bool:
     # Other exporters may run a query at each export, so only what is known to hold its rows is read more than once.
     polars = sys.modules.get("polars")
     return polars is not None and isinstance(frame, polars.DataFrame)
+
+
+def _by_series(frame: Any) -> pa.Table:
+    # Converting a whole frame takes the threads of polars.
+    return pa.Table.from_arrays([each.to_arrow() for each in frame.get_columns()], names=frame.columns)
 
 
 def _reader(frame: Any) -> pa.RecordBatchReader:
@@ -133,13 +146,17 @@ def _reader(frame: Any) -> pa.RecordBatchReader:
     )
 
 
-def _pandas(frame: pd.DataFrame, index: bool | None) -> Frame:
+def _pandas(frame: pd.DataFrame, index: bool | None, *, keep_unused: bool) -> Frame:
     rows = len(frame)
-    levels = _level_columns(frame.index) if index or (index is None and not is_default_index(frame.index)) else ()
-    columns = levels + tuple(_column(str(label), series, rows) for label, series in frame.items())
+    kept = index or (index is None and not is_default_index(frame.index))
+    levels = level_columns(frame.index, keep_unused=keep_unused) if kept else ()
+    columns = levels + tuple(
+        describe_values(str(label), series, rows, keep_unused=keep_unused) for label, series in frame.items()
+    )
     freq = getattr(frame.index, "freqstr", None) if not isinstance(frame.index, pd.PeriodIndex) else None
     multi = isinstance(frame.index, pd.MultiIndex)
-    labels = Labels(levels, tuple(frame.index.names), freq, frame.columns, frame.attrs, multi)
+    names, facts = used_labels(frame.columns, keep_unused=keep_unused)
+    labels = Labels(levels, tuple(frame.index.names), freq, names, frame.attrs, multi, facts)
 
     def open_at_first_row() -> Take:
         schema = pa.schema([(column.name, column.type) for column in columns])
@@ -155,11 +172,6 @@ def _pandas(frame: pd.DataFrame, index: bool | None) -> Frame:
         return take
 
     return Frame(columns, rows, one_shot=False, open=open_at_first_row, labels=labels)
-
-
-def _column(name: str, values: pd.Series[Any] | pd.Index[Any], rows: int) -> Column:
-    array = raw_values(values)
-    return describe(name, values.dtype, lambda start, stop: array[start:stop], rows)
 
 
 def is_default_index(index: pd.Index[Any]) -> bool:
@@ -190,58 +202,64 @@ def _facts_of(name: str, counts: Counter[str], odd: set[str]) -> tuple[Fact, ...
     return tuple(facts)
 
 
-def _level_columns(index: pd.Index[Any]) -> tuple[Column, ...]:
-    if isinstance(index, pd.MultiIndex):
-        return tuple(_level(index, level) for level in range(index.nlevels))
-    name = "index" if index.name is None else str(index.name)
-    if not isinstance(index, pd.RangeIndex):
-        return (_column(name, index, len(index)),)
-    column = describe(name, index.dtype, lambda start, stop: index[start:stop].to_numpy(), len(index))
-    spec = Spec("range", column.type, [index.start, index.stop, index.step])
-    return (replace(column, dtype="RangeIndex", spec=spec),)
-
-
-def _level(index: pd.MultiIndex, level: int) -> Column:
-    """Describe a level by its distinct values and codes: a missing value would turn whole numbers into floats."""
-    name = f"level_{level}" if index.names[level] is None else str(index.names[level])
-    distinct, codes = index.levels[level], index.codes[level]
-    column = _column(name, distinct, len(distinct))
-    if not column.readable:
-        return column
-    values = column.read(0, len(distinct))
-
-    def read(start: int, stop: int) -> pa.Array:
-        piece = np.asarray(codes[start:stop])
-        return values.take(pa.array(piece, mask=piece < 0))
-
-    return replace(column, read=read)
-
-
-def label_columns(labels: pd.Index[Any]) -> tuple[Column, ...]:
-    """Return the column labels themselves as columns, one a level; none when they are just the names in the file."""
-    if labels.dtype == TEXT_DTYPE and labels.inferred_type == "string" and not labels.hasnans:
-        return ()
-    return _level_columns(labels)
-
-
-def _table(table: pa.Table) -> Frame:
-    columns = tuple(
-        _arrow_column(field, partial(_slice, values)) for field, values in zip(table.schema, table.columns, strict=True)
+def _table(table: pa.Table, *, keep_unused: bool) -> Frame:
+    columns, arrays = [], []
+    for field, values in zip(table.schema, table.columns, strict=True):
+        facts: tuple[Fact, ...] = ()
+        array = values
+        if has_dictionary(field.type):
+            array, unused = with_used_values(values, keep_unused=keep_unused)
+            facts = dictionary_facts(unused, keep_unused=keep_unused)
+        arrays.append(array)
+        columns.append(_arrow_column(field.name, array.type, partial(_slice, array), facts))
+    ready = pa.Table.from_arrays(arrays, schema=pa.schema([(each.name, each.type) for each in columns]))
+    return Frame(
+        tuple(columns), table.num_rows, one_shot=False, open=lambda: _from_batches(ready.to_batches()), labels=None
     )
-    return Frame(columns, table.num_rows, one_shot=False, open=lambda: _from_batches(table.to_batches()), labels=None)
 
 
 def _slice(values: pa.ChunkedArray, start: int, stop: int) -> pa.Array:
     return as_array(values.slice(start, stop - start))
 
 
-def _stream(reader: pa.RecordBatchReader) -> Frame:
-    columns = tuple(_arrow_column(field, _no_slices) for field in reader.schema)
-    return Frame(columns, None, one_shot=True, open=lambda: _from_batches(reader), labels=None)
+def _stream(reader: pa.RecordBatchReader, *, keep_unused: bool) -> Frame:
+    columns = tuple(
+        _arrow_column(field.name, writable_type(field.type), _no_slices, _facts_of_stream(field.type, keep_unused))
+        for field in reader.schema
+    )
+
+    def open_once() -> Take:
+        take = _from_batches(reader)
+        return partial(_with_used_values, take, keep_unused) if any(map(has_dictionary, reader.schema.types)) else take
+
+    return Frame(columns, None, one_shot=True, open=open_once, labels=None)
 
 
-def _arrow_column(field: pa.Field, read: Callable[[int, int], pa.Array]) -> Column:
-    return Column(field.name, kind_of(field.type), str(field.type), field.type, Spec("arrow", field.type), read)
+def _facts_of_stream(type: pa.DataType, keep_unused: bool) -> tuple[Fact, ...]:
+    if not has_dictionary(type):
+        return ()
+    if keep_unused:
+        return dictionary_facts(None, keep_unused=True)
+    return (Fact("ordered dictionary of a stream"),) if any(each.ordered for each in dictionaries_in(type)) else ()
+
+
+def _with_used_values(take: Take, keep_unused: bool, count: int) -> pa.RecordBatch | None:
+    batch = take(count)
+    if batch is None:
+        return None
+    arrays = [
+        as_array(with_used_values(pa.chunked_array([each]), keep_unused=keep_unused)[0])
+        if has_dictionary(each.type)
+        else each
+        for each in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
+
+
+def _arrow_column(
+    name: str, type: pa.DataType, read: Callable[[int, int], pa.Array], facts: tuple[Fact, ...]
+) -> Column:
+    return Column(name, kind_of(type), str(type), type, Spec("arrow", type), read, facts)
 
 
 def _from_batches(source: Iterable[pa.RecordBatch]) -> Take:

@@ -9,14 +9,15 @@ from digime_pandas._formats import Format
 from digime_pandas.errors import InputError
 
 # The first value of each is the default.
-_TEXT: dict[str, tuple[object, ...]] = {"typed": (True, False)}
+_EVERY: dict[str, tuple[object, ...]] = {"attrs": (False, True), "keep_unused_categories": (False, True)}
+_TEXT: dict[str, tuple[object, ...]] = {**_EVERY, "typed": (True, False)}
 _JSON = {**_TEXT, "strict": (False, True), "decimals": ("string", "number")}
 OPTIONS: Mapping[str, Mapping[str, tuple[object, ...]]] = MappingProxyType(
     {
         "csv": {**_TEXT, "escape_formulas": (False, True), "nested": ("refuse", "json")},
         "json": _JSON,
         "ndjson": _JSON,
-        "parquet": {"compression": ("snappy", "zstd", "gzip", "brotli", "lz4", "none")},
+        "parquet": {**_EVERY, "compression": ("snappy", "zstd", "gzip", "brotli", "lz4", "none")},
     }
 )
 

@@ -9,6 +9,7 @@ from io import BytesIO
 from itertools import chain, islice
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -57,7 +58,23 @@ def _taken(array: pa.DictionaryArray) -> pa.Array:
 
 
 def _storable_type(type: pa.DataType) -> pa.DataType:
-    return type.value_type if _is_odd_dictionary(type) else type
+    return type.value_type if _is_odd_dictionary(type) else _without_metadata(type)
+
+
+def _without_metadata(type: pa.DataType) -> pa.DataType:
+    """Return a type without the metadata of its fields, which may list values that no row has (polars Enum does)."""
+    # Types that differ in metadata only are equal to pyarrow: what this returns must not be remembered by type.
+    if not pa.types.is_nested(type) or isinstance(type, pa.BaseExtensionType):
+        return type
+    fields = [type.field(i) for i in range(type.num_fields)]
+    bare = [pa.field(each.name, _without_metadata(each.type), nullable=each.nullable) for each in fields]
+    if pa.types.is_struct(type):
+        return pa.struct(bare)
+    if pa.types.is_map(type):
+        return pa.map_(*(_without_metadata(each) for each in (type.key_type, type.item_type)), type.keys_sorted)
+    if pa.types.is_fixed_size_list(type):
+        return pa.list_(bare[0], type.list_size)
+    return pa.large_list(bare[0]) if pa.types.is_large_list(type) else pa.list_(bare[0])
 
 
 def _is_odd_dictionary(type: pa.DataType) -> bool:
@@ -166,6 +183,10 @@ def _numpy_type(column: Column, type: pa.DataType) -> str:
         return "int32"
     if column.kind == "category" or column.spec.origin == "range":
         return str(type.to_pandas_dtype() if isinstance(type, pa.BaseExtensionType) else type)
+    if column.kind == "sparse":
+        return str(
+            np.dtype(type.to_pandas_dtype())
+        )  # pandas reads no sparse columns, and the dtype would tell the fill value
     return column.dtype
 
 

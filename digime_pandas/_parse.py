@@ -1,8 +1,8 @@
 """The bytes of a file as a pandas frame.
 
-With the schema that was made when the file was written, the frame comes back as it was: dtypes, index, column labels
-and `attrs`. Parquet files carry it inside. Without one, plain rules apply (see `_plain_rules`; for Parquet, the
-metadata of pandas where there is some).
+With the schema that was made when the file was written, the frame comes back as it was: dtypes (with the categories
+that rows use), index, column labels, and `attrs` where they were sent. Parquet files carry it inside. Without one,
+plain rules apply (see `_plain_rules`; for Parquet, the metadata of pandas where there is some).
 """
 
 from __future__ import annotations

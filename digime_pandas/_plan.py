@@ -55,14 +55,24 @@ def outline_write(
     return Outline(file_name, found, descriptor, carries_schema=reference is None)
 
 
-def plan_write(frame: object, outline: Outline, *, index: bool | None, options: Mapping[str, object]) -> Plan:
+def plan_write(
+    frame: object, outline: Outline, *, index: bool | None, options: Mapping[str, object], warn_of_cut: bool = True
+) -> Plan:
     """Look at the rows and complete the outline.
+
+    Args:
+        frame: The frame.
+        outline: What is known without it.
+        index: Whether the index is kept.
+        options: Options of the format.
+        warn_of_cut: Whether to warn of categories and the like that are left out because no row has them. False suits
+            a part of a larger frame, and an empty frame that stands for its dtypes.
 
     Raises:
         FidelityError: The format cannot hold a column.
         InputError: The frame or an option is not valid.
     """
-    prepared = prepare(frame, outline.format, index=index, options=options)
+    prepared = prepare(frame, outline.format, index=index, options=options, warn_of_cut=warn_of_cut)
     descriptor = outline.descriptor
     if outline.carries_schema and prepared.schema is not None:
         descriptor = replace(descriptor, reference=(*descriptor.reference, SCHEMA_PREFIX + prepared.schema))

@@ -11,7 +11,6 @@ from itertools import islice
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 
 from digime_pandas._descriptor import FileDescriptor
 from digime_pandas._fidelity import ColumnVerdict, FidelityWarning
@@ -183,11 +182,9 @@ def _shortened(reference: str) -> str:
     return reference if schema == reference else f"the schema ({len(schema)} characters)"
 
 
-def _head(frame: object, rows: int) -> object:
-    if isinstance(frame, pd.DataFrame | pd.Series):
-        return frame.iloc[:rows]
-    table = frame if isinstance(frame, pa.Table) else pa.table(frame)
-    return table.slice(0, rows)
+def _head(frame: Any, rows: int) -> object:
+    # What can be read more than once and is not of pandas is a pyarrow table or batch or a polars frame.
+    return frame.iloc[:rows] if isinstance(frame, pd.DataFrame | pd.Series) else frame.slice(0, rows)
 
 
 def _sample(plan: Plan) -> str:

@@ -38,7 +38,8 @@ def restore(  # noqa: C901, PLR0911, PLR0912 - one case an origin
             return _category(values, spec.inner, *spec.detail, plain=plain)
         case "sparse" if spec.inner:
             dense = restore(values, spec.inner, plain=plain)
-            fill = dense.dtype.type("nan" if spec.detail is None else spec.detail)
+            natural = pd.SparseDtype(dense.dtype).fill_value
+            fill = natural if spec.detail is None else dense.dtype.type(spec.detail)
             return pd.arrays.SparseArray(dense, fill_value=fill)
     if plain:
         values = typed(as_array(values), spec.type)

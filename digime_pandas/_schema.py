@@ -20,7 +20,8 @@ import pyarrow as pa
 from digime_pandas._arrow_types import type_from_json, type_to_json
 from digime_pandas._columns import Spec
 from digime_pandas._formats import Format
-from digime_pandas._frame import Frame, label_columns
+from digime_pandas._frame import Frame
+from digime_pandas._labels import label_columns
 from digime_pandas._plain_rules import is_guessed
 from digime_pandas._restore import NULLS, stored_type
 from digime_pandas._text import plain
@@ -198,12 +199,13 @@ def _name_from_json(value: Any) -> Any:
     return tuple(_name_from_json(each) for each in value) if isinstance(value, list) else value
 
 
-def schema_of(frame: Frame, *, escaped: bool = False) -> Schema:
+def schema_of(frame: Frame, *, escaped: bool = False, attrs: bool = False) -> Schema:
     """Return the schema of a frame.
 
     Args:
         frame: The frame.
         escaped: Whether texts that begin like a formula get an apostrophe.
+        attrs: Whether the frame's `attrs` are in it, as far as JSON can hold them.
     """
     columns = tuple(each.spec for each in frame.columns)
     names = () if frame.rows else tuple(each.name for each in frame.columns)
@@ -217,7 +219,7 @@ def schema_of(frame: Frame, *, escaped: bool = False) -> Schema:
         freq=labels.index_freq if labels.index else None,
         labels=tuple(Values(each.spec, each.read(0, len(labels.columns))) for each in label_columns(labels.columns)),
         label_names=tuple(labels.columns.names),
-        attrs=labels.attrs if _survives_json(labels.attrs) else {},
+        attrs=labels.attrs if attrs and _survives_json(labels.attrs) else {},
         escaped=escaped,
         multi=("i" if labels.index and labels.is_multi else "")
         + ("l" if isinstance(labels.columns, pd.MultiIndex) else ""),
@@ -232,24 +234,37 @@ def travelling_schema(frame: Frame, format: Format, options: Mapping[str, Any]) 
         format: The format of its file.
         options: Options of the format.
     """
-    attrs = {} if frame.labels is None else frame.labels.attrs
-    lost = [] if _survives_json(attrs) else ["attrs: JSON cannot hold them, they are left out"]
+    lost = _lost_of_attrs(frame, format, options)
     if format.name == "parquet":
         return None, lost
     if not options["typed"]:
         nameless = frame.columns and frame.rows == 0 and format.name != "csv"
         return None, [*lost, "a JSON file without rows and schema does not name its columns"] if nameless else lost
-    if _is_implied(frame, format) and not options.get("escape_formulas"):
+    escaped, attrs = bool(options.get("escape_formulas")), bool(options.get("attrs"))
+    if _is_implied(frame, format) and not escaped and not (attrs and frame.labels and frame.labels.attrs):
         return None, lost
-    text = schema_of(frame, escaped=bool(options.get("escape_formulas"))).to_text()
+    text = schema_of(frame, escaped=escaped, attrs=attrs).to_text()
     if len(text) > LONGEST:
         return None, [*lost, f"the schema is longer than {LONGEST:,} characters: the file comes back untyped"]
     return text, lost
 
 
+def _lost_of_attrs(frame: Frame, format: Format, options: Mapping[str, Any]) -> list[str]:
+    attrs = {} if frame.labels is None else frame.labels.attrs
+    if not attrs:
+        return []
+    if not options.get("attrs"):
+        return ["attrs: left out, since they may speak of more than these rows; attrs=True sends them"]
+    if not _survives_json(attrs):
+        return ["attrs: JSON cannot hold them, they are left out"]
+    if format.name != "parquet" and not options["typed"]:
+        return ["attrs: they are in the schema, which typed=False leaves out"]
+    return []
+
+
 def _is_implied(frame: Frame, format: Format) -> bool:
     labels, rows = frame.labels, frame.rows
-    if labels is None or not rows or labels.index or labels.attrs or label_columns(labels.columns):
+    if labels is None or not rows or labels.index or label_columns(labels.columns):
         return False
     return labels.columns.name is None and all(is_guessed(each, rows, format) for each in frame.columns)
 

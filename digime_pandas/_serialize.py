@@ -18,11 +18,12 @@ import pyarrow as pa
 from digime_pandas import _csv, _json, _parquet
 from digime_pandas._columns import Column
 from digime_pandas._examine import Examination
-from digime_pandas._fidelity import ColumnVerdict, FidelityWarning, Verdict, judge
+from digime_pandas._fidelity import ColumnVerdict, FidelityWarning, Reason, judge, judge_labels
 from digime_pandas._formats import Format
 from digime_pandas._frame import Frame, look_at
 from digime_pandas._options import check_options
 from digime_pandas._pipeline import Run, one_by_one
+from digime_pandas._rules import Verdict
 from digime_pandas._schema import schema_of, travelling_schema
 from digime_pandas._text import plain
 from digime_pandas._wire import Buffer
@@ -63,6 +64,7 @@ class Prepared:
     _frame: Frame = field(repr=False)
     _options: Mapping[str, Any] = field(repr=False)
     _examinations: tuple[Examination, ...] = field(repr=False)
+    _warned: frozenset[Reason] = field(repr=False)
 
     def chunks(self, run: Run = one_by_one, *, workers: int = 1) -> Iterator[Buffer]:
         """Serialize from the first row.
@@ -79,14 +81,14 @@ class Prepared:
             FidelityError: Only from a one-shot stream: a value that the format cannot hold has come.
         """
         if self.format.name == "parquet":
-            own = schema_of(self._frame)
+            own = schema_of(self._frame, attrs=self._options["attrs"])
             schema = _parquet.file_schema(self._frame, own.to_json(), own.attrs)
             groups = self._row_groups(schema)
             yield from _parquet.chunks(groups, schema, compression=self._options["compression"], run=run)
         else:
             yield from self._text(run, workers)
         if self.one_shot:
-            _warn(self._judge()[1])
+            _warn([each for each in self._judge()[1] if each not in self._warned])
 
     def _text(self, run: Run, workers: int) -> Iterator[Buffer]:
         nothing = True
@@ -140,7 +142,7 @@ class Prepared:
                 examination.look(position, array)
         _refuse(self._judge()[0])
 
-    def _judge(self) -> tuple[tuple[ColumnVerdict, ...], list[tuple[Verdict, str]]]:
+    def _judge(self) -> tuple[tuple[ColumnVerdict, ...], list[Reason]]:
         return _judge(self._frame.columns, self._examinations, self.format, self._options)
 
     def _piece(self, batch: pa.RecordBatch, *, first: bool) -> Buffer:
@@ -213,25 +215,38 @@ def examine(
         InputError: The frame is none, or the format has no such option.
     """
     checked = check_options(format, options)
-    known = look_at(frame, index=index)
+    known = look_at(frame, index=index, keep_unused=bool(checked["keep_unused_categories"]))
     return _judge(known.columns, _examined(known, format), format, checked)[0]
 
 
 def prepare(
-    frame: object, format: Format, *, index: bool | None = None, options: Mapping[str, object] = _NO_OPTIONS
+    frame: object,
+    format: Format,
+    *,
+    index: bool | None = None,
+    options: Mapping[str, object] = _NO_OPTIONS,
+    warn_of_cut: bool = True,
 ) -> Prepared:
     """Look at a frame and refuse what the format cannot hold.
+
+    The file holds only what its rows use. A categorical column, index, or label of columns comes back with the
+    categories that rows (or columns) have, in their order; a sparse column whose fill value no row has comes back with
+    NaN, 0 or False as fill value. Arrow dictionaries hold the values that rows have, those of a stream batch by batch.
 
     Args:
         frame: A pandas DataFrame or Series, or an object that exports Arrow streams (polars, pyarrow, DuckDB). It is
             never changed.
         format: The format to write.
         index: Whether the index is kept; None keeps every index but a default RangeIndex.
-        options: Options of the format. Text formats: `typed` (True) makes the schema. CSV: `escape_formulas` (False)
-            puts an apostrophe before text that a spreadsheet would take for a formula, `nested` (``"refuse"``) as
-            ``"json"`` writes lists and dicts as JSON text. JSON and NDJSON: `strict` (False) refuses NaN and the
-            infinities, `decimals` (``"string"``) may be ``"number"``. Parquet: `compression` (``"snappy"``) may be
-            ``"zstd"``, ``"gzip"``, ``"brotli"``, ``"lz4"`` or ``"none"``.
+        options: Options of the format. All formats: `attrs` (False) sends the frame's `attrs`, which are left out
+            otherwise; `keep_unused_categories` (False) sends categories and dictionary values that no row has. Text
+            formats: `typed` (True) makes the schema. CSV: `escape_formulas` (False) puts an apostrophe before text
+            that a spreadsheet would take for a formula, `nested` (``"refuse"``) as ``"json"`` writes lists and dicts
+            as JSON text. JSON and NDJSON: `strict` (False) refuses NaN and the infinities, `decimals` (``"string"``)
+            may be ``"number"``. Parquet: `compression` (``"snappy"``) may be ``"zstd"``, ``"gzip"``, ``"brotli"``,
+            ``"lz4"`` or ``"none"``.
+        warn_of_cut: Whether to warn of unused categories, dictionary values and fill values that are left out. False
+            suits a part of a larger frame, which has them by design; the verdicts say it all the same.
 
     Raises:
         FidelityError: The format cannot hold a column; the error names it and its first offending row.
@@ -241,13 +256,16 @@ def prepare(
         FidelityWarning: Something of the frame will not be in the file, or be there in another form.
     """
     checked = check_options(format, options)
-    known = look_at(frame, index=index)
+    known = look_at(frame, index=index, keep_unused=bool(checked["keep_unused_categories"]))
     examinations = _examined(known, format)
-    verdicts, warned = _judge(known.columns, examinations, format, checked)
+    verdicts, warned = _judge(known.columns, examinations, format, checked, warn_of_cut=warn_of_cut)
     _refuse(verdicts)
     if known.rows and not known.columns:
         raise FidelityError(f"The frame has {known.rows} rows and no column. Give index=True to write its index.")
     schema, lost = travelling_schema(known, format, checked)
+    if known.labels is not None:
+        about_labels = judge_labels(known.labels.facts, format, checked, warn_of_cut=warn_of_cut)
+        warned += [(verdict, f"column labels: {note}") for verdict, note in about_labels]
     _warn([*warned, *(("lost", each) for each in lost)])
     return Prepared(
         format=format,
@@ -258,6 +276,7 @@ def prepare(
         _frame=known,
         _options=checked,
         _examinations=examinations,
+        _warned=frozenset(warned),
     )
 
 
@@ -273,10 +292,15 @@ def _examined(frame: Frame, format: Format) -> tuple[Examination, ...]:
 
 
 def _judge(
-    columns: Sequence[Column], examinations: Iterable[Examination], format: Format, options: Mapping[str, Any]
-) -> tuple[tuple[ColumnVerdict, ...], list[tuple[Verdict, str]]]:
+    columns: Sequence[Column],
+    examinations: Iterable[Examination],
+    format: Format,
+    options: Mapping[str, Any],
+    *,
+    warn_of_cut: bool = True,
+) -> tuple[tuple[ColumnVerdict, ...], list[Reason]]:
     pairs = [
-        judge(column, examination.facts, format, options)
+        judge(column, examination.facts, format, options, warn_of_cut=warn_of_cut)
         for column, examination in zip(columns, examinations, strict=True)
     ]
     warned = [(kind, f"column {verdict.name!r}: {note}") for verdict, notes in pairs for kind, note in notes]
@@ -290,7 +314,7 @@ def _refuse(verdicts: Iterable[ColumnVerdict]) -> None:
             raise FidelityError(f"Column {each.name!r}{where}: {each.note}.", column=each.name, row=each.row)
 
 
-def _warn(warned: Sequence[tuple[Verdict, str]]) -> None:
+def _warn(warned: Sequence[Reason]) -> None:
     by_verdict = {verdict: [text for each, text in warned if each == verdict] for verdict in _WARNINGS}
     sentences = [f"{_WARNINGS[verdict]}: {'; '.join(texts)}." for verdict, texts in by_verdict.items() if texts]
     if sentences:

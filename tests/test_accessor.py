@@ -23,7 +23,7 @@ FRAME = pd.DataFrame({"day": ["2026-01-05"], "pulse": [61]}, index=pd.Index(["x"
 def test_a_frame_is_written_and_stays_as_it_was(client: Client, reader: Authorization, suffix: str) -> None:
     frame, before = FRAME.copy(), FRAME.copy()
     frame.attrs["source"] = before.attrs["source"] = "ward 3"
-    receipt = frame.digime.write(f"visits.{suffix}", account_id=reader.account_id, client=client)
+    receipt = frame.digime.write(f"visits.{suffix}", account_id=reader.account_id, client=client, attrs=True)
     assert (receipt.status, receipt.rows) == ("delivered", 1)
     pd.testing.assert_frame_equal(frame, before)
     assert frame.attrs == before.attrs

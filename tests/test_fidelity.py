@@ -8,8 +8,9 @@ import pytest
 
 from digime_pandas._columns import Fact
 from digime_pandas._describe import describe
-from digime_pandas._fidelity import NOT_IN_JSON, RULES, judge, render_rules
+from digime_pandas._fidelity import judge
 from digime_pandas._formats import CSV, FORMATS, JSON, PARQUET
+from digime_pandas._rules import IN_SCHEMA, LEFT_OUT, NOT_IN_JSON, RULES, render_rules
 from digime_pandas._serialize import examine
 
 
@@ -25,8 +26,8 @@ def test_what_is_lost_is_always_warned_of() -> None:
             assert not each.warned or each.verdict in {"lost", "changed"}
 
 
-def test_rules_that_strict_refuses_are_rules() -> None:
-    assert set(RULES) > NOT_IN_JSON
+def test_rules_that_options_speak_of_are_rules() -> None:
+    assert set(RULES) > NOT_IN_JSON | LEFT_OUT | IN_SCHEMA
 
 
 def test_the_worst_rule_decides_and_its_row_is_told() -> None:

@@ -264,7 +264,7 @@ def test_polars_reads_parquet_as_standard_types() -> None:
         FRAME[["int", "flag"]].set_axis(pd.MultiIndex.from_tuples([("a", "b"), ("a", "c")], names=["x", None]), axis=1),
         pd.DataFrame({"p": pd.period_range("2024", periods=3, freq="M"), "i": pd.interval_range(0, 3)}),
         pd.DataFrame({"s": pd.array(["a", None], dtype="string"), "b": pd.array([True, None], dtype="boolean")}),
-        pd.DataFrame({"o": pd.Categorical(["lo", "hi"], ["lo", "mid", "hi"], ordered=True)}),
+        pd.DataFrame({"o": pd.Categorical(["lo", "hi", "mid"], ["lo", "mid", "hi"], ordered=True)}),
         pd.DataFrame({"a": [1, 2]}).iloc[:0],
         pd.DataFrame({"small": np.array([1, 2], "int8"), "half": np.array([0.5, 1], "float16")}),
     ],
@@ -274,7 +274,7 @@ def test_pandas_reads_parquet_as_its_own(frame: pd.DataFrame) -> None:
     if getattr(frame.index, "freq", None) is not None:
         frame.index.freq = None
     frame.attrs = {"unit": "kg"}
-    found = pd.read_parquet(io.BytesIO(content(frame, PARQUET)))
+    found = pd.read_parquet(io.BytesIO(content(frame, PARQUET, attrs=True)))
     pd.testing.assert_frame_equal(found, frame)
     assert found.attrs == {"unit": "kg"}
 

@@ -51,7 +51,7 @@ def test_categories_that_are_just_the_sorted_values_are_not_written_down() -> No
 
 def test_a_schema_past_the_limit_does_not_travel_and_says_so() -> None:
     names = [f"{i * 7919 % 1000:03d}{chr(97 + i % 26)}" for i in range(2_500)]
-    frame = pd.DataFrame({"k": pd.Categorical(names[:1], categories=names)})
+    frame = pd.DataFrame({"k": pd.Categorical(names, categories=names)})
     text, lost = travelling_schema(look_at(frame), JSON, {"typed": True})
     assert text is None
     assert f"{LONGEST:,}" in lost[0]
