@@ -14,7 +14,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
@@ -24,7 +24,7 @@ from digime_pandas._authorization import Authorization, check_authorization
 from digime_pandas._client import Client
 from digime_pandas._connect import current_client
 from digime_pandas._pipeline import FEW_CORES, SMALL_BYTES, closing_iter, in_order
-from digime_pandas._plan import Plan, outline_write, plan_write
+from digime_pandas._plan import Outline, Plan, outline_write, plan_write
 from digime_pandas._progress import show_progress
 from digime_pandas._receipt import Receipt
 from digime_pandas._spool import Spool
@@ -69,7 +69,11 @@ def write(
         progress: None shows a bar when the write takes more than two seconds (one line at its end where no bar can
             be), True always, False never. A callable is given the bytes sent so far and the bytes in all, or None
             where that is not known, in this thread.
-        format_options: Options of the format, such as ``escape_formulas=True`` for CSV or ``strict=True`` for JSON.
+        format_options: Options of the format, such as ``escape_formulas=True`` for CSV or ``strict=True`` for JSON. All
+            formats have two. A file holds only what its rows use, so that a categorical column comes back with the
+            categories that its rows have: ``keep_unused_categories=True`` sends all. ``attrs=True`` sends the frame's
+            `attrs`, which are left out otherwise. A `FidelityWarning` says what is left out, and how many unused
+            categories are sent.
 
     Returns:
         The receipt. Its `rows` are the frame's rows and its `size` is in bytes.
@@ -80,11 +84,45 @@ def write(
         AuthorizationError: The authorization is of another account or contract, or has expired.
         APIError: The file was not delivered, or it is not known whether it was: see `outcome`.
     """
-    display = show_progress(progress, file_name)
     outline = outline_write(
         file_name, account_id=account_id, format=format, reference=reference, tags=tags, mime_type=mime_type
     )
-    plan = plan_write(frame, outline, index=index, options=format_options)
+    return write_outlined(
+        frame,
+        outline,
+        index=index,
+        options=format_options,
+        client=client,
+        authorization=authorization,
+        progress=progress,
+    )
+
+
+def write_outlined(
+    frame: object,
+    outline: Outline,
+    *,
+    index: bool | None,
+    options: Mapping[str, object],
+    client: Client | None = None,
+    authorization: Authorization | None = None,
+    progress: object = None,
+    warn_of_cut: bool = True,
+) -> Receipt:
+    """Write a frame under an outline; `write` for arguments that were checked.
+
+    Args:
+        frame: As for `write`, and so are the others.
+        outline: What is known without the rows.
+        index: Whether the index is kept.
+        options: Options of the format.
+        client: The client to use.
+        authorization: The consent to use.
+        progress: How progress is shown.
+        warn_of_cut: As for `plan_write`.
+    """
+    display = show_progress(progress, outline.file_name)
+    plan = plan_write(frame, outline, index=index, options=options, warn_of_cut=warn_of_cut)
     client = current_client(client)
     authorization = _authorization(client, plan, authorization)
     with ExitStack() as resources:

@@ -21,7 +21,8 @@ from digime_pandas._formats import resolve_format
 from digime_pandas._frame import is_default_index
 from digime_pandas._plan import outline_write, plan_write
 from digime_pandas._receipt import Receipt
-from digime_pandas._write import write
+from digime_pandas._split import Positions, check_part, split_rows
+from digime_pandas._write import write_outlined
 from digime_pandas.errors import DigimeError, InputError
 
 # Nullable integers and plain objects, so that a failed write has no size and a good one no error.
@@ -53,7 +54,8 @@ def write_each(
 
     Args:
         frame: The rows of all persons. Each part keeps the frame's columns, order, dtypes and index. Never changed.
-        by: The column of account ids: str, or whole numbers, which are taken as their decimal text.
+        by: The column of account ids: text, or whole numbers, which are taken as their decimal text, in any dtype that
+            holds them (str, string, object, category, integers and their Arrow forms).
         file_name: Name of each file.
         format: As for `write`.
         reference: As for `write`.
@@ -70,13 +72,13 @@ def write_each(
         (None, or why it failed). One person's failure does not keep the others' files back.
 
     Raises:
-        InputError: There is no such column, a row has no account id, or nobody's part could be written with these
-            arguments and dtypes. Nothing was sent.
+        InputError: There is no such column, a row has no account id or none that can be one, two keys would be one
+            account id, or nobody's part could be written with these arguments and dtypes. Nothing was sent.
     """
     resolve_format(check_file_name(file_name), format)
     if not isinstance(frame, pd.DataFrame):
         raise InputError(f"frame is a {type(frame).__name__}; write_each splits a pandas DataFrame.")
-    accounts = _accounts(frame, by)
+    split = split_rows(frame, by)
     if not isinstance(workers, int) or workers < 1:
         raise InputError(f"workers is {workers!r}; pass how many files to write at the same time, 1 or more.")
     if index is None:
@@ -89,58 +91,37 @@ def write_each(
         "tags": tags if isinstance(tags, str) else tuple(tags),
         "mime_type": mime_type,
     }
-    people = list(dict.fromkeys(accounts))
+    people = list(split.accounts)
     if people:
         # What cannot be written for anybody is refused before anything is sent.
         outline = outline_write(file_name, account_id=people, **named)
-        plan_write(frame.iloc[:0], outline, index=index, options=format_options)
-    # Positions instead of parts: a part is copied when its turn comes, not all of them at once.
-    positions: dict[Any, Any] = frame.groupby(accounts.to_numpy(), sort=False).indices
+        plan_write(frame.iloc[:0], outline, index=index, options=format_options, warn_of_cut=False)
 
-    def write_one(account_id: str) -> dict[str, Any]:
-        part = frame.take(positions[account_id])
+    def write_one(account_id: str, positions: Positions) -> dict[str, Any]:
         try:
-            receipt = write(
+            # A part is copied when its turn comes, not all of them at once.
+            part = frame.take(positions)
+            check_part(part, by, account_id)
+            if not format_options.get("attrs"):
+                part.attrs = {}  # that they are left out was said once, of the whole frame
+            receipt = write_outlined(
                 part,
-                file_name,
-                account_id=account_id,
+                outline_write(file_name, account_id=account_id, **named),
                 index=index,
+                options=format_options,
                 client=client,
                 progress=False,
-                **named,
-                **format_options,
+                warn_of_cut=False,  # that others' categories stay out is what splitting is for
             )
         except Exception as error:  # noqa: BLE001 - whatever it is, who has got a file by then must be known
             text = str(error) if isinstance(error, DigimeError) else f"{type(error).__name__}: {error}"
-            return {"status": "failed", "file_name": file_name, "rows": len(part), "error": text}
+            return {"status": "failed", "file_name": file_name, "rows": len(positions), "error": text}
         return _row(receipt)
 
     with ThreadPoolExecutor(workers, thread_name_prefix="digime-write-each") as threads:
-        rows = list(threads.map(write_one, people))
-    index_of_result = pd.Index(people, name=by)
-    return pd.DataFrame(
-        {
-            name: pd.Series([row.get(name) for row in rows], index=index_of_result, dtype=dtype)
-            for name, dtype in _COLUMNS.items()
-        }
-    )
-
-
-def _accounts(frame: pd.DataFrame, by: str) -> pd.Series:
-    if list(frame.columns).count(by) != 1:
-        advice = " It is in the index: call reset_index() first." if by in frame.index.names else ""
-        raise InputError(f"by={by!r} names no single column; pass the column of account ids.{advice}")
-    column = frame[by]
-    missing = column.isna().to_numpy()
-    if missing.any():
-        raise InputError(f"Column {by!r} has no account id in row {int(missing.argmax())}; every row needs one.")
-    if not (pd.api.types.is_integer_dtype(column.dtype) or all(isinstance(value, str) for value in column.unique())):
-        raise InputError(
-            f"Column {by!r} is {column.dtype}; account ids are text or whole numbers. Convert it, for example with "
-            "astype('Int64')."
-        )
-    texts: pd.Series = column.astype(str)
-    return texts
+        rows = list(threads.map(write_one, people, split.positions))
+    columns = {name: pd.Series([row.get(name) for row in rows], dtype=dtype) for name, dtype in _COLUMNS.items()}
+    return pd.DataFrame(columns).set_axis(pd.Index(people, name=by))
 
 
 def _row(receipt: Receipt) -> dict[str, Any]:

@@ -6,10 +6,13 @@ import io
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 import digime_pandas as digime
+from digime_pandas._write import write_outlined
 from digime_pandas._write_each import write_each
 from digime_pandas.sandbox import Sandbox
 
@@ -64,12 +67,14 @@ def test_an_error_of_any_kind_is_told_beside_who_has_their_file(
 ) -> None:
     import digime_pandas._write_each as module
 
-    def write(part: pd.DataFrame, *args: Any, **options: Any) -> digime.Receipt:
-        if options["account_id"] == everybody[1]:
-            raise MemoryError("no room")
-        return digime.write(part, *args, **options)
+    write = write_outlined
 
-    monkeypatch.setattr(module, "write", write)
+    def short_of_room(part: pd.DataFrame, outline: Any, **options: Any) -> digime.Receipt:
+        if outline.descriptor.accounts == (everybody[1],):
+            raise MemoryError("no room")
+        return write(part, outline, **options)
+
+    monkeypatch.setattr(module, "write_outlined", short_of_room)
     result = visits.digime.write_each("patient", "visits.csv", client=client)
     assert result["status"].tolist() == ["delivered", "failed", "delivered"]
     assert result.loc[everybody[1], "error"] == "MemoryError: no room"
@@ -115,6 +120,120 @@ def test_whole_numbers_are_account_ids_too_and_repeated_labels_do_no_harm(
     assert list(result["rows"]) == [2, 1]
 
 
+@pytest.mark.parametrize("dtype", [object, "str", "string[python]", "string[pyarrow]", pd.ArrowDtype(pa.string())])
+def test_ids_that_differ_only_after_a_nul_are_different_people(
+    dtype: Any, account_id: str, sandbox: Sandbox, client: digime.Client, authorize: Authorize
+) -> None:
+    people = [f"{account_id}\0b", account_id, f"{account_id}\0c"]
+    for person in people:
+        authorize(sandbox, client, person)
+    frame = pd.DataFrame({"who": pd.Series([*people, *people], dtype=dtype), "pulse": range(6)})
+
+    result = frame.digime.write_each("who", "pulse.parquet", client=client)
+
+    assert list(result.index) == people
+    assert list(result["status"]) == ["delivered"] * 3
+    for place, person in enumerate(people):
+        (file,) = sandbox.files(person)
+        assert list(pd.read_parquet(io.BytesIO(file.content))["pulse"]) == [place, place + 3]
+
+
+@pytest.mark.parametrize("ending", [" ", "\u00a0", "\u200b"])
+def test_two_ids_nobody_can_tell_apart_are_an_error_and_nothing_is_sent(
+    ending: str, everybody: list[str], sandbox: Sandbox, client: digime.Client, authorize: Authorize
+) -> None:
+    alike = everybody[0] + ending
+    authorize(sandbox, client, alike)
+
+    with pytest.raises(digime.InputError, match=r"in row 0 and .* in row 3, which are one account id"):
+        pd.DataFrame({"who": [*everybody, alike]}).digime.write_each("who", "who.csv", client=client)
+
+    assert not [file for person in (*everybody, alike) for file in sandbox.files(person)]
+
+
+def test_rows_that_do_not_come_apart_as_they_should_stop_the_call(
+    visits: pd.DataFrame,
+    everybody: list[str],
+    sandbox: Sandbox,
+    client: digime.Client,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from digime_pandas import _split as module
+
+    monkeypatch.setattr(module, "_factorize", lambda *_: (everybody, np.array([0, 1, 0, 2, 1, 0])))
+
+    with pytest.raises(digime.InputError, match=r"rows 1 and 4 of one part differ. Nothing was sent"):
+        visits.digime.write_each("patient", "visits.csv", client=client)
+
+    assert not [file for account_id in everybody for file in sandbox.files(account_id)]
+
+
+def test_a_frame_that_is_changed_while_it_is_split_gives_nobody_another_s_rows(
+    visits: pd.DataFrame,
+    everybody: list[str],
+    sandbox: Sandbox,
+    client: digime.Client,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import digime_pandas._write_each as module
+
+    write = write_outlined
+
+    def changing(part: pd.DataFrame, outline: Any, **options: Any) -> digime.Receipt:
+        visits["patient"] = everybody[0]
+        return write(part, outline, **options)
+
+    monkeypatch.setattr(module, "write_outlined", changing)
+    result = visits.digime.write_each("patient", "visits.csv", client=client, workers=1)
+
+    assert list(result["status"]) == ["delivered", "failed", "failed"]
+    assert "changed by another thread" in result.loc[everybody[1], "error"]
+    assert [len(sandbox.files(account_id)) for account_id in everybody] == [1, 0, 0]
+
+
+def test_a_part_is_taken_when_its_turn_comes(
+    visits: pd.DataFrame, everybody: list[str], client: digime.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import digime_pandas._write_each as module
+
+    steps: list[str] = []
+    take = pd.DataFrame.take
+
+    def taking(frame: pd.DataFrame, *args: Any, **options: Any) -> pd.DataFrame:
+        steps.append("take")
+        return take(frame, *args, **options)
+
+    write = write_outlined
+
+    def writing(part: pd.DataFrame, outline: Any, **options: Any) -> digime.Receipt:
+        steps.append("write")
+        return write(part, outline, **options)
+
+    monkeypatch.setattr(pd.DataFrame, "take", taking)
+    monkeypatch.setattr(module, "write_outlined", writing)
+    visits.digime.write_each("patient", "visits.csv", client=client, workers=1)
+
+    assert steps == ["take", "write"] * 3
+
+
+@pytest.mark.parametrize(
+    "dtype", ["category", "string[pyarrow]", pd.ArrowDtype(pa.dictionary(pa.int32(), pa.string()))]
+)
+def test_ids_of_any_dtype_come_back_as_text(
+    dtype: str, visits: pd.DataFrame, everybody: list[str], sandbox: Sandbox, client: digime.Client
+) -> None:
+    named: Any = pd.ArrowDtype(pa.dictionary(pa.int32(), pa.string())) if dtype == "dictionary" else dtype
+    ids = visits["patient"].astype(named)
+
+    result = visits.assign(patient=ids).digime.write_each("patient", "visits.csv", client=client)
+
+    pd.testing.assert_index_equal(result.index, pd.Index(everybody, name="patient"))
+    assert list(result["rows"]) == [3, 2, 1]
+    for account_id in everybody:
+        (file,) = sandbox.files(account_id)
+        assert set(pd.read_csv(io.BytesIO(file.content))["patient"]) == {account_id}
+
+
 @pytest.mark.parametrize(
     ("frame", "by", "file_name", "named"),
     [
@@ -125,6 +244,12 @@ def test_whole_numbers_are_account_ids_too_and_repeated_labels_do_no_harm(
         (pd.DataFrame([["x", "y"]], columns=["a", "a"]), "a", "x.csv", "by='a'"),
         (pd.DataFrame({"b": [1]}, index=pd.Index(["x"], name="a")), "a", "x.csv", r"reset_index\(\)"),
         (pd.DataFrame({"a": ["x", " "]}), "a", "x.csv", "account_id holds ' '"),
+        (pd.DataFrame({"a": ["x", " "]}), "a", "x.csv", "'a'.* row 1"),
+        (pd.DataFrame({"a": ["x", ["x"]]}), "a", "x.csv", "a list, in row 1"),
+        (pd.DataFrame({"a": ["x", b"x"]}), "a", "x.csv", "a bytes, in row 1"),
+        (pd.DataFrame({"a": [1, "1"]}, dtype=object), "a", "x.csv", "1 in row 0 and '1' in row 1"),
+        (pd.DataFrame({"a": ["\u00e9", "e\u0301"]}), "a", "x.csv", "in row 0 and .* in row 1"),
+        (pd.DataFrame({"a": pd.Series(["x", "\ud800"], dtype=object)}), "a", "x.csv", "'a'.* row 1"),
     ],
 )
 def test_what_cannot_be_split_is_refused_before_anything_is_sent(
