@@ -8,7 +8,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from digime_pandas._polars import Written, to_polars
+from digime_pandas._polars import Written, is_usable, to_polars
+from digime_pandas._without_polars import csv_lines
 
 LINE_END = "\r\n"
 _FORMULA = "^'*[=+\\-@\t\r]"
@@ -24,6 +25,8 @@ def lines(batch: pa.RecordBatch, *, header: bool) -> bytes:
     """
     if not batch.num_columns:
         return b""
+    if not is_usable():
+        return csv_lines(batch, header=header, line_end=LINE_END)
     file = Written()
     to_polars(batch).write_csv(file, include_header=header, line_terminator=LINE_END, quote_style="necessary")
     return file.getvalue()

@@ -13,8 +13,9 @@ import pyarrow.json as pajson
 
 from digime_pandas._columns import as_array
 from digime_pandas._json_array import break_lines
-from digime_pandas._polars import Written, to_polars
+from digime_pandas._polars import Written, is_usable, to_polars
 from digime_pandas._wire import Buffer
+from digime_pandas._without_polars import json_texts
 
 
 def lines(batch: pa.RecordBatch, *, digits: Collection[str] = ()) -> Buffer:
@@ -24,7 +25,7 @@ def lines(batch: pa.RecordBatch, *, digits: Collection[str] = ()) -> Buffer:
         batch: What to write; see `plain`. NaN and the infinities become null. It has rows.
         digits: Names of the columns whose texts are numbers already.
     """
-    if digits:
+    if digits or not is_usable():
         return "".join(f"{each}\n" for each in _objects(batch, digits)).encode()
     array = _array(batch)
     if break_lines(array[1:-1], batch.num_rows):
@@ -44,7 +45,7 @@ def elements(batch: pa.RecordBatch, *, first: bool, digits: Collection[str] = ()
         first: Whether these are the first rows of the file.
         digits: As for `lines`.
     """
-    if digits:
+    if digits or not is_usable():
         return (("[" if first else ",\n") + ",".join(_objects(batch, digits))).encode()
     if first:
         return _array(batch)[:-1]
@@ -66,6 +67,8 @@ def as_text(array: pa.Array) -> pa.Array:
     Args:
         array: Values as `plain` gives them.
     """
+    if not is_usable():
+        return json_texts(array)
     import polars as pl
 
     frame = to_polars(pa.RecordBatch.from_arrays([array], names=["v"]))

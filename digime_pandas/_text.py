@@ -30,6 +30,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from digime_pandas._polars import is_usable
+
 _DURATION = r"^(?P<sign>-?)P(?P<d>\d{1,15})DT(?P<h>\d{1,2})H(?P<m>\d{1,2})M(?P<s>\d{1,2})(?:\.(?P<f>\d{1,9}))?S$"
 _TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}  # a second
 _PLACES = {"s": 0, "ms": 3, "us": 6, "ns": 9}
@@ -188,6 +190,8 @@ def _period_text(array: pa.Array) -> pa.Array:
 
 
 def _base64(array: pa.Array) -> pa.Array:
+    if not is_usable():
+        return pa.array([None if each is None else base64.b64encode(each) for each in array.to_pylist()], pa.string())
     import polars as pl
 
     return pl.Series(pl.from_arrow(array.cast(pa.large_binary()))).bin.encode("base64").to_arrow()

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.ciphers.modes import CTR
 
+from digime_pandas._secret import Secret
 from digime_pandas._wire import Buffer
 from digime_pandas.errors import SpoolError
 
@@ -31,9 +32,9 @@ class Vault(io.RawIOBase):
         super().__init__()
         self.size = 0
         self._position = 0
-        self._key, counter = os.urandom(32), os.urandom(_BLOCK_BYTES)
+        self._key, counter = Secret(os.urandom(32)), os.urandom(_BLOCK_BYTES)
         self._counter = int.from_bytes(counter)
-        self._encryptor = Cipher(AES256(self._key), CTR(counter)).encryptor()
+        self._encryptor = Cipher(AES256(self._key.reveal()), CTR(counter)).encryptor()
         self._file = SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - lives as long as this object
 
     def append(self, data: Buffer) -> None:
@@ -54,10 +55,16 @@ class Vault(io.RawIOBase):
         """Return up to `size` bytes from `position`, counted from 0; fewer at the end."""
         block, skipped = divmod(position, _BLOCK_BYTES)
         counter = ((self._counter + block) % (1 << _COUNTER_BITS)).to_bytes(_BLOCK_BYTES)
-        decryptor = Cipher(AES256(self._key), CTR(counter)).decryptor()
+        decryptor = Cipher(AES256(self._key.reveal()), CTR(counter)).decryptor()
         decryptor.update(bytes(skipped))
+        return decryptor.update(self._encrypted_at(position, size))
+
+    def _encrypted_at(self, position: int, size: int) -> bytes:
+        if self.size > _IN_MEMORY_BYTES and hasattr(os, "pread"):
+            # A forked child has the same file open, and where that stands is one position for both processes.
+            return os.pread(self._file.fileno(), size, position)
         self._file.seek(position)
-        return decryptor.update(self._file.read(size))
+        return self._file.read(size)
 
     def close(self) -> None:
         """Forget the bytes; the temporary file is gone with them."""

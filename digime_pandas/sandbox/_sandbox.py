@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import atexit
+import ctypes
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -26,7 +28,7 @@ from digime_pandas.sandbox._grants import Grants
 from digime_pandas.sandbox._keys import ServiceKeys, key_id, load_keys
 from digime_pandas.sandbox._library import Library, SandboxFile
 from digime_pandas.sandbox._seal import Compression
-from digime_pandas.sandbox._server import HOST, Server
+from digime_pandas.sandbox._server import HOST, Server, is_served
 from digime_pandas.sandbox._service import Registration, Rehearsals, Service, Settings
 
 _APPLICATION_ID = "digime-pandas-sandbox"
@@ -35,17 +37,25 @@ _DAY = 86400.0
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    """What exists from start to close."""
+    """What exists from start to close, in the process that started it."""
 
     service: Service
     contract: Contract
     read_contract: Contract
-    port: int
+    server: Server
     resources: ExitStack
+    process: int
+
+
+# A dict and no set, since each step on one is a single one: a fork never finds it half changed.
+_all_running: dict[int, _Running] = {}
 
 
 class Sandbox:
     """An embedded digi.me, served over HTTP on this computer alone; a context manager.
+
+    It is served by the process that starts it. A forked child uses it over HTTP like any other client; what only the
+    serving process can do raises `ConfigurationError` there, and `close` merely forgets it.
 
     Args:
         data_dir: Folder for keys, people, tokens and files, made when it is not there; a later sandbox on the same
@@ -104,23 +114,35 @@ class Sandbox:
             This sandbox.
 
         Raises:
-            ConfigurationError: The port is taken, or another sandbox uses `data_dir`.
+            ConfigurationError: The port is taken, or another sandbox uses `data_dir`; or this process was forked from
+                the one that served it, which has ended.
         """
         if self._running is None:
             with ExitStack() as resources:
                 service, contracts = self._open_service(resources)
                 server = resources.enter_context(Server(build_app(service), self._port))
-                self._running = _Running(service, *contracts, server.port, resources.pop_all())
+                self._running = _Running(service, *contracts, server, resources.pop_all(), os.getpid())
+            _all_running[id(self._running)] = self._running
             # Nobody may ever close a sandbox that lives as long as its notebook.
             atexit.register(self.close)
+        elif self._running.process != os.getpid() and not is_served(self._running.server.port):
+            raise ConfigurationError(
+                f"This sandbox was served by process {self._running.process}, which this one was forked from and which "
+                "has ended. Call its close(), after which start() or connect('sandbox') begins a new one here."
+            )
         return self
 
     def close(self) -> None:
-        """Stop serving, free the port, and remove a temporary folder. A closed sandbox stays closed."""
+        """Stop serving, free the port, and remove a temporary folder. A closed sandbox stays closed.
+
+        In a forked child of the process that serves it, forget it: the parent goes on serving.
+        """
         running, self._running = self._running, None
         if running is not None:
             atexit.unregister(self.close)
-            running.resources.close()
+            if running.process == os.getpid():
+                del _all_running[id(running)]
+                running.resources.close()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -147,7 +169,7 @@ class Sandbox:
     @property
     def origin(self) -> str:
         """Scheme, host and port, such as ``http://127.0.0.1:45439``."""
-        return f"http://{HOST}:{self._now_running().port}"
+        return f"http://{HOST}:{self._now_running().server.port}"
 
     @property
     def base_url(self) -> str:
@@ -162,19 +184,23 @@ class Sandbox:
     @property
     def pending_writes(self) -> int:
         """How many of the next postbox writes are answered ``pending``, and not stored. May be set."""
+        self._check_process()
         return self._rehearsals.pending_writes
 
     @pending_writes.setter
     def pending_writes(self, count: int) -> None:
+        self._check_process()
         self._rehearsals.pending_writes = count
 
     @property
     def pending_lists(self) -> int:
         """How many of the next file lists are not complete: ``pending``, the last one ``running``. May be set."""
+        self._check_process()
         return self._rehearsals.pending_lists
 
     @pending_lists.setter
     def pending_lists(self, count: int) -> None:
+        self._check_process()
         self._rehearsals.pending_lists = count
 
     def approve(self, url: str) -> str:
@@ -214,16 +240,19 @@ class Sandbox:
         Args:
             account_id: Only files whose descriptor names this account. None: all files of all people.
         """
+        self._check_process()
         files = self._now_running().service.library.files()
         return [file for file in files if account_id is None or account_id in file.accounts]
 
     def expire_access_tokens(self) -> None:
         """End every access token issued so far."""
+        self._check_process()
         service = self._now_running().service
         service.grants.expire_access_tokens(service.now())
 
     def expire_refresh_tokens(self) -> None:
         """End every refresh token issued so far."""
+        self._check_process()
         service = self._now_running().service
         service.grants.expire_refresh_tokens(service.now())
 
@@ -231,6 +260,13 @@ class Sandbox:
         if self._running is None:
             raise ConfigurationError("The sandbox is not running. Use `with Sandbox() as sandbox:`, or call start().")
         return self._running
+
+    def _check_process(self) -> None:
+        if self._running is not None and self._running.process != os.getpid():
+            raise ConfigurationError(
+                f"This sandbox is served by process {self._running.process}, which this one was forked from. Only "
+                "there can its files be looked at and its answers be arranged; here, use it through a client."
+            )
 
     def _open_service(self, resources: ExitStack) -> tuple[Service, tuple[Contract, Contract]]:
         folder = _open_folder(self._data_dir, resources)
@@ -248,12 +284,15 @@ class Sandbox:
             contracts[0].client_id: Registration(contracts[0], "write"),
             contracts[1].client_id: Registration(contracts[1], "read"),
         }
+        library = Library(database, folder / "files")
+        for contract in contracts:
+            library.add_contract(contract)
         service = Service(
             settings,
             registrations,
             ServiceKeys(signing=signing, postbox=self._postbox_key or postbox),
             grants,
-            Library(database, folder / "files"),
+            library,
             self._rehearsals,
         )
         return service, contracts
@@ -278,3 +317,17 @@ def _open_folder(data_dir: Path | None, resources: ExitStack) -> Path:
 def _contract(access: str, key: RSAPrivateKey) -> Contract:
     # Named after its key: a new key is a new contract, so that tokens stored for an earlier sandbox do not match it.
     return Contract(_APPLICATION_ID, f"{access}-{key_id(key)}", key)
+
+
+def _leave_all() -> None:
+    """Leave everything to the parent, in a forked child."""
+    for running in _all_running.values():
+        running.server.leave()
+        if sys.implementation.name == "cpython":
+            # Kept for ever, because ending it would reach the parent's: SQLite's index and the lock on `data_dir`.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(running))
+    _all_running.clear()
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    os.register_at_fork(after_in_child=_leave_all)

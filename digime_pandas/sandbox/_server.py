@@ -71,6 +71,21 @@ class Server:
         self._thread.join(_STOP_DEADLINE)
         self._socket.close()
 
+    def leave(self) -> None:
+        """Give up a forked child's copies of the sockets, which sends nothing on them and leaves the parent's open.
+
+        With the copies, callers would wait for ever for the answers of a parent that has ended.
+        """
+        self._socket.close()
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for connection in list(self._server.server_state.connections):
+            transport: asyncio.Transport | None = connection.transport  # none yet, where it is being accepted
+            taken = None if transport is None else transport.get_extra_info("socket")
+            if taken is not None and taken.fileno() >= 0:
+                # Put in its place instead of closed: its number stays taken, so that no other file comes to have it.
+                os.dup2(nothing, taken.fileno(), inheritable=False)
+        os.close(nothing)
+
     def _run(self) -> None:
         # The access log would hold consent codes and session keys.
         loggers = [logging.getLogger(name) for name in ("uvicorn.error", "uvicorn.access")]
@@ -83,6 +98,15 @@ class Server:
             self._server.ready.set()
             for logger in loggers:
                 logger.removeFilter(quiet)
+
+
+def is_served(port: int) -> bool:
+    """Tell whether anything on this computer answers at a port."""
+    try:
+        socket.create_connection((HOST, port), timeout=_START_DEADLINE).close()
+    except OSError:
+        return False
+    return True
 
 
 def _listen(port: int) -> socket.socket:
