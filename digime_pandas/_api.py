@@ -16,6 +16,7 @@ from digime_pandas._envelope import BLOCK_BYTES, KEY_BYTES, load_public_key, sea
 from digime_pandas._http import Http, Reply, Request
 from digime_pandas._opening import Opening
 from digime_pandas._pipeline import FEW_CORES, SMALL_BYTES, in_order, one_by_one
+from digime_pandas._secret import Secret
 from digime_pandas._sign import NONCE_BYTES, find_key, key_address, request_claims, same_origin, sign, verify
 from digime_pandas._wire import (
     Agent,
@@ -30,7 +31,7 @@ from digime_pandas._wire import (
     read_document,
     read_file_list,
     read_grant,
-    read_text,
+    read_secret,
 )
 from digime_pandas.errors import AuthorizationError, ReplyError
 
@@ -70,7 +71,9 @@ class Api:
         self._random = random
         self._key_sets: dict[str, tuple[float, object]] = {}
 
-    def pre_authorize(self, *, code_challenge: str, redirect_uri: str, state: str, access_token: str | None) -> str:
+    def pre_authorize(
+        self, *, code_challenge: str, redirect_uri: str, state: Secret[str], access_token: Secret[str] | None
+    ) -> Secret[str]:
         """``POST oauth/authorize``: return the pre-authorization code for the consent page.
 
         Args:
@@ -91,17 +94,17 @@ class Api:
             state=state,
             access_token=access_token,
         )
-        return read_text(self._verified(reply, what), "preauthorization_code", what)
+        return read_secret(self._verified(reply, what), "preauthorization_code", what)
 
-    def exchange(self, *, code: str, code_verifier: str) -> Grant:
+    def exchange(self, *, code: Secret[str], code_verifier: Secret[str]) -> Grant:
         """``POST oauth/token``: return the tokens for an authorization code."""
         return self._grant("exchange the code", grant_type="authorization_code", code=code, code_verifier=code_verifier)
 
-    def refresh(self, refresh_token: str) -> Grant:
+    def refresh(self, refresh_token: Secret[str]) -> Grant:
         """``POST oauth/token``: return a new pair of tokens; the old pair is to be forgotten."""
         return self._grant("refresh the token", grant_type="refresh_token", refresh_token=refresh_token)
 
-    def deliver_to_postbox(self, upload: Upload, postbox: Postbox, access_token: str) -> Delivery:
+    def deliver_to_postbox(self, upload: Upload, postbox: Postbox, access_token: Secret[str]) -> Delivery:
         """``POST permission-access/postbox/{id}``: seal and upload a file.
 
         Every attempt has its own AES key, IV and nonce; the descriptor is sealed with the file's key and IV.
@@ -118,7 +121,7 @@ class Api:
         small = upload.size is not None and upload.size <= SMALL_BYTES
 
         def request() -> Request:
-            key, iv = self._random(KEY_BYTES), self._random(BLOCK_BYTES)
+            key, iv = Secret(self._random(KEY_BYTES)), Secret(self._random(BLOCK_BYTES))
             boundary = self._random(NONCE_BYTES).hex()
             head = (
                 f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{upload.file_name}"\r\n'
@@ -134,7 +137,7 @@ class Api:
                 body = _enclosed(head, in_order(tasks, workers=1, window=_SEALED_AHEAD), tail)
             headers = self._signed(
                 access_token=access_token,
-                iv=iv.hex(),
+                iv=Secret(iv.reveal().hex()),
                 metadata=base64.b64encode(seal_bytes(metadata, key=key, iv=iv)).decode(),
                 symmetrical_key=base64.b64encode(wrap_key(key, public_key)).decode(),
             )
@@ -150,7 +153,7 @@ class Api:
         reply = self._http.send(request, what=what)
         return read_delivery(reply.body, reply.attempts, what)
 
-    def import_file(self, upload: Upload, access_token: str) -> Delivery:
+    def import_file(self, upload: Upload, access_token: Secret[str]) -> Delivery:
         """``POST permission-access/import``: upload the plain bytes under TLS, the descriptor signed in a header.
 
         Any 2xx is a success and its body says nothing (observed), so the status is always ``"delivered"``.
@@ -166,44 +169,46 @@ class Api:
 
         return Delivery("delivered", None, self._http.send(request, what=f"import {upload.file_name!r}").attempts)
 
-    def trigger(self, access_token: str) -> str:
+    def trigger(self, access_token: Secret[str]) -> Secret[str]:
         """``POST permission-access/trigger``: return the key of a new reading session."""
         what = "open a reading session"
         reply = self._post_json("permission-access/trigger", what, access_token=access_token)
-        return read_text(read_document(reply.body, what).get("session"), "key", what)
+        return read_secret(read_document(reply.body, what).get("session"), "key", what)
 
-    def list_files(self, session: str, access_token: str) -> FileList:
+    def list_files(self, session: Secret[str], access_token: Secret[str]) -> FileList:
         """``GET permission-access/query/{session}``: return what the session shows by now."""
         what = "list the library"
-        return read_file_list(self._query("GET", [session], access_token, accept=_JSON, what=what).body, what)
+        return read_file_list(self._query("GET", session, None, access_token, accept=_JSON, what=what).body, what)
 
-    def read_file(self, session: str, name: str, access_token: str) -> Opening:
+    def read_file(self, session: Secret[str], name: str, access_token: Secret[str]) -> Opening:
         """``GET permission-access/query/{session}/{name}``: fetch a file and open it on its way in."""
 
         def receive(headers: Mapping[str, str]) -> Opening:
             return Opening(headers, self.contract.private_key, hashed="/v1.6/" in self.base_url)
 
-        reply = self._query("GET", [session, name], access_token, accept=_OCTETS, what="read a file", receive=receive)
+        reply = self._query("GET", session, name, access_token, accept=_OCTETS, what="read a file", receive=receive)
         opening: Opening = reply.received
         return opening
 
-    def describe_file(self, session: str, name: str, access_token: str) -> Description:
+    def describe_file(self, session: Secret[str], name: str, access_token: Secret[str]) -> Description:
         """``HEAD permission-access/query/{session}/{name}``: return what is known of a file, without its bytes."""
         what = "read a file's description"
-        reply = self._query("HEAD", [session, name], access_token, accept=_JSON, what=what)
+        reply = self._query("HEAD", session, name, access_token, accept=_JSON, what=what)
         return read_description(reply.headers, what)
 
     def _query(
         self,
         method: str,
-        path: list[str],
-        access_token: str,
+        session: Secret[str],
+        name: str | None,
+        access_token: Secret[str],
         *,
         accept: str,
         what: str,
         receive: Callable[[Mapping[str, str]], Opening] | None = None,
     ) -> Reply:
-        url = f"{self.base_url}permission-access/query/{'/'.join(quote(part, safe='') for part in path)}"
+        file = "" if name is None else f"/{quote(name, safe='')}"
+        url = Secret(f"{self.base_url}permission-access/query/{quote(session.reveal(), safe='')}{file}")
 
         def request() -> Request:
             headers = self._signed(access_token=access_token) | {"Accept": accept}
@@ -227,14 +232,14 @@ class Api:
 
         return read_grant(self._verified(self._http.send(request, what=what), what), what)
 
-    def _signed(self, **claims: object) -> dict[str, str]:
+    def _signed(self, **claims: object) -> dict[str, str | Secret[str]]:
         """Return the headers of one attempt: nonce and timestamp are new at each call."""
         full = request_claims(self.contract.client_id, nonce=self._random(NONCE_BYTES), timestamp=self._now(), **claims)
-        return {"Authorization": f"Bearer {sign(full, self.contract.private_key)}"}
+        return {"Authorization": Secret(f"Bearer {sign(full, self.contract.private_key).reveal()}")}
 
     def _verified(self, reply: Reply, what: str) -> Mapping[str, Any]:
         """Return the payload of the answer's `token`, once the key's origin and the signature are proven."""
-        token = read_text(read_document(reply.body, what), "token", what)
+        token = read_secret(read_document(reply.body, what), "token", what)
         try:
             jku, kid = key_address(token)
             if not same_origin(jku, self.base_url):

@@ -3,34 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, NoReturn
+from dataclasses import InitVar, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
+from digime_pandas._secret import HoldsSecret, MaskedMapping, Revealed, Secret
 from digime_pandas.errors import AuthorizationError, InputError, SecretError
 
 Access = Literal["write", "read"]
 ACCESSES: tuple[Access, ...] = ("write", "read")
-_MASK = "'…'"
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+@dataclass(frozen=True, slots=True, init=False, repr=False, eq=False)
+class Token(HoldsSecret):
     """One token of a pair.
 
     Args:
-        value: The opaque text the service gave. Masked in every repr.
+        value: The opaque text the service gave. Masked in every repr, and no field: only ``token.value`` shows it.
         expiry: Unix time in seconds after which it is no longer valid (`expires_on` on the wire, observed in seconds).
     """
 
-    value: str
+    if TYPE_CHECKING:
+        value: str
+    else:
+        value: InitVar[str] = Revealed()
     expiry: int
+
+    def __init__(self, value: str, expiry: int) -> None:
+        object.__setattr__(self, "_secret", Secret(value))
+        object.__setattr__(self, "expiry", expiry)
+
+    @property
+    def secret(self) -> Secret[str]:
+        """The value, masked."""
+        return self._secret
 
     def is_expired(self, now: float) -> bool:
         """Tell whether the token is past its expiry at `now` (Unix seconds)."""
         return now >= self.expiry
 
     def __repr__(self) -> str:
-        return f"Token(value={_MASK}, expiry={self.expiry})"
+        return f"Token(value='{self._secret}', expiry={self.expiry})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Token):
+            return NotImplemented
+        return self.expiry == other.expiry and self._secret == other._secret
+
+    def __hash__(self) -> int:
+        return hash((self._secret, self.expiry))
 
     def __reduce__(self) -> NoReturn:
         raise SecretError(
@@ -120,22 +140,25 @@ class Authorization:
         Raises:
             AuthorizationError: A member is missing or of the wrong type; the message names it, never its value.
         """
-        pair = _member(values, "user_access_token", Mapping)
-        postbox = _optional(values, "postbox", Mapping)
-        access = _member(values, "access", str)
+        given = MaskedMapping(values if isinstance(values, Mapping) else {})
+        # A traceback that shows local variables would show the tokens in it.
+        del values
+        pair = _member(given, "user_access_token", Mapping)
+        postbox = _optional(given, "postbox", Mapping)
+        access = _member(given, "access", str)
         if access not in ACCESSES:
             raise AuthorizationError("A stored authorization has an 'access' that is neither 'write' nor 'read'.")
         return cls(
-            account_id=_member(values, "account_id", str),
+            account_id=_member(given, "account_id", str),
             access=access,
             user_access_token=UserAccessToken(
                 _token(_member(pair, "access_token", Mapping)), _token(_member(pair, "refresh_token", Mapping))
             ),
             postbox=postbox and Postbox(_member(postbox, "id", str), _member(postbox, "public_key", str)),
-            user_id=_optional(values, "user_id", str),
-            consent_id=_optional(values, "consent_id", str),
-            client_id=_optional(values, "client_id", str),
-            key_thumbprint=_optional(values, "key_thumbprint", str),
+            user_id=_optional(given, "user_id", str),
+            consent_id=_optional(given, "consent_id", str),
+            client_id=_optional(given, "client_id", str),
+            key_thumbprint=_optional(given, "key_thumbprint", str),
         )
 
 
@@ -159,9 +182,9 @@ def _optional(values: Mapping[str, Any], name: str, kind: type) -> Any:
 
 
 def _member(values: Mapping[str, Any], name: str, kind: type) -> Any:
-    value = values.get(name)
-    if not isinstance(value, kind) or isinstance(value, bool):
+    # No variable for what is taken out: the error's traceback would show it.
+    if not isinstance(values.get(name), kind) or isinstance(values.get(name), bool):
         raise AuthorizationError(
             f"A stored authorization has no usable member {name!r} (a {kind.__name__}). Authorize this account again."
         )
-    return value
+    return values[name]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import hmac
 from base64 import b64decode
-from dataclasses import dataclass
-from typing import NoReturn
+from contextlib import suppress
+from dataclasses import InitVar, dataclass
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import parse_qsl
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from digime_pandas._authorization import Postbox
+from digime_pandas._secret import HoldsSecret, MaskedMapping, Revealed, Secret
+from digime_pandas._tracebacks import FramesDropped
 from digime_pandas.errors import ConsentRefusedError, RedirectError, SecretError
 
 # Generous: a redirect with an RSA-4096 key in PEM, every character percent-encoded, is about 3,000 characters.
@@ -32,36 +34,56 @@ _REFUSALS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ConsentReply:
+@dataclass(frozen=True, slots=True, init=False, repr=False, eq=False)
+class ConsentReply(HoldsSecret):
     """Consent, as the redirect carries it.
 
     Args:
-        code: Authorization code, good for one exchange. Masked in every repr.
+        code: Authorization code, good for one exchange. Masked in every repr, and no field.
         postbox: Where the postbox protocol delivers, or None: then files are written by direct import.
     """
 
-    code: str
+    if TYPE_CHECKING:
+        code: str
+    else:
+        code: InitVar[str] = Revealed()
     postbox: Postbox | None
 
+    def __init__(self, code: str, postbox: Postbox | None) -> None:
+        object.__setattr__(self, "_secret", Secret(code))
+        object.__setattr__(self, "postbox", postbox)
+
+    @property
+    def secret(self) -> Secret[str]:
+        """The code, masked."""
+        return self._secret
+
     def __repr__(self) -> str:
-        return f"ConsentReply(code='…', postbox={self.postbox!r})"
+        return f"ConsentReply(code='{self._secret}', postbox={self.postbox!r})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ConsentReply):
+            return NotImplemented
+        return self.postbox == other.postbox and self._secret == other._secret
+
+    def __hash__(self) -> int:
+        return hash((self._secret, self.postbox))
 
     def __reduce__(self) -> NoReturn:
         raise SecretError("A ConsentReply holds a code and is not pickled; exchange it where it arrived.")
 
 
-def read_redirect(redirected: str, *, state: str) -> ConsentReply:
+def read_redirect(redirected: Secret[str], *, state: Secret[str]) -> ConsentReply:
     """Read the address to which the consent page sent the browser.
 
     Parameters are those of the digi.me API (SDK-observed): `success`, `code` and `state`; in the postbox era also
     `postboxId` and `publicKey`, used only together; on failure `errorCode`, or `error_message` in its place.
 
     Args:
-        redirected: The full address, or only its query (with or without ``?``). White space around it, quotes and
-            angle brackets, as copying brings them along, are ignored. Parameters this does not know are too.
-        state: The `state` this authorization began with. Compared in constant time; must be there on success, and is
-            checked on failure when it is there (whether the service sends it then is not documented).
+        redirected: The full address, or only its query (with or without ``?``), masked. White space around it, quotes
+            and angle brackets, as copying brings them along, are ignored. Parameters this does not know are too.
+        state: The `state` this authorization began with, masked. Compared in constant time; must be there on success,
+            and is checked on failure when it is there (whether the service sends it then is not documented).
 
     Returns:
         The code and, if there is one, the postbox. Its key is handed on as it came, except that spaces in bare base64
@@ -78,7 +100,7 @@ def read_redirect(redirected: str, *, state: str) -> ConsentReply:
     )
     if not refused and success != "true":
         raise RedirectError(f"The redirected address holds neither success=true nor an error code. {_NOT_OURS}")
-    _check_state(parameters.get("state"), state, required=not refused)
+    _check_state(parameters, state, required=not refused)
     if refused:
         raise _refusal(parameters.get("errorCode", ""), parameters.get("error_message", ""))
     if not parameters.get("code"):
@@ -86,38 +108,41 @@ def read_redirect(redirected: str, *, state: str) -> ConsentReply:
     return ConsentReply(parameters["code"], _postbox(parameters))
 
 
-def _parameters(redirected: object) -> dict[str, str]:
-    if not isinstance(redirected, str):
-        raise RedirectError(f"The redirected address is a {type(redirected).__name__}, not a str. {_NOT_OURS}")
-    if len(redirected) > MAXIMUM_REDIRECT_LENGTH:
+def _parameters(redirected: Secret[Any]) -> MaskedMapping:
+    if not isinstance(redirected.reveal(), str):
+        raise RedirectError(f"The redirected address is a {type(redirected.reveal()).__name__}, not a str. {_NOT_OURS}")
+    if len(redirected.reveal()) > MAXIMUM_REDIRECT_LENGTH:
         raise RedirectError(
-            f"The redirected address is {len(redirected):,} characters long; no more than "
+            f"The redirected address is {len(redirected.reveal()):,} characters long; no more than "
             f"{MAXIMUM_REDIRECT_LENGTH:,} are read. {_NOT_OURS}"
         )
-    text = redirected.translate(_LINE_BREAKS).strip(" \"'`<>\u201c\u201d\u00a0").partition("#")[0]
-    if not text:
+    fields = None
+    text = Secret(redirected.reveal().translate(_LINE_BREAKS).strip(" \"'`<>\u201c\u201d\u00a0").partition("#")[0])
+    if not text.reveal():
         raise RedirectError(f"The redirected address is empty. {_NOT_OURS}")
-    head, mark, query = text.partition("?")
-    try:
-        fields = parse_qsl(query if mark else head, keep_blank_values=True, max_num_fields=_MAXIMUM_FIELDS)
-    except ValueError:
-        raise RedirectError(
-            f"The redirected address holds more than {_MAXIMUM_FIELDS} parameters. {_NOT_OURS}"
-        ) from None
-    # The address's own query may repeat what it likes; a second `code` or `state` is somebody's trick.
-    ours = [(name, value) for name, value in fields if name in _PARAMETERS]
-    parameters = dict(ours)
-    if len(parameters) < len(ours):
+    with suppress(ValueError), FramesDropped():
+        fields = Secret(_ours(text))
+    if fields is None:
+        raise RedirectError(f"The redirected address holds more than {_MAXIMUM_FIELDS} parameters. {_NOT_OURS}")
+    parameters = MaskedMapping(dict(fields.reveal()))
+    if len(parameters) < len(fields.reveal()):
         raise RedirectError(f"The redirected address holds a parameter twice. {_NOT_OURS}")
     return parameters
 
 
-def _check_state(given: str | None, expected: str, *, required: bool) -> None:
-    if given is None:
+def _ours(text: Secret[str]) -> list[tuple[str, str]]:
+    # The address's own query may repeat what it likes; a second `code` or `state` is somebody's trick.
+    head, mark, query = text.reveal().partition("?")
+    fields = parse_qsl(query if mark else head, keep_blank_values=True, max_num_fields=_MAXIMUM_FIELDS)
+    return [(name, value) for name, value in fields if name in _PARAMETERS]
+
+
+def _check_state(parameters: MaskedMapping, expected: Secret[str], *, required: bool) -> None:
+    if "state" not in parameters:
         if required:
             raise RedirectError(f"The redirected address holds no state. {_NOT_OURS}")
         return
-    if not hmac.compare_digest(given.encode(errors="surrogatepass"), expected.encode(errors="surrogatepass")):
+    if Secret(parameters["state"]) != expected:
         raise RedirectError(
             "The redirected address belongs to another authorization (its state differs). "
             "Use the address that this consent link led to, or authorize again."
@@ -132,7 +157,7 @@ def _refusal(code: str, message: str) -> ConsentRefusedError:
     return ConsentRefusedError(words, code=code[:_QUOTED_LENGTH] or "UNKNOWN")
 
 
-def _postbox(parameters: dict[str, str]) -> Postbox | None:
+def _postbox(parameters: MaskedMapping) -> Postbox | None:
     postbox_id, public_key = parameters.get("postboxId"), parameters.get("publicKey")
     if not postbox_id or not public_key:
         return None

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from digime_pandas._secret import HoldsSecret, Revealed, Secret
+from digime_pandas._tracebacks import FramesDropped
 from digime_pandas.errors import ContractError, SecretError
 
 PrivateKeySource = str | bytes | os.PathLike[str] | RSAPrivateKey
@@ -28,8 +30,8 @@ MINIMUM_KEY_BITS = 2048
 _NO_KEY = "Pass the contract's RSA private key as PEM text, as a path to a PEM file, or as a key object."
 
 
-@dataclass(frozen=True, slots=True)
-class Contract:
+@dataclass(frozen=True, slots=True, init=False)
+class Contract(HoldsSecret):
     r"""A digi.me contract and its private key.
 
     Args:
@@ -37,7 +39,7 @@ class Contract:
         contract_id: Contract id given by digi.me. Writing and reading back are two contracts.
         private_key: The contract's RSA private key, at least 2048 bits: PEM as str or bytes (PKCS#1 or PKCS#8, line
             breaks may be a literal ``\n`` as environment variables tend to have them), a path to such a file, or a
-            `cryptography` key object. Afterwards the attribute holds the loaded key object.
+            `cryptography` key object. Afterwards the attribute holds the loaded key object. It is no field.
         redirect_uri: Address registered for this contract, to which the consent page sends the person back. None
             when consent is completed through the loopback listener.
 
@@ -47,7 +49,10 @@ class Contract:
 
     application_id: str
     contract_id: str
-    private_key: RSAPrivateKey = field(repr=False, compare=False)
+    if TYPE_CHECKING:
+        private_key: RSAPrivateKey
+    else:
+        private_key: InitVar[PrivateKeySource] = Revealed()
     redirect_uri: str | None = None
     key_thumbprint: str = field(init=False, repr=False)
 
@@ -58,16 +63,20 @@ class Contract:
         private_key: PrivateKeySource,
         redirect_uri: str | None = None,
     ) -> None:
+        source = Secret(private_key)
+        del private_key  # a traceback that shows local variables would show it
+        given = {"application_id": application_id, "contract_id": contract_id, "redirect_uri": redirect_uri}
+        for name, value in given.items():  # the tracebacks of the errors below may show what is made here
+            object.__setattr__(self, name, value)
         for name, value in (("application_id", application_id), ("contract_id", contract_id)):
             if not isinstance(value, str) or not value.strip():
                 raise ContractError(f"{name} is {value!r}; pass the id that digi.me gave you, as text.")
         if redirect_uri is not None:
             _check_redirect_uri(redirect_uri)
-        key = load_private_key(private_key)
+        key = _load(source)
         object.__setattr__(self, "application_id", application_id.strip())
         object.__setattr__(self, "contract_id", contract_id.strip())
-        object.__setattr__(self, "private_key", key)
-        object.__setattr__(self, "redirect_uri", redirect_uri)
+        object.__setattr__(self, "_secret", Secret(key))
         object.__setattr__(self, "key_thumbprint", _thumbprint(key))
 
     @property
@@ -91,21 +100,20 @@ class Contract:
         Raises:
             ContractError: Variables are missing (all of them are named) or hold something unusable.
         """
-        source = os.environ if environ is None else environ
+        source = Secret(os.environ if environ is None else environ)
+        del environ  # as in `__init__`
 
-        def value(name: str) -> str:
-            return source.get(prefix + name, "").strip()
+        def value(name: str, prefix: str = prefix) -> str:
+            return source.reveal().get(prefix + name, "").strip()
 
-        application_id = value("APPLICATION_ID")
-        if not application_id and prefix != "DIGIME_":
-            application_id = source.get("DIGIME_APPLICATION_ID", "").strip()
-        pem, path = value("PRIVATE_KEY"), value("PRIVATE_KEY_FILE")
+        application_id = value("APPLICATION_ID") or value("APPLICATION_ID", "DIGIME_")
+        pem, path = Secret(value("PRIVATE_KEY")), value("PRIVATE_KEY_FILE")
         missing = [
             prefix + name
             for name, found in (
                 ("APPLICATION_ID", application_id),
                 ("CONTRACT_ID", value("CONTRACT_ID")),
-                (f"PRIVATE_KEY (or {prefix}PRIVATE_KEY_FILE)", pem or path),
+                (f"PRIVATE_KEY (or {prefix}PRIVATE_KEY_FILE)", pem.reveal() or path),
             )
             if not found
         ]
@@ -113,9 +121,9 @@ class Contract:
             raise ContractError(
                 f"Not set: {', '.join(missing)}. Set them, or pass a Contract, or try connect('sandbox')."
             )
-        if pem and path:
+        if pem.reveal() and path:
             raise ContractError(f"Both {prefix}PRIVATE_KEY and {prefix}PRIVATE_KEY_FILE are set; keep one of them.")
-        return cls(application_id, value("CONTRACT_ID"), pem or Path(path), value("REDIRECT_URI") or None)
+        return cls(application_id, value("CONTRACT_ID"), pem.reveal() or Path(path), value("REDIRECT_URI") or None)
 
     def __reduce__(self) -> NoReturn:
         raise SecretError(
@@ -142,7 +150,15 @@ def load_private_key(source: PrivateKeySource) -> RSAPrivateKey:
     Raises:
         ContractError: Says what is wrong with the key, never what is in it.
     """
-    key = source if isinstance(source, RSAPrivateKey) else _load_pem(_pem_bytes(source))
+    given = Secret(source)
+    del source  # as in `Contract`
+    return _load(given)
+
+
+def _load(source: Secret[Any]) -> RSAPrivateKey:
+    key: RSAPrivateKey = (
+        source.reveal() if isinstance(source.reveal(), RSAPrivateKey) else _load_pem(_pem_bytes(source))
+    )
     if key.key_size < MINIMUM_KEY_BITS:
         raise ContractError(
             f"private_key is an RSA key of {key.key_size} bits; digi.me needs {MINIMUM_KEY_BITS} or more."
@@ -150,46 +166,50 @@ def load_private_key(source: PrivateKeySource) -> RSAPrivateKey:
     return key
 
 
-def _pem_bytes(source: object) -> bytes:
-    if isinstance(source, str) and "-----BEGIN" in source:
-        return source.replace("\\r", "").replace("\\n", "\n").strip().encode()
-    if isinstance(source, bytes | bytearray):
-        return bytes(source).replace(b"\\r", b"").replace(b"\\n", b"\n").strip()
-    if isinstance(source, str | os.PathLike):
-        if not str(source).strip():
+def _pem_bytes(source: Secret[Any]) -> Secret[bytes]:
+    kind = type(source.reveal())
+    if issubclass(kind, str) and "-----BEGIN" in source.reveal():
+        # What cannot be encoded is replaced: the error about it would carry the text.
+        return Secret(source.reveal().replace("\\r", "").replace("\\n", "\n").strip().encode(errors="replace"))
+    if issubclass(kind, bytes | bytearray):
+        return Secret(bytes(source.reveal()).replace(b"\\r", b"").replace(b"\\n", b"\n").strip())
+    if issubclass(kind, str | os.PathLike):
+        if not str(source.reveal()).strip():
             raise ContractError(f"private_key is empty. {_NO_KEY}")
         try:
-            return Path(source).expanduser().read_bytes().strip()
+            with FramesDropped():
+                return Secret(Path(source.reveal()).expanduser().read_bytes().strip())
         except (OSError, ValueError, RuntimeError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a path"
         # The text may be a key without its markers: the message names its length, never the text itself. Raised out
         # here, where the system's error, which quotes it, is no context any more.
         raise ContractError(
             f"private_key is neither PEM text nor a file that can be read "
-            f"({len(str(source))} characters: {reason}). {_NO_KEY}"
+            f"({len(str(source.reveal()))} characters: {reason}). {_NO_KEY}"
         )
-    raise ContractError(f"private_key is a {type(source).__name__}. {_NO_KEY}")
+    raise ContractError(f"private_key is a {kind.__name__}. {_NO_KEY}")
 
 
-def _load_pem(pem: bytes) -> RSAPrivateKey:
-    if not pem:
+def _load_pem(pem: Secret[bytes]) -> RSAPrivateKey:
+    if not pem.reveal():
         raise ContractError(f"private_key is empty. {_NO_KEY}")
-    if b"ENCRYPTED" in pem:
+    if b"ENCRYPTED" in pem.reveal():
         raise ContractError(
             "private_key is encrypted with a pass phrase. Decrypt it first "
             "(`openssl rsa -in encrypted.pem -out key.pem`), or load it with `cryptography` and pass the key object."
         )
-    if b"PRIVATE KEY-----" not in pem and b"PUBLIC KEY-----" in pem:
+    is_private = b"PRIVATE KEY-----" in pem.reveal()
+    if not is_private and b"PUBLIC KEY-----" in pem.reveal():
         raise ContractError(
             "private_key is a public key. Requests are signed with the private one (BEGIN RSA PRIVATE KEY)."
         )
-    if b"PRIVATE KEY-----" not in pem and b"BEGIN CERTIFICATE" in pem:
+    if not is_private and b"BEGIN CERTIFICATE" in pem.reveal():
         raise ContractError(
             "private_key is a certificate. Requests are signed with the private key that belongs to it."
         )
     key = None
     with suppress(ValueError, TypeError, UnsupportedAlgorithm):  # not kept: what the parser says may quote its input
-        key = load_pem_private_key(pem, password=None)
+        key = load_pem_private_key(pem.reveal(), password=None)
     if key is None:
         raise ContractError(
             f"private_key is not a PEM private key that can be read: damaged, cut short or another format. {_NO_KEY}"

@@ -78,7 +78,7 @@ def deliver(
 
 
 def _send(api: Api, upload: Upload, authorization: Authorization) -> Delivery:
-    token = authorization.user_access_token.access_token.value
+    token = authorization.user_access_token.access_token.secret
     if authorization.postbox is None:
         return api.import_file(upload, token)
     return api.deliver_to_postbox(upload, authorization.postbox, token)

@@ -11,6 +11,7 @@ import base64
 import binascii
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import suppress
 from functools import lru_cache, partial
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -23,6 +24,8 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.padding import PKCS7
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from digime_pandas._secret import Secret
+from digime_pandas._tracebacks import FramesDropped
 from digime_pandas._wire import Buffer
 from digime_pandas.errors import SealedFileError
 
@@ -62,9 +65,10 @@ def load_public_key(text: str) -> RSAPublicKey:
     return key
 
 
-def wrap_key(key: bytes, public_key: RSAPublicKey) -> bytes:
+def wrap_key(key: Secret[bytes], public_key: RSAPublicKey) -> bytes:
     """Return the AES key wrapped for the holder of `public_key`."""
-    return public_key.encrypt(key, _oaep())
+    with FramesDropped():
+        return public_key.encrypt(key.reveal(), _oaep())
 
 
 def sealed_size(size: int) -> int:
@@ -72,7 +76,7 @@ def sealed_size(size: int) -> int:
     return (size // BLOCK_BYTES + 1) * BLOCK_BYTES
 
 
-def seal(chunks: Iterable[Buffer], *, key: bytes, iv: bytes) -> Iterator[memoryview]:
+def seal(chunks: Iterable[Buffer], *, key: Secret[bytes], iv: Secret[bytes]) -> Iterator[memoryview]:
     """Encrypt a stream of chunks.
 
     Args:
@@ -88,7 +92,7 @@ def seal(chunks: Iterable[Buffer], *, key: bytes, iv: bytes) -> Iterator[memoryv
 
 
 def sealing(
-    chunks: Iterable[Buffer], *, key: bytes, iv: bytes, buffers: int
+    chunks: Iterable[Buffer], *, key: Secret[bytes], iv: Secret[bytes], buffers: int
 ) -> Generator[Callable[[], memoryview], None, None]:
     """Encrypt a stream of chunks in tasks, which may run in another thread than this generator.
 
@@ -102,7 +106,8 @@ def sealing(
         Tasks to be run in their order, one at a time. Each returns a piece of the ciphertext (an empty one, where less
         than a block has come so far), which is a view of a buffer that is filled again `buffers` tasks later.
     """
-    encryptor = Cipher(AES256(key), CBC(iv)).encryptor()
+    with FramesDropped():
+        encryptor = Cipher(AES256(key.reveal()), CBC(iv.reveal())).encryptor()
     ring = _Ring(buffers)
     size = 0
 
@@ -134,7 +139,7 @@ class _Ring:
         return self._buffers[0]
 
 
-def seal_bytes(data: bytes, *, key: bytes, iv: bytes) -> bytes:
+def seal_bytes(data: bytes, *, key: Secret[bytes], iv: Secret[bytes]) -> bytes:
     """Encrypt a short text in one go, with the key and the IV of the file it belongs to."""
     return b"".join(bytes(piece) for piece in seal([data], key=key, iv=iv))
 
@@ -147,7 +152,7 @@ class BlobOpener:
     """
 
     def __init__(self, private_key: RSAPrivateKey) -> None:
-        self._private_key = private_key
+        self._private_key = Secret(private_key)
         self._head = b""
         self._decryptor: CipherContext | None = None
         self._unpadder = PKCS7(AES256.block_size).unpadder()
@@ -186,10 +191,10 @@ class BlobOpener:
             raise SealedFileError(_NOT_OPENED) from None
 
     def _decrypting(self, wrapped: bytes, iv: bytes) -> CipherContext:
-        try:
-            return Cipher(AES256(self._private_key.decrypt(wrapped, _oaep())), CBC(iv)).decryptor()
-        except ValueError:
-            raise SealedFileError(_NOT_OPENED) from None
+        with suppress(ValueError), FramesDropped():
+            key = self._private_key.reveal()
+            return Cipher(AES256(key.decrypt(wrapped, _oaep())), CBC(iv)).decryptor()
+        raise SealedFileError(_NOT_OPENED)
 
 
 def open_blob(blob: Buffer, private_key: RSAPrivateKey) -> bytes:

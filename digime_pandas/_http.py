@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from io import BytesIO
 from ipaddress import ip_address
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import httpx
 
+from digime_pandas._process import OnePerProcess
 from digime_pandas._refusal import is_worth_repeating, refusal
+from digime_pandas._request_body import RequestBody
+from digime_pandas._secret import MaskedMapping, Secret, clear
+from digime_pandas._tracebacks import FramesDropped, without_frames
 from digime_pandas._wire import Buffer, Progress
 from digime_pandas.errors import (
     APIError,
@@ -55,8 +64,8 @@ class Request:
 
     Args:
         method: HTTP method.
-        url: Absolute address.
-        headers: Header fields; may hold secrets, so they stay out of the repr.
+        url: Absolute address; masked where a secret is in it.
+        headers: Header fields, which may hold secrets; whatever is given is masked.
         body: Pieces of the body; used once. None for no body.
         size: Length of the body in bytes where it is known, which makes it a Content-Length; else it goes out chunked.
         progress: Called with the bytes of the body that the socket has taken, and with `size`, after each piece.
@@ -65,12 +74,16 @@ class Request:
     """
 
     method: str
-    url: str
-    headers: Mapping[str, str] = field(repr=False)
+    url: str | Secret[str]
+    headers: Mapping[str, str | Secret[str]] = field(repr=False)
     body: Iterable[Buffer] | None = field(default=None, repr=False)
     size: int | None = None
     progress: Progress | None = field(default=None, repr=False)
     receive: Callable[[Mapping[str, str]], Receiver] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        values = {name: value if isinstance(value, Secret) else Secret(value) for name, value in self.headers.items()}
+        object.__setattr__(self, "headers", values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +91,22 @@ class Reply:
     """A successful answer (2xx).
 
     Attributes:
-        headers: Header fields, names in lower case.
-        body: The whole body; empty where it was received piece by piece.
+        headers: Header fields, names in lower case. Only the names show.
+        body: The whole body, masked; empty where it was received piece by piece.
         attempts: How many requests it took.
         received: What the request's `receive` made, after it took the whole body.
     """
 
     headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
+    body: Secret[bytes] = field(repr=False)
     attempts: int = 1
     received: Any = field(default=None, repr=False)
 
 
 class Http:
-    """Sends requests; keeps connections open between them.
+    """Sends requests; keeps connections open between them, but no cookies.
+
+    Connections belong to one process: a forked child makes its own, and leaves its parent's as they are.
 
     Args:
         timeout: Seconds that one step (connecting, one read, one write) may take.
@@ -120,17 +135,12 @@ class Http:
         self._deadline = deadline
         self._max_attempts = int(max_attempts)
         self._copies_body = transport is not None
-        self._client = httpx.Client(
-            timeout=timeout,
-            transport=transport,
-            trust_env=trust_env,
-            follow_redirects=False,
-            headers={"User-Agent": "digime-pandas"},
-        )
+        self._client = OnePerProcess(partial(_make_client, timeout, transport, trust_env, os.getpid()), _leave_client)
+        self._client.get()  # so that a proxy variable that cannot be used is reported here
 
     def close(self) -> None:
         """Close all connections."""
-        self._client.close()
+        self._client.end(httpx.Client.close)
 
     def send(self, make_request: Callable[[], Request], *, what: str) -> Reply:
         """Send a request, as often as it takes.
@@ -151,7 +161,7 @@ class Http:
         """
         import stamina  # here, because it loads much that nobody needs who only imports this package
 
-        if self._client.is_closed:
+        if self._client.ended:
             raise ConfigurationError(f"Could not {what}: the client is closed. Make a new one with connect().")
         end = time.monotonic() + self._deadline
         doubtful = False
@@ -182,31 +192,37 @@ class Http:
 
     def _attempt(self, request: Request, what: str, number: int, end: float, *, doubtful: bool) -> Reply:
         """Make one attempt; `doubtful` says that an earlier one may have been carried out."""
-        headers = dict(request.headers)
-        if request.size is not None:
-            headers["Content-Length"] = str(request.size)
-        body = None if request.body is None else _Body(request, request.body, copied=self._copies_body)
+        client = self._client.get()
+        body = None
+        if request.body is not None:
+            body = RequestBody(request.body, request.size, request.progress, copied=self._copies_body)
         timeout = min(self._timeout, max(_SHORTEST_ATTEMPT, end - time.monotonic()))
         try:
-            with self._client.stream(
-                request.method, request.url, headers=headers, content=body, timeout=timeout
-            ) as response:
+            with (
+                FramesDropped(__name__),
+                client.stream(
+                    request.method, clear(request.url), headers=_fields(request), content=body, timeout=timeout
+                ) as response,
+            ):
                 end = max(end, time.monotonic() + timeout)
-                names = {name.lower(): value for name, value in response.headers.items()}
+                names = MaskedMapping({name.lower(): value for name, value in response.headers.items()})
                 if request.receive is not None and response.is_success:
-                    return Reply(names, b"", number, _received(response, request.receive(names)))
+                    return Reply(names, Secret(b""), number, _received(response, request.receive(names)))
                 content = _read(response, end)
         except httpx.RequestError as error:
             # httpx hangs the request on its error: whoever pickles that, as Dask does, would take the token along.
-            error.request = httpx.Request(request.method, _SESSION_IN_URL.sub(r"\1…", request.url))
+            error.request = httpx.Request(request.method, _SESSION_IN_URL.sub(r"\1…", clear(request.url)))
             if body is not None and body.failed:
                 raise
+            without_frames(error)
             arrived = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
             whole = body is None or body.whole
             outcome: Outcome = "unknown" if doubtful or (arrived and whole) else "not sent"
-            reason = str(error) or type(error).__name__
+            # What is wrong with a header is told with the header.
+            reason = "" if isinstance(error, httpx.LocalProtocolError) else str(error)
             raise ServiceUnreachableError(
-                f"Could not {what}: {reason} (attempt {number}, outcome: {outcome}). Check the network and try again.",
+                f"Could not {what}: {reason or type(error).__name__} (attempt {number}, outcome: {outcome}). "
+                "Check the network and try again.",
                 outcome=outcome,
                 attempts=number,
             ) from error
@@ -226,58 +242,55 @@ class Http:
         raise refusal(response.status_code, names, content, what, number, doubtful=doubtful)
 
 
-class _Body:
-    """One attempt's body: tells whether all of it was handed over, and whether it broke by itself.
-
-    Args:
-        request: Whose body it is.
-        pieces: The body. Each piece may be a view of one buffer that the next one overwrites.
-        copied: Whether to hand out copies, for a transport that may collect the pieces.
-    """
-
-    def __init__(self, request: Request, pieces: Iterable[Buffer], *, copied: bool) -> None:
-        self._request = request
-        self._pieces = iter(pieces)
-        self._sent = 0
-        self._copied = copied
-        self.whole = False
-        self.failed = False
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        # Whoever asks for a piece has sent the one before it.
-        if self._sent and self._request.progress is not None:
-            self._request.progress(self._sent, self._request.size)
-        try:
-            piece = next(self._pieces)
-        except StopIteration:
-            self.whole = True
-            raise
-        except BaseException:
-            self.failed = True
-            raise
-        self._sent += len(piece)
-        # httpx asks for bytes; what its own transport does with a piece (join, len) works for any buffer.
-        return bytes(piece) if self._copied else piece  # type: ignore[return-value]
-
-    def close(self) -> None:
-        """Close the generator behind the body, if it is one."""
-        close = getattr(self._pieces, "close", None)
-        if close is not None:
-            close()
+def _make_client(timeout: float, transport: Transport | None, trust_env: bool, made_in: int) -> httpx.Client:
+    if transport is not None and os.getpid() != made_in and not _is_separable(transport):
+        raise ConfigurationError(
+            f"This client was made before the process was forked, and its transport ({type(transport).__name__}) may "
+            "hold connections of the parent process. Make a client, with a transport of its own, in each process."
+        )
+    return httpx.Client(
+        timeout=timeout,
+        transport=transport,
+        trust_env=trust_env,
+        follow_redirects=False,
+        headers={"User-Agent": "digime-pandas"},
+        # One client asks for many people: what an answer for one of them sets must not go out for another.
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+    )
 
 
-def _read(response: httpx.Response, end: float) -> bytes:
-    content = bytearray()
-    for piece in response.iter_bytes():
-        content += piece
+def _is_separable(transport: Transport) -> bool:
+    if isinstance(transport, httpx.HTTPTransport):
+        return hasattr(transport._pool, "_optional_thread_lock")  # noqa: SLF001 - see `_leave_client`
+    return isinstance(transport, httpx.MockTransport | httpx.WSGITransport)  # these have no connections
+
+
+def _leave_client(client: httpx.Client) -> None:
+    """Close a forked child's copies of its parent's connections, which sends nothing on them."""
+    for transport in (client._transport, *client._mounts.values()):  # noqa: SLF001 - nothing public leads there
+        if isinstance(transport, httpx.HTTPTransport) and _is_separable(transport):
+            # What threads of the parent hold or wait for is never released here: they do not exist in the child.
+            pool: Any = transport._pool  # noqa: SLF001 - as above
+            pool._optional_thread_lock = type(pool._optional_thread_lock)()  # noqa: SLF001 - as above
+            pool._requests = [each for each in pool._requests if not each.is_queued()]  # noqa: SLF001 - as above
+            with suppress(Exception):
+                transport.close()
+
+
+def _fields(request: Request) -> dict[str, str]:
+    length = {} if request.size is None else {"Content-Length": str(request.size)}
+    return {name: clear(request.headers[name]) for name in request.headers} | length
+
+
+def _read(response: httpx.Response, end: float) -> Secret[bytes]:
+    content, size = BytesIO(), 0  # this shows nothing of what is in it, nor does a sum of sizes
+    for taken in map(content.write, response.iter_bytes()):
+        size += taken
         if time.monotonic() > end:
             raise httpx.ReadTimeout("the answer did not end before the deadline")
-        if len(content) > _REPLY_LIMIT_BYTES:
+        if size > _REPLY_LIMIT_BYTES:
             raise ReplyError(f"The answer is larger than {_REPLY_LIMIT_BYTES:,} bytes.", outcome="unknown")
-    return bytes(content)
+    return Secret(content.getvalue())
 
 
 def _received(response: httpx.Response, receiver: Receiver) -> Receiver:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from base64 import urlsafe_b64encode
 from hashlib import sha256
 
+from digime_pandas._secret import Secret
+
 VERIFIER_BYTES = 32
 
 
-def code_verifier(random: bytes) -> str:
+def code_verifier(random: bytes) -> Secret[str]:
     """Return the code verifier for one authorization.
 
     Args:
@@ -22,10 +24,10 @@ def code_verifier(random: bytes) -> str:
     """
     if len(random) != VERIFIER_BYTES:
         raise ValueError(f"A code verifier is made of {VERIFIER_BYTES} random bytes, not {len(random)}.")
-    return _base64url(random)
+    return Secret(_base64url(random))
 
 
-def code_challenge(verifier: str) -> str:
+def code_challenge(verifier: Secret[str]) -> str:
     """Return the S256 code challenge of a verifier.
 
     Args:
@@ -34,7 +36,7 @@ def code_challenge(verifier: str) -> str:
     Returns:
         43 characters of base64url without padding (`code_challenge` of the digi.me API, SDK-observed).
     """
-    return _base64url(sha256(verifier.encode("ascii")).digest())
+    return _base64url(sha256(verifier.reveal().encode("ascii")).digest())
 
 
 def _base64url(data: bytes) -> str:

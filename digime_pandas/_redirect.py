@@ -20,6 +20,8 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from digime_pandas._consent import MAXIMUM_REDIRECT_LENGTH
+from digime_pandas._process import reset_after_fork
+from digime_pandas._secret import Secret
 from digime_pandas.errors import (
     AuthorizationError,
     AuthorizationTimeoutError,
@@ -27,7 +29,7 @@ from digime_pandas.errors import (
     RedirectError,
 )
 
-Accept = Callable[[str], Exception | None]
+Accept = Callable[[Secret[str]], Exception | None]
 
 _ADDRESS = "127.0.0.1"
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -79,9 +81,9 @@ class LoopbackListener:
     Args:
         port: Port to listen on; 0 takes any that is free.
         path: Path of the address, such as ``/digime``.
-        accept: Judges a redirected address: None takes it. A `RedirectError` is shown to the person and the wait goes
-            on; any other exception is shown and ends the wait too, since consent was refused for good. Called in a
-            thread of the listener. It must not hold on to the listener, or that is never garbage collected.
+        accept: Judges a redirected address, masked: None takes it. A `RedirectError` is shown to the person and the
+            wait goes on; any other exception is shown and ends the wait too, since consent was refused for good. Called
+            in a thread of the listener. It must not hold on to the listener, or that is never garbage collected.
         public_url: Address under which a proxy passes requests on to this port, path included, where the browser runs
             on another computer than this process. Default: the loopback address itself.
 
@@ -105,19 +107,21 @@ class LoopbackListener:
         thread = threading.Thread(target=self._server.run, name="digime-redirect", daemon=True)
         thread.start()
         self._finalizer = weakref.finalize(self, _stop, self._server, thread)
+        reset_after_fork(self, LoopbackListener._leave)
 
-    def wait(self, timeout: float) -> str:
+    def wait(self, timeout: float) -> Secret[str]:
         """Wait for the redirected address.
 
         Args:
             timeout: Seconds to wait at most.
 
         Returns:
-            The address that `accept` took (or that it refused for good), in full.
+            The address that `accept` took (or that it refused for good), in full and masked: the code is in it.
 
         Raises:
             AuthorizationTimeoutError: Nobody came back in time. The listener goes on listening.
-            AuthorizationError: The listener was closed, here or in another thread.
+            AuthorizationError: The listener was closed, here or in another thread; or it is the one of the process
+                that this one was forked from.
         """
         deadline = time.monotonic() + timeout
         arrived = self._server.arrived
@@ -127,6 +131,11 @@ class LoopbackListener:
                     f"Nobody came back from the consent page within {timeout:g} seconds. Open the link and wait "
                     "again; or, where the consent page ends in an error, pass that tab's address to flow.complete()."
                 )
+        if self._server.redirected is None and self._server.left:
+            raise AuthorizationError(
+                "The browser comes back to the process that began this authorization, which this one was forked from. "
+                "Wait there; or pass the address the browser ends at to flow.complete()."
+            )
         if self._server.redirected is None:
             raise AuthorizationError("Authorization was cancelled: its listener was closed before anybody came back.")
         return self._server.redirected
@@ -143,7 +152,13 @@ class LoopbackListener:
     ) -> None:
         self.close()
 
+    def _leave(self) -> None:
+        self._finalizer.detach()
+        self._server.leave()
+
     def __repr__(self) -> str:
+        if not hasattr(self, "_finalizer"):  # a traceback may show one that could not be made
+            return "LoopbackListener()"
         return f"LoopbackListener(url={self.url!r}, open={self._finalizer.alive})"
 
 
@@ -159,10 +174,11 @@ class _Server(socketserver.TCPServer):
         self.path = path
         self.accept = accept
         self.hosts = hosts
-        self.redirected: str | None = None
+        self.redirected: Secret[str] | None = None
         self.judging = threading.Lock()
         self.arrived = threading.Event()
         self.closing = threading.Event()
+        self.left = False
         self.workers: dict[threading.Thread, tuple[socket.socket, float]] = {}
         super().__init__((_ADDRESS, port), _Handler)
 
@@ -174,6 +190,13 @@ class _Server(socketserver.TCPServer):
                 self._cut_off(time.monotonic())
         for worker in self._cut_off(float("inf")):
             worker.join(_REQUEST_SECONDS)
+
+    def leave(self) -> None:
+        """Leave serving to the parent, in a forked child: the port is free once the parent has closed it."""
+        self.left = True
+        self.arrived = threading.Event()  # the parent's may be locked by a thread that is not here
+        self.arrived.set()
+        self.socket.close()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Hand the connection to a thread, so that a slow browser holds up nobody else."""
@@ -215,7 +238,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif len(self.path) > MAXIMUM_REDIRECT_LENGTH:
             self.send_error(HTTPStatus.REQUEST_URI_TOO_LONG, explain="No consent page redirects to so long an address.")
         else:
-            self._take(f"http://{_ADDRESS}:{self.server.server_address[1]}{self.path}")
+            self._take(Secret(f"http://{_ADDRESS}:{self.server.server_address[1]}{self.path}"))
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Show our own page for every error, those of the parser included."""
@@ -234,7 +257,7 @@ class _Handler(BaseHTTPRequestHandler):
         mode = self.headers.get("Sec-Fetch-Mode", "navigate")
         return len(hosts) == 1 and _hostname(f"//{hosts[0]}") in self.server.hosts and mode == "navigate"
 
-    def _take(self, redirected: str) -> None:
+    def _take(self, redirected: Secret[str]) -> None:
         server = self.server
         with server.judging:
             if server.redirected is not None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
+from digime_pandas._secret import Secret
 from digime_pandas.errors import APIError, InvalidTokenError, RefusedError, ServiceUnreachableError
 
 _RETRIED_CLIENT_ERRORS = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
@@ -40,14 +41,14 @@ def is_worth_repeating(error: APIError) -> bool:
 
 
 def refusal(
-    status: int, headers: Mapping[str, str], content: bytes, what: str, attempts: int, *, doubtful: bool
+    status: int, headers: Mapping[str, str], content: Secret[bytes], what: str, attempts: int, *, doubtful: bool
 ) -> APIError:
     """Return the error that an answer stands for.
 
     Args:
         status: Its HTTP status, not a 2xx.
         headers: Its header fields, names in lower case.
-        content: Its body.
+        content: Its body, masked.
         what: What was asked for, for the message.
         attempts: How many requests were made.
         doubtful: Whether an earlier one of them may have been carried out.
@@ -73,10 +74,10 @@ def refusal(
     )
 
 
-def _error_members(headers: Mapping[str, str], content: bytes) -> tuple[str | None, str | None, str | None]:
+def _error_members(headers: Mapping[str, str], content: Secret[bytes]) -> tuple[str | None, str | None, str | None]:
     """Return code, message and reference from the body or, as the Android SDK does, from the headers."""
     try:
-        document = json.loads(content)
+        document = json.loads(content.reveal())
     except (ValueError, RecursionError):
         document = None
     error = document.get("error") if isinstance(document, dict) else None

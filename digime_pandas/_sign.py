@@ -7,6 +7,7 @@ its own beyond PyJWT's check of `exp` and `nbf`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +15,9 @@ import jwt
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from digime_pandas._secret import MaskedMapping, Secret, clear
+from digime_pandas._tracebacks import FramesDropped
 
 ALGORITHM = "PS512"
 NONCE_BYTES = 16
@@ -33,21 +37,26 @@ def request_claims(client_id: str, *, nonce: bytes, timestamp: float, **claims: 
     return common | {name: value for name, value in claims.items() if value is not None}
 
 
-def sign(claims: Mapping[str, object], private_key: RSAPrivateKey) -> str:
-    """Return the compact JWS of `claims`, with the header ``{"alg":"PS512","typ":"JWT"}``."""
-    return jwt.encode(dict(claims), private_key, algorithm=ALGORITHM)
+def sign(claims: Mapping[str, object], private_key: RSAPrivateKey) -> Secret[str]:
+    """Return the compact JWS of `claims`, with the header ``{"alg":"PS512","typ":"JWT"}``.
+
+    Claims may be masked: here they are opened.
+    """
+    with FramesDropped():
+        return Secret(jwt.encode({name: clear(claims[name]) for name in claims}, private_key, algorithm=ALGORITHM))
 
 
-def key_address(token: str) -> tuple[str, str]:
+def key_address(token: Secret[str]) -> tuple[str, str]:
     """Return where a token of the service says its key is: the key set's URL (`jku`) and the key's id (`kid`).
 
     Raises:
         ValueError: The token is no JWS, not PS512, or lacks either.
     """
-    try:
-        header = jwt.get_unverified_header(token)
-    except jwt.InvalidTokenError:
-        raise ValueError("it is not a compact JWS") from None
+    header = None
+    with suppress(jwt.InvalidTokenError, ValueError), FramesDropped():
+        header = MaskedMapping(jwt.get_unverified_header(token.reveal()))
+    if header is None:
+        raise ValueError("it is not a compact JWS")
     if header.get("alg") != ALGORITHM:
         raise ValueError(f"it is not signed with {ALGORITHM}")
     jku, kid = header.get("jku"), header.get("kid")
@@ -102,8 +111,8 @@ def find_key(key_set: object, kid: str) -> RSAPublicKey | None:
     return key
 
 
-def verify(token: str, key: RSAPublicKey) -> Mapping[str, Any]:
-    """Return the payload of a token the service signed.
+def verify(token: Secret[str], key: RSAPublicKey) -> Mapping[str, Any]:
+    """Return the payload of a token the service signed, masked.
 
     Only PS512 is accepted; `exp` and `nbf` are enforced without tolerance where present.
 
@@ -112,11 +121,12 @@ def verify(token: str, key: RSAPublicKey) -> Mapping[str, Any]:
     """
     options = {"verify_aud": False, "verify_iss": False, "verify_iat": False, "verify_sub": False, "verify_jti": False}
     try:
-        payload: Mapping[str, Any] = jwt.decode(token, key, algorithms=[ALGORITHM], options=options)  # type: ignore[arg-type] # a TypedDict whose name is private
+        with FramesDropped():
+            return MaskedMapping(jwt.decode(token.reveal(), key, algorithms=[ALGORITHM], options=options))  # type: ignore[arg-type] # a TypedDict whose name is private
     except jwt.ExpiredSignatureError:
-        raise ValueError("it has expired") from None
+        reason = "it has expired"
     except jwt.ImmatureSignatureError:
-        raise ValueError("it is not valid yet") from None
-    except jwt.InvalidTokenError:
-        raise ValueError("its signature does not hold") from None
-    return payload
+        reason = "it is not valid yet"
+    except (jwt.InvalidTokenError, ValueError):
+        reason = "its signature does not hold"
+    raise ValueError(reason)

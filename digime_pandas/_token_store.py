@@ -18,6 +18,9 @@ from filelock import FileLock, Timeout
 from platformdirs import user_data_path
 
 from digime_pandas._authorization import Authorization
+from digime_pandas._process import reset_after_fork
+from digime_pandas._secret import MaskedMapping, Secret
+from digime_pandas._tracebacks import FramesDropped
 from digime_pandas.errors import AuthorizationError, TokenStoreError
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -97,10 +100,9 @@ class FileTokenStore:
     def put(self, environment: str, contract: str, authorization: Authorization) -> None:
         """Keep the authorization in place of any older one; it is on the disk when this returns."""
         key = StoreKey(environment, contract, authorization.account_id)
-        record = {"environment": environment, "contract": contract, "authorization": authorization.to_dict()}
         self._make_folder()
         try:
-            self._replace(self._file(key), json.dumps(record).encode())
+            self._replace(self._file(key), _serialized(key, authorization))
         except OSError as error:
             raise self._unusable(error) from error
 
@@ -180,7 +182,7 @@ class FileTokenStore:
             # Windows has no such flag, and its users cannot make links into another's folder by default.
             descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
             with os.fdopen(descriptor, "rb") as stream:
-                content = stream.read()
+                content = Secret(stream.read())
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -190,11 +192,11 @@ class FileTokenStore:
             raise self._damaged(file)
         return record
 
-    def _replace(self, file: Path, content: bytes) -> None:
+    def _replace(self, file: Path, content: Secret[bytes]) -> None:
         descriptor, temporary = mkstemp(dir=self.path, prefix=".new-")  # of mode 0600
         try:
             with os.fdopen(descriptor, "wb") as stream:
-                stream.write(content)
+                stream.write(content.reveal())
                 stream.flush()
                 os.fsync(descriptor)
             Path(temporary).replace(file)
@@ -215,12 +217,16 @@ class FileTokenStore:
 
 
 class MemoryTokenStore:
-    """Keeps authorizations in this process, for as long as the store lives. Safe to use from several threads."""
+    """Keeps authorizations in this process, for as long as the store lives. Safe to use from several threads.
+
+    A forked child goes on with a copy of what was kept at that moment. What either process then puts or deletes, the
+    tokens of a refresh included, the other does not see: use a `FileTokenStore` where processes share people.
+    """
 
     def __init__(self) -> None:
         self._kept: dict[StoreKey, Authorization] = {}
-        self._locks: dict[StoreKey, threading.Lock] = {}
-        self._guard = threading.Lock()
+        self._make_locks()
+        reset_after_fork(self, MemoryTokenStore._make_locks)
 
     def get(self, environment: str, contract: str, account_id: str) -> Authorization | None:
         """Return what is kept under the key, or None."""
@@ -257,15 +263,33 @@ class MemoryTokenStore:
     def __repr__(self) -> str:
         return f"<MemoryTokenStore of {len(self._kept)}>"
 
+    def _make_locks(self) -> None:
+        self._locks: dict[StoreKey, threading.Lock] = {}
+        self._guard = threading.Lock()
+
 
 def _selected(keys: Any, environment: str | None, contract: str | None) -> StoreKeys:
     return sorted(key for key in keys if environment in {None, key.environment} and contract in {None, key.contract})
 
 
-def _parsed(content: bytes) -> tuple[StoreKey, Authorization] | None:
+def _serialized(key: StoreKey, authorization: Authorization) -> Secret[bytes]:
+    with FramesDropped():
+        return Secret(
+            json.dumps(
+                {
+                    "environment": key.environment,
+                    "contract": key.contract,
+                    "authorization": authorization.to_dict(),
+                }
+            ).encode()
+        )
+
+
+def _parsed(content: Secret[bytes]) -> tuple[StoreKey, Authorization] | None:
     # None instead of the parser's error: that one carries the content, tokens and all.
     try:
-        record = json.loads(content)
+        with FramesDropped():
+            record = MaskedMapping(json.loads(content.reveal()))
         authorization = Authorization.from_dict(record["authorization"])
         key = StoreKey(record["environment"], record["contract"], authorization.account_id)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, AuthorizationError):

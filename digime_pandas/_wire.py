@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from digime_pandas._authorization import Token, UserAccessToken
 from digime_pandas._descriptor import FileDescriptor
+from digime_pandas._secret import Secret, masked_object
+from digime_pandas._tracebacks import FramesDropped
 from digime_pandas.errors import ReplyError
 
 _LATEST_MS = 253_402_300_799_999  # the end of the year 9999, the last that `datetime` knows
@@ -87,23 +90,27 @@ class Description:
     compression: str | None
 
 
-def read_document(body: bytes, what: str) -> Mapping[str, Any]:
-    """Return the JSON object of a reply; `what` names the call in the ReplyError it raises otherwise."""
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        document = None
-    if not isinstance(document, Mapping):
+def read_document(body: Secret[bytes], what: str) -> Mapping[str, Any]:
+    """Return the JSON object of a reply, masked; `what` names the call in the ReplyError it raises otherwise."""
+    document = None
+    with suppress(ValueError, RecursionError), FramesDropped():
+        document = masked_object(json.loads(body.reveal()))
+    if document is None:
         raise _lacking(what, "a JSON object")
     return document
 
 
 def read_text(members: object, name: str, what: str) -> str:
     """Return a member that must be a non-empty text."""
-    value = members.get(name) if isinstance(members, Mapping) else None
-    if not isinstance(value, str) or not value:
+    return read_secret(members, name, what).reveal()
+
+
+def read_secret(members: object, name: str, what: str) -> Secret[str]:
+    """Return a member that must be a non-empty text, masked."""
+    known = masked_object(members)
+    if known is None or not isinstance(known.get(name), str) or not known[name]:
         raise _lacking(what, f"a text {name!r}")
-    return value
+    return Secret(known[name])
 
 
 def read_grant(payload: Mapping[str, Any], what: str) -> Grant:
@@ -112,7 +119,7 @@ def read_grant(payload: Mapping[str, Any], what: str) -> Grant:
     return Grant(pair, _text_or_none(payload.get("sub")), _text_or_none(payload.get("consentid")))
 
 
-def read_delivery(body: bytes, attempts: int, what: str) -> Delivery:
+def read_delivery(body: Secret[bytes], attempts: int, what: str) -> Delivery:
     """Return what a postbox answered."""
     document = read_document(body, what)
     status = document.get("status")
@@ -121,7 +128,7 @@ def read_delivery(body: bytes, attempts: int, what: str) -> Delivery:
     return Delivery(status, _number_or_none(document.get("expires")), attempts)
 
 
-def read_file_list(body: bytes, what: str) -> FileList:
+def read_file_list(body: Secret[bytes], what: str) -> FileList:
     """Return what a session shows."""
     document = read_document(body, what)
     listed = document.get("fileList") or []
@@ -145,8 +152,8 @@ def read_description(headers: Mapping[str, str], what: str) -> Description:
 
 
 def _token(payload: Mapping[str, Any], name: str, what: str) -> Token:
-    pair = payload.get(name)
-    expiry = _number_or_none(pair.get("expires_on")) if isinstance(pair, Mapping) else None
+    pair = masked_object(payload.get(name))
+    expiry = None if pair is None else _number_or_none(pair.get("expires_on"))
     if expiry is None:
         raise _lacking(what, f"{name!r} with 'value' and 'expires_on'")
     return Token(read_text(pair, "value", what), int(expiry))

@@ -22,6 +22,7 @@ from digime_pandas._contract import Contract
 from digime_pandas._descriptor import FileDescriptor
 from digime_pandas._envelope import seal_bytes, wrap_key
 from digime_pandas._http import Http
+from digime_pandas._secret import Secret
 from digime_pandas._wire import Agent, Delivery, Upload
 from digime_pandas.errors import AuthorizationError, RefusedError, ReplyError
 
@@ -36,6 +37,7 @@ TOKENS = {
     "consentid": "consent-1",
 }
 DESCRIPTOR = FileDescriptor("text/plain", "acc-1")
+TOKEN = Secret("token")
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
 
@@ -118,10 +120,10 @@ class TestAuthorization:
         code = api.pre_authorize(
             code_challenge=theirs["code_challenge"],
             redirect_uri=theirs["redirect_uri"],
-            state=theirs["state"],
+            state=Secret(theirs["state"]),
             access_token=theirs.get("access_token"),
         )
-        assert code == "p" * 48
+        assert code.reveal() == "p" * 48
         (request,) = service.requests
         assert (request.method, request.url.path) == (recorded["method"], recorded["path"])
         assert claims_of(request, contract).keys() == theirs.keys()
@@ -136,7 +138,7 @@ class TestAuthorization:
         self, api: Api, service: Service, contract: Contract
     ) -> None:
         service.answer({"token": service.token({"preauthorization_code": "p"})})
-        api.pre_authorize(code_challenge="c", redirect_uri="r", state="", access_token="token")
+        api.pre_authorize(code_challenge="c", redirect_uri="r", state=Secret(""), access_token=Secret("token"))
         claims = claims_of(service.requests[0], contract)
         assert (claims["access_token"], claims["state"]) == ("token", "")
 
@@ -146,7 +148,7 @@ class TestAuthorization:
         recorded = vector("v8_token_exchange")["requests"][0]
         theirs = json.loads(recorded["authorization_jwt"]["claims_json"])
         service.grant()
-        grant = api.exchange(code=theirs["code"], code_verifier=theirs["code_verifier"])
+        grant = api.exchange(code=Secret(theirs["code"]), code_verifier=Secret(theirs["code_verifier"]))
         assert grant.user_access_token.access_token.value == "a" * 160
         assert grant.user_access_token.refresh_token.expiry == 1_715_000_000
         assert (grant.user_id, grant.consent_id) == ("user-1", "consent-1")
@@ -176,7 +178,7 @@ class TestAuthorization:
     def test_an_answer_without_a_token_is_an_error(self, api: Api, service: Service, answer: object) -> None:
         service.answer(answer)
         with pytest.raises(ReplyError, match="Could not refresh the token"):
-            api.refresh("r")
+            api.refresh(Secret("r"))
 
     @pytest.mark.parametrize(
         "payload", [{}, {"preauthorization_code": ""}, {"preauthorization_code": 1}, {"code": "p"}]
@@ -184,13 +186,13 @@ class TestAuthorization:
     def test_a_payload_without_the_code_is_an_error(self, api: Api, service: Service, payload: object) -> None:
         service.answer({"token": service.token(payload)})
         with pytest.raises(ReplyError, match="preauthorization_code"):
-            api.pre_authorize(code_challenge="c", redirect_uri="r", state="s", access_token=None)
+            api.pre_authorize(code_challenge="c", redirect_uri="r", state=Secret("s"), access_token=None)
 
 
 class TestGenuineness:
     def test_the_key_set_is_asked_for_without_the_contracts_token(self, api: Api, service: Service) -> None:
         service.grant()
-        api.refresh("r")
+        api.refresh(Secret("r"))
         (request,) = service.key_set_requests
         assert str(request.url) == JKU
         assert "Authorization" not in request.headers
@@ -201,24 +203,24 @@ class TestGenuineness:
         for seconds, fetched in ((0, 1), (1, 1), (898, 1), (2, 2), (1, 2)):
             clock[0] += seconds
             service.grant()
-            api.refresh("r")
+            api.refresh(Secret("r"))
             assert len(service.key_set_requests) == fetched
 
     def test_an_unknown_key_is_looked_for_once_more(
         self, api: Api, service: Service, vendor_keys: dict[str, RSAPrivateKey]
     ) -> None:
         service.grant()
-        api.refresh("r")
+        api.refresh(Secret("r"))
         rotated = Service(vendor_keys["postbox0"])
         service.signing_key, service.key_set = rotated.signing_key, {"keys": [{"kid": "key-2", **entry_of(rotated)}]}
         service.grant(kid="key-2")
-        api.refresh("r")
+        api.refresh(Secret("r"))
         assert len(service.key_set_requests) == 2
 
     def test_a_key_that_stays_unknown_is_an_error(self, api: Api, service: Service) -> None:
         service.grant(kid="another")
         with pytest.raises(ReplyError, match=r"not genuine: .*no such key"):
-            api.refresh("r")
+            api.refresh(Secret("r"))
 
     @pytest.mark.parametrize(
         "jku",
@@ -235,7 +237,7 @@ class TestGenuineness:
     def test_a_key_set_elsewhere_is_never_asked_for(self, api: Api, service: Service, jku: str) -> None:
         service.grant(jku=jku)
         with pytest.raises(ReplyError, match=r"not genuine: .*another address") as raised:
-            api.refresh("r")
+            api.refresh(Secret("r"))
         assert raised.value.outcome == "unknown"
         assert service.key_set_requests == []
         assert len(service.requests) == 1
@@ -246,14 +248,14 @@ class TestGenuineness:
         payload = json.dumps(TOKENS).encode()
         service.answer({"token": jws.serialize_compact(header, payload, service.signing_key, algorithms=["PS512"])})
         with pytest.raises(ReplyError, match="not genuine"):
-            api.refresh("r")
+            api.refresh(Secret("r"))
         assert service.key_set_requests == []
 
     def test_a_key_set_that_redirects_is_not_followed(self, api: Api, service: Service) -> None:
         service.key_set = httpx.Response(302, headers={"Location": "https://evil.test/jwks"})
         service.grant()
         with pytest.raises(RefusedError, match=r"key set.*Redirects are not followed"):
-            api.refresh("r")
+            api.refresh(Secret("r"))
         assert len(service.key_set_requests) == 1
 
     @pytest.mark.parametrize(
@@ -263,7 +265,7 @@ class TestGenuineness:
         service.key_set = key_set
         service.grant()
         with pytest.raises(ReplyError):
-            api.refresh("r")
+            api.refresh(Secret("r"))
 
     def test_a_token_of_another_key_is_an_error_that_does_not_quote_it(
         self, api: Api, service: Service, vendor_keys: dict[str, RSAPrivateKey]
@@ -271,13 +273,13 @@ class TestGenuineness:
         token = Service(vendor_keys["postbox0"]).token(TOKENS)
         service.answer({"token": token})
         with pytest.raises(ReplyError, match="signature does not hold") as raised:
-            api.refresh("r")
+            api.refresh(Secret("r"))
         assert token[:20] not in repr(raised.value)
 
     def test_an_expired_token_is_an_error(self, api: Api, service: Service) -> None:
         service.answer({"token": service.token(TOKENS | {"exp": 1_600_000_000})})
         with pytest.raises(ReplyError, match="it has expired"):
-            api.refresh("r")
+            api.refresh(Secret("r"))
 
 
 def entry_of(service: Service) -> dict[str, Any]:
@@ -315,7 +317,7 @@ class TestPostbox:
 
     def deliver(self, api: Api, postbox: Postbox, *chunks: bytes, sized: bool = True) -> Delivery:
         size = sum(map(len, chunks)) if sized else None
-        return api.deliver_to_postbox(Upload(lambda: chunks, size, "hello.txt", DESCRIPTOR), postbox, "token")
+        return api.deliver_to_postbox(Upload(lambda: chunks, size, "hello.txt", DESCRIPTOR), postbox, TOKEN)
 
     @pytest.mark.parametrize("sized", [True, False])
     @pytest.mark.parametrize("chunks", [[], [b"hello digi.me\n"], [b"a" * 15, b"", b"b" * 17]], ids=len)
@@ -415,7 +417,7 @@ class TestImport:
         plain = b64decode(recording["input"]["data_b64"])
         service.answers.append(httpx.Response(204))
         upload = Upload(lambda: [plain[:5], plain[5:]], None, "hello.txt", DESCRIPTOR)
-        delivery = api.import_file(upload, "token")
+        delivery = api.import_file(upload, TOKEN)
         assert (delivery.status, delivery.expires) == ("delivered", None)
         (request,) = service.requests
         assert (request.method, request.url.path) == (recorded["method"], recorded["path"])
@@ -433,7 +435,7 @@ class TestImport:
     )
     def test_any_2xx_is_a_delivery_whatever_its_body(self, api: Api, service: Service, answer: httpx.Response) -> None:
         service.answers.append(answer)
-        assert api.import_file(Upload(list, 0, "a", DESCRIPTOR), "token").status == "delivered"
+        assert api.import_file(Upload(list, 0, "a", DESCRIPTOR), TOKEN).status == "delivered"
         assert service.requests[0].headers["Content-Length"] == "0"
 
 
@@ -441,8 +443,8 @@ class TestReading:
     def test_a_session_is_triggered_and_listed(self, api: Api, service: Service, contract: Contract) -> None:
         service.answer({"session": {"key": "s/1", "expiry": 17}})
         service.answer({"status": {"state": "completed"}, "fileList": [{"name": "f", "updatedDate": 5}]})
-        assert api.trigger("token") == "s/1"
-        assert api.list_files("s/1", "token").files == {"f": 5}
+        assert api.trigger(TOKEN).reveal() == "s/1"
+        assert api.list_files(Secret("s/1"), TOKEN).files == {"f": 5}
         trigger, listed = service.requests
         assert trigger.url.path == "/v1.7/permission-access/trigger"
         assert listed.url.raw_path == b"/v1.7/permission-access/query/s%2F1"
@@ -457,11 +459,11 @@ class TestReading:
         for recorded in vector("read_blobs"):
             headers = {"X-Metadata": recorded["x_metadata"]}
             service.answers.append(httpx.Response(200, headers=headers, content=b64decode(recorded["blob_b64"])))
-            opening = api.read_file("s", "f/1", "token")
+            opening = api.read_file(Secret("s"), "f/1", TOKEN)
             assert opening.read() == b64decode(recorded["plaintext_b64"])
             opening.close()
             service.answers.append(httpx.Response(200, headers=headers))
-            assert api.describe_file("s", "f/1", "token").metadata == recorded["x_metadata_json"]["metadata"]
+            assert api.describe_file(Secret("s"), "f/1", TOKEN).metadata == recorded["x_metadata_json"]["metadata"]
         get, head = service.requests[:2]
         assert (get.method, head.method) == ("GET", "HEAD")
         assert get.url.raw_path == head.url.raw_path == b"/v1.7/permission-access/query/s/f%2F1"
@@ -473,7 +475,11 @@ class TestReading:
         reader = Contract("a", "r", vendor_keys["contract_r"])
         api = Api(reader, Http(transport=httpx.MockTransport(service)), BASE, Agent("n", "1"))
         plain, key, iv = secrets.token_bytes(3 << 20), bytes(32), bytes(16)
-        blob = wrap_key(key, reader.private_key.public_key()) + iv + seal_bytes(plain, key=key, iv=iv)
+        blob = (
+            wrap_key(Secret(key), reader.private_key.public_key())
+            + iv
+            + seal_bytes(plain, key=Secret(key), iv=Secret(iv))
+        )
         headers = {"X-Metadata": urlsafe_b64encode(b'{"metadata":{}}').decode()}
 
         def broken() -> Iterator[bytes]:
@@ -482,6 +488,6 @@ class TestReading:
 
         service.answers.append(httpx.Response(200, headers=headers, content=broken()))
         service.answers.append(httpx.Response(200, headers=headers, content=blob))
-        opening = api.read_file("s", "f", "token")
+        opening = api.read_file(Secret("s"), "f", TOKEN)
         assert opening.read() == plain
         opening.close()

@@ -10,6 +10,7 @@ import pytest
 from digime_pandas._authorization import Authorization, Postbox, Token, UserAccessToken
 from digime_pandas._deliver import deliver
 from digime_pandas._descriptor import FileDescriptor
+from digime_pandas._secret import Secret
 from digime_pandas._wire import Buffer, Delivery, Upload
 from digime_pandas.errors import (
     APIError,
@@ -45,14 +46,14 @@ class Service:
         self.sent: list[tuple[str, str, bytes]] = []
         self.refreshed: list[str] = []
 
-    def import_file(self, upload: Upload, access_token: str) -> Delivery:
+    def import_file(self, upload: Upload, access_token: Secret[str]) -> Delivery:
         return self.take("import", upload, access_token)
 
-    def deliver_to_postbox(self, upload: Upload, postbox: Postbox, access_token: str) -> Delivery:
+    def deliver_to_postbox(self, upload: Upload, postbox: Postbox, access_token: Secret[str]) -> Delivery:
         return self.take(postbox.id, upload, access_token)
 
-    def take(self, where: str, upload: Upload, access_token: str) -> Delivery:
-        self.sent.append((where, access_token, b"".join(bytes(chunk) for chunk in upload.chunks())))
+    def take(self, where: str, upload: Upload, access_token: Secret[str]) -> Delivery:
+        self.sent.append((where, access_token.reveal(), b"".join(bytes(chunk) for chunk in upload.chunks())))
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer

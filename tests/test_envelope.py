@@ -14,10 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digime_pandas._envelope import load_public_key, open_blob, seal, seal_bytes, sealed_size, sealing, wrap_key
+from digime_pandas._secret import Secret
 from digime_pandas.errors import SealedFileError
 
 OpenSSL = Callable[..., bytes]
-KEY, IV = bytes(range(32)), bytes(range(16))
+KEY, IV = Secret(bytes(range(32))), Secret(bytes(range(16)))
 SIZES = [0, 1, 15, 16, 17, 4095, 4096, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, (3 << 20) + 5]
 
 
@@ -46,7 +47,7 @@ def unwrapped_by(openssl: OpenSSL, wrapped: bytes, pem: Path) -> bytes:
 
 
 def decrypted_by(openssl: OpenSSL, sealed: bytes) -> bytes:
-    return openssl("enc", "-d", "-aes-256-cbc", "-K", KEY.hex(), "-iv", IV.hex(), stdin=sealed)
+    return openssl("enc", "-d", "-aes-256-cbc", "-K", KEY.reveal().hex(), "-iv", IV.reveal().hex(), stdin=sealed)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -105,17 +106,17 @@ def test_the_vendors_envelope_is_made_and_opened(
     assert len(key) == 32
     plain = b64decode(recording["input"]["data_b64"])
     metadata = request["metadata_plain_json"].encode()
-    assert b64encode(seal_bytes(metadata, key=key, iv=iv)).decode() == claims["metadata"]
+    assert b64encode(seal_bytes(metadata, key=Secret(key), iv=Secret(iv))).decode() == claims["metadata"]
     body = b64decode(request["body_b64"])
     ciphertext = body.partition(b"\r\n\r\n")[2][: sealed_size(len(plain))]
-    assert seal_bytes(plain, key=key, iv=iv) == ciphertext
+    assert seal_bytes(plain, key=Secret(key), iv=Secret(iv)) == ciphertext
     assert open_blob(wrapped + iv + ciphertext, postbox_key) == plain
 
 
 def test_openssl_unwraps_the_key(openssl: OpenSSL, postbox_key: RSAPrivateKey, postbox_pem: Path) -> None:
     wrapped = wrap_key(KEY, postbox_key.public_key())
     assert len(wrapped) == 256
-    assert unwrapped_by(openssl, wrapped, postbox_pem) == KEY
+    assert unwrapped_by(openssl, wrapped, postbox_pem) == KEY.reveal()
     assert wrap_key(KEY, postbox_key.public_key()) != wrapped
 
 
@@ -132,15 +133,15 @@ def test_the_files_the_vendor_opens_are_opened_to_the_same(
 @pytest.mark.parametrize("size", SIZES)
 def test_a_sealed_file_is_opened_whatever_its_size(postbox_key: RSAPrivateKey, size: int) -> None:
     plain = secrets.token_bytes(size)
-    blob = wrap_key(KEY, postbox_key.public_key()) + IV + seal_bytes(plain, key=KEY, iv=IV)
+    blob = wrap_key(KEY, postbox_key.public_key()) + IV.reveal() + seal_bytes(plain, key=KEY, iv=IV)
     for kind in (bytes, bytearray, memoryview):
         assert open_blob(kind(blob), postbox_key) == plain
 
 
 def test_what_does_not_open_fails_in_one_way(vendor_keys: dict[str, RSAPrivateKey], postbox_key: RSAPrivateKey) -> None:
-    blob = wrap_key(KEY, postbox_key.public_key()) + IV + seal_bytes(b"x" * 40, key=KEY, iv=IV)
-    wrong_padding = wrap_key(KEY, postbox_key.public_key()) + IV + seal_bytes(b"x" * 40, key=KEY, iv=IV)[:-16]
-    short_key = wrap_key(KEY[:24], postbox_key.public_key()) + IV + blob[272:]
+    blob = wrap_key(KEY, postbox_key.public_key()) + IV.reveal() + seal_bytes(b"x" * 40, key=KEY, iv=IV)
+    wrong_padding = wrap_key(KEY, postbox_key.public_key()) + IV.reveal() + seal_bytes(b"x" * 40, key=KEY, iv=IV)[:-16]
+    short_key = wrap_key(Secret(KEY.reveal()[:24]), postbox_key.public_key()) + IV.reveal() + blob[272:]
     messages = set()
     for damaged in (
         b"",

@@ -5,6 +5,7 @@ import subprocess
 import pytest
 
 from digime_pandas._pkce import code_challenge, code_verifier
+from digime_pandas._secret import Secret
 
 # RFC 7636 appendix B.
 RFC_OCTETS = bytes.fromhex("7418dfb49799e0254ffa607dd8adbbba16d4254d69d6bff05b58055853848d79")
@@ -18,17 +19,17 @@ NODE_CHALLENGE = "1rayQMsoDXsuICUl2CbDd8vHO1BUeHL2JXfumJcaK2M"
 
 
 def test_challenge_is_what_the_vendors_program_sends() -> None:
-    assert code_challenge(NODE_VERIFIER) == NODE_CHALLENGE
+    assert code_challenge(Secret(NODE_VERIFIER)) == NODE_CHALLENGE
 
 
 def test_verifier_and_challenge_are_those_of_the_rfc() -> None:
-    assert code_verifier(RFC_OCTETS) == RFC_VERIFIER
-    assert code_challenge(RFC_VERIFIER) == RFC_CHALLENGE
+    assert code_verifier(RFC_OCTETS).reveal() == RFC_VERIFIER
+    assert code_challenge(Secret(RFC_VERIFIER)) == RFC_CHALLENGE
 
 
 @pytest.mark.parametrize("random", [bytes(32), b"\xff" * 32])
 def test_verifier_is_43_unreserved_characters(random: bytes) -> None:
-    verifier = code_verifier(random)
+    verifier = code_verifier(random).reveal()
     assert len(verifier) == 43
     assert set(verifier) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 
@@ -42,7 +43,7 @@ def test_verifier_refuses_any_other_number_of_bytes(size: int) -> None:
 def test_challenge_is_what_openssl_computes() -> None:
     verifier = code_verifier(bytes(range(32)))
     digest = subprocess.run(
-        ["openssl", "dgst", "-sha256", "-binary"], input=verifier.encode(), capture_output=True, check=True
+        ["openssl", "dgst", "-sha256", "-binary"], input=verifier.reveal().encode(), capture_output=True, check=True
     ).stdout
     base64 = subprocess.run(["openssl", "base64", "-A"], input=digest, capture_output=True, check=True).stdout.decode()
     assert code_challenge(verifier) == base64.translate(str.maketrans("+/", "-_", "="))

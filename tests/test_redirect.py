@@ -16,6 +16,7 @@ import pytest
 
 from digime_pandas import _redirect
 from digime_pandas._redirect import LoopbackListener
+from digime_pandas._secret import Secret
 from digime_pandas.errors import (
     AuthorizationError,
     AuthorizationTimeoutError,
@@ -27,8 +28,8 @@ from digime_pandas.errors import (
 SOON = 10.0  # seconds; what a wait that must not run out is given
 
 
-def accept(redirected: str) -> Exception | None:
-    query = urlsplit(redirected).query
+def accept(redirected: Secret[str]) -> Exception | None:
+    query = urlsplit(redirected.reveal()).query
     if "success=false" in query:
         return ConsentRefusedError("The person said no.", code="USER_CANCEL")
     return None if "state=right" in query else RedirectError(f"Wrong: {query}")
@@ -85,7 +86,7 @@ def test_the_redirect_is_returned_whole_and_the_page_sends_the_person_back(liste
     response, page = fetch(listener, target)
     assert response.status == 200
     assert "go back to your notebook" in page
-    assert listener.wait(SOON) == listener.url.removesuffix("/digime") + target
+    assert listener.wait(SOON).reveal() == listener.url.removesuffix("/digime") + target
 
 
 def test_a_wrong_state_is_told_and_the_wait_goes_on(listener: LoopbackListener) -> None:
@@ -94,7 +95,7 @@ def test_a_wrong_state_is_told_and_the_wait_goes_on(listener: LoopbackListener) 
     assert "Wrong: state=wrong" in page
     assert is_waiting(listener)
     fetch(listener)
-    assert "state=right" in listener.wait(SOON)
+    assert "state=right" in listener.wait(SOON).reveal()
 
 
 def test_a_refusal_is_told_and_ends_the_wait(listener: LoopbackListener) -> None:
@@ -102,7 +103,7 @@ def test_a_refusal_is_told_and_ends_the_wait(listener: LoopbackListener) -> None
     assert response.status == 200
     assert "Nothing was authorized" in page
     assert "The person said no." in page
-    assert "success=false" in listener.wait(SOON)
+    assert "success=false" in listener.wait(SOON).reveal()
 
 
 def test_a_second_hit_gets_a_friendly_page_and_changes_nothing(listener: LoopbackListener) -> None:
@@ -111,13 +112,13 @@ def test_a_second_hit_gets_a_friendly_page_and_changes_nothing(listener: Loopbac
         response, page = fetch(listener, target)
         assert response.status == 200
         assert "Already received" in page
-    assert "code=first" in listener.wait(SOON)
+    assert "code=first" in listener.wait(SOON).reveal()
 
 
 def test_of_many_redirects_at_once_one_is_taken() -> None:
-    taken: list[str] = []
+    taken: list[Secret[str]] = []
 
-    def count(redirected: str) -> None:
+    def count(redirected: Secret[str]) -> None:
         taken.append(redirected)
 
     with LoopbackListener(accept=count) as listener, ThreadPoolExecutor(8) as browsers:
@@ -261,7 +262,7 @@ def test_the_wait_ends_at_its_deadline_and_may_be_taken_up_again(listener: Loopb
         listener.wait(0.05)
     assert time.monotonic() - started < 5
     fetch(listener)
-    assert "state=right" in listener.wait(SOON)
+    assert "state=right" in listener.wait(SOON).reveal()
 
 
 @contextmanager
@@ -331,7 +332,7 @@ def test_behind_a_proxy_the_public_address_is_given_and_its_host_served() -> Non
         with socket.create_connection(("127.0.0.1", port), timeout=SOON) as proxy:
             proxy.sendall(b"GET /digime?state=right HTTP/1.1\r\nHost: hub.example.test\r\n\r\n")
             assert proxy.recv(4096).startswith(b"HTTP/1.0 200")
-        assert "state=right" in listener.wait(SOON)
+        assert "state=right" in listener.wait(SOON).reveal()
 
 
 @pytest.mark.parametrize("public_url", ["", "hub/digime", "ftp://hub/digime", "https://[", "https:///digime"])

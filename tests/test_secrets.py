@@ -30,6 +30,7 @@ from digime_pandas._consent import ConsentReply, read_redirect
 from digime_pandas._contract import Contract
 from digime_pandas._descriptor import FileDescriptor
 from digime_pandas._receipt import Receipt
+from digime_pandas._secret import Secret
 from digime_pandas._token_store import FileTokenStore
 from digime_pandas._wire import Grant
 from digime_pandas._write import write
@@ -189,7 +190,7 @@ def consent(sandbox: Sandbox, client: Client, day: Day, access: Any = "write") -
     with client.begin_authorization("p", access=access) as flow:
         day.show(flow)
         address = sandbox.approve(flow.url)
-        reply = read_redirect(address, state=flow.state)
+        reply = read_redirect(Secret(address), state=Secret(flow.state))
         day.show(repr(reply), flow._listener)
         made = flow.complete(address)
         day.show(flow, made, made.user_access_token, made.user_access_token.access_token, made.postbox)

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc import jws
 from joserfc.jwk import RSAKey
 
+from digime_pandas._secret import Secret
 from digime_pandas._sign import find_key, key_address, request_claims, same_origin, sign, verify
 
 JKU = "https://api.digi.me/v1.7/jwks/oauth"
@@ -79,20 +80,20 @@ class TestRequests:
 
     def test_header_and_signature_have_the_vendors_form(self, vector: Callable[[str], Any], key: RSAPrivateKey) -> None:
         theirs = vector("v16_write_text")["requests"][0]["authorization_jwt"]
-        header, _, signature = sign({"client_id": "a_c"}, key).split(".")
+        header, _, signature = sign({"client_id": "a_c"}, key).reveal().split(".")
         assert unsegment(header).decode() == theirs["header_json"]
         assert len(unsegment(signature)) == theirs["signature_bytes"]
 
     def test_another_implementation_accepts_what_is_signed(self, key: RSAPrivateKey, public: RSAPublicKey) -> None:
         claims = {"client_id": "a_c", "note": "ü 中", "timestamp": 1_700_000_000_000}
-        checked = jws.deserialize_compact(sign(claims, key), RSAKey.import_key(public), algorithms=["PS512"])
+        checked = jws.deserialize_compact(sign(claims, key).reveal(), RSAKey.import_key(public), algorithms=["PS512"])
         assert json.loads(checked.payload) == claims
 
     def test_openssl_accepts_the_signature_with_a_salt_of_64_bytes(
         self, openssl: Callable[..., bytes], key: RSAPrivateKey, public: RSAPublicKey, tmp_path: Path
     ) -> None:
         (tmp_path / "key.pem").write_text(pem_of(public))
-        signed, _, signature = sign({"client_id": "a_c"}, key).rpartition(".")
+        signed, _, signature = sign({"client_id": "a_c"}, key).reveal().rpartition(".")
         (tmp_path / "signature").write_bytes(unsegment(signature))
         options = ["-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:64", "-sigopt", "rsa_mgf1_md:sha512"]
         said = openssl(
@@ -117,7 +118,9 @@ class TestServiceTokens:
         ):
             for request in vector(name)["requests"]:
                 for member in {"authorization_jwt", "file_descriptor_jwt"} & request.keys():
-                    assert verify(request[member]["compact"], public) == json.loads(request[member]["claims_json"])
+                    assert verify(Secret(request[member]["compact"]), public) == json.loads(
+                        request[member]["claims_json"]
+                    )
 
     def test_a_token_of_another_implementation_is_accepted(self, key: RSAPrivateKey, public: RSAPublicKey) -> None:
         later = int(time.time()) + 60
@@ -132,24 +135,24 @@ class TestServiceTokens:
             "code": "ü",
         }
         token = by_joserfc(payload, key, jku=JKU, kid="k1")
-        assert verify(token, public) == payload
-        assert key_address(token) == (JKU, "k1")
+        assert verify(Secret(token), public) == payload
+        assert key_address(Secret(token)) == (JKU, "k1")
 
     @pytest.mark.parametrize("algorithm", ["RS256", "RS512", "PS256", "PS384"])
     def test_any_other_algorithm_is_refused(self, key: RSAPrivateKey, public: RSAPublicKey, algorithm: str) -> None:
         token = by_joserfc({}, key, algorithm, jku=JKU, kid="k1")
         with pytest.raises(ValueError, match="PS512"):
-            key_address(token)
+            key_address(Secret(token))
         with pytest.raises(ValueError, match="signature does not hold"):
-            verify(token, public)
+            verify(Secret(token), public)
 
     def test_an_unsigned_token_is_refused(self, public: RSAPublicKey) -> None:
         for alg in ("none", "None", "NONE"):
             token = f"{segment(json.dumps({'alg': alg, 'jku': JKU, 'kid': 'k'}).encode())}.{segment(b'{}')}."
             with pytest.raises(ValueError, match="PS512"):
-                key_address(token)
+                key_address(Secret(token))
             with pytest.raises(ValueError, match="signature does not hold"):
-                verify(token, public)
+                verify(Secret(token), public)
 
     def test_the_public_key_is_no_shared_secret(self, public: RSAPublicKey) -> None:
         for alg, digest in (("HS256", "sha256"), ("HS512", "sha512"), ("PS512", "sha512")):
@@ -157,7 +160,7 @@ class TestServiceTokens:
                 signed = f"{segment(json.dumps({'alg': alg, 'jku': JKU, 'kid': 'k'}).encode())}.{segment(b'{}')}"
                 mac = hmac.digest(pem_of(public, form).encode(), signed.encode(), digest)
                 with pytest.raises(ValueError, match="signature does not hold"):
-                    verify(f"{signed}.{segment(mac)}", public)
+                    verify(Secret(f"{signed}.{segment(mac)}"), public)
 
     @pytest.mark.parametrize(("salt", "good"), [(64, True), (63, False), (32, False), (0, False), (190, False)])
     def test_the_salt_is_64_bytes_long(self, key: RSAPrivateKey, public: RSAPublicKey, salt: int, good: bool) -> None:
@@ -165,10 +168,10 @@ class TestServiceTokens:
         signature = key.sign(signed.encode(), PSS(MGF1(hashes.SHA512()), salt), hashes.SHA512())
         token = f"{signed}.{segment(signature)}"
         if good:
-            assert verify(token, public) == {}
+            assert verify(Secret(token), public) == {}
         else:
             with pytest.raises(ValueError, match="signature does not hold"):
-                verify(token, public)
+                verify(Secret(token), public)
 
     def test_a_token_of_another_key_or_changed_on_its_way_is_refused(
         self, vendor_keys: dict[str, RSAPrivateKey], key: RSAPrivateKey, public: RSAPublicKey
@@ -185,7 +188,7 @@ class TestServiceTokens:
             "a.b.c",
         ):
             with pytest.raises(ValueError, match="signature does not hold"):
-                verify(token, public)
+                verify(Secret(token), public)
 
     @pytest.mark.parametrize(
         ("shift", "reason"), [({"exp": -1}, "expired"), ({"nbf": 30}, "not valid yet"), ({"exp": 0}, "expired")]
@@ -196,14 +199,14 @@ class TestServiceTokens:
         now = int(time.time())
         token = by_joserfc({name: now + seconds for name, seconds in shift.items()}, key)
         with pytest.raises(ValueError, match=reason):
-            verify(token, public)
+            verify(Secret(token), public)
 
     @pytest.mark.parametrize("payload", [b"[]", b"null", b'"text"', b"17", b"{", b"\xff"])
     def test_a_payload_that_is_no_json_object_is_refused(
         self, key: RSAPrivateKey, public: RSAPublicKey, payload: bytes
     ) -> None:
         with pytest.raises(ValueError, match="does not hold"):
-            verify(by_joserfc(payload, key), public)
+            verify(Secret(by_joserfc(payload, key)), public)
 
     @pytest.mark.parametrize(
         "header",
@@ -212,12 +215,12 @@ class TestServiceTokens:
     def test_a_token_names_its_key_and_where_to_find_it(self, header: dict[str, object]) -> None:
         token = f"{segment(json.dumps({'alg': 'PS512', **header}).encode())}.{segment(b'{}')}.{segment(b'x')}"
         with pytest.raises(ValueError, match=r"jku|compact JWS"):
-            key_address(token)
+            key_address(Secret(token))
 
     @pytest.mark.parametrize("token", ["", "a", "a.b", "a.b.c", "....", "W10.e30.eA", "\ud800.e30.eA", "ü.e30.eA"])
     def test_what_is_no_token_has_no_key(self, token: str) -> None:
         with pytest.raises(ValueError, match=r"compact JWS|surrogates"):
-            key_address(token)
+            key_address(Secret(token))
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from digime_pandas._secret import Secret
 from digime_pandas._wire import (
     Agent,
     Delivery,
@@ -44,7 +45,7 @@ def test_the_agent_has_the_nested_form_of_the_vendors_sdk(vector: Callable[[str]
 @pytest.mark.parametrize("body", ODD_BODIES, ids=lambda body: repr(body[:8]))
 def test_a_body_that_is_no_json_object_is_an_error_that_names_the_call(body: bytes) -> None:
     with pytest.raises(ReplyError, match="Could not count sheep: the answer lacks a JSON object") as raised:
-        read_document(body, "count sheep")
+        read_document(Secret(body), "count sheep")
     assert raised.value.outcome == "unknown"
 
 
@@ -95,21 +96,25 @@ def test_a_token_without_value_or_a_time_of_expiry_is_an_error(name: str, pair: 
 
 
 def test_a_delivery_is_delivered_or_pending() -> None:
-    assert read_delivery(b'{"status":"delivered","expires":1700000000000}', 2, "d") == Delivery("delivered", 1.7e12, 2)
-    assert read_delivery(b'{"status":"pending","session":{},"more":[]}', 1, "d") == Delivery("pending", None, 1)
+    assert read_delivery(Secret(b'{"status":"delivered","expires":1700000000000}'), 2, "d") == Delivery(
+        "delivered", 1.7e12, 2
+    )
+    assert read_delivery(Secret(b'{"status":"pending","session":{},"more":[]}'), 1, "d") == Delivery("pending", None, 1)
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"status":"lost"}', b'{"status":null}', b'{"status":["delivered"]}', b"OK"])
 def test_any_other_status_leaves_the_outcome_unknown(body: bytes) -> None:
     with pytest.raises(ReplyError) as raised:
-        read_delivery(body, 1, "deliver")
+        read_delivery(Secret(body), 1, "deliver")
     assert raised.value.outcome == "unknown"
 
 
 def test_a_file_list_may_be_missing_and_a_date_too() -> None:
-    assert read_file_list(b'{"status":{"state":"pending"}}', "list").files == {}
+    assert read_file_list(Secret(b'{"status":{"state":"pending"}}'), "list").files == {}
     listed = read_file_list(
-        dumped({"status": {"state": "completed"}, "fileList": [{"name": "a", "updatedDate": 5.5}, {"name": "b"}]}),
+        Secret(
+            dumped({"status": {"state": "completed"}, "fileList": [{"name": "a", "updatedDate": 5.5}, {"name": "b"}]})
+        ),
         "list",
     )
     assert (listed.state, listed.files) == ("completed", {"a": 5.5, "b": 0.0})
@@ -118,7 +123,7 @@ def test_a_file_list_may_be_missing_and_a_date_too() -> None:
 @pytest.mark.parametrize("date", [1e300, -1, float("inf"), 10**400, "now", None, False])
 def test_a_date_that_is_none_counts_as_missing(date: object) -> None:
     body = dumped({"status": {"state": "completed"}, "fileList": [{"name": "a", "updatedDate": date}]})
-    assert read_file_list(body, "list").files == {"a": 0.0}
+    assert read_file_list(Secret(body), "list").files == {"a": 0.0}
 
 
 @pytest.mark.parametrize(
@@ -135,7 +140,7 @@ def test_a_date_that_is_none_counts_as_missing(date: object) -> None:
 )
 def test_a_file_list_of_another_shape_is_an_error(document: object) -> None:
     with pytest.raises(ReplyError):
-        read_file_list(dumped(document), "list")
+        read_file_list(Secret(dumped(document)), "list")
 
 
 def test_the_vendors_file_metadata_is_read(vector: Callable[[str], Any]) -> None:
