@@ -24,7 +24,6 @@ from digime_pandas.errors import (
     AuthorizationError,
     AuthorizationExpiredError,
     AuthorizationTimeoutError,
-    NotAuthorizedError,
 )
 
 _TICK_SECONDS = 1.0
@@ -41,8 +40,9 @@ def authorize(
     """Ask a person for consent and wait until they gave it.
 
     An authorization that is stored already and still good is refreshed and returned; nobody is asked again. (To ask
-    anew, for another library say, call ``client.forget(account_id)`` first.) Otherwise the consent page is opened and
-    this waits for the browser to come back to a listener on this computer. It shows the link and the time that is
+    anew, for another library say, call ``client.forget(account_id)`` first, then authorize reading again too.) One to
+    read is good only if it opens the library that the stored one to write opens. Otherwise the consent page is opened
+    and this waits for the browser to come back to a listener on this computer. It shows the link and the time that is
     left, and can be interrupted.
 
     Args:
@@ -63,6 +63,9 @@ def authorize(
             elsewhere), or this is a notebook that is run unattended. The message has the way that works.
         ConfigurationError: There is no client, or none with a contract for this access.
         APIError: The service could not be asked.
+
+    Warns:
+        DigimeWarning: The person's consent is for another library than the account's stored one for the other access.
     """
     client = current_client(client)
     known = still_good(client, account_id, access)
@@ -86,7 +89,7 @@ def authorize(
 
 
 def still_good(client: Client, account_id: str, access: Access) -> Authorization | None:
-    """Return the stored authorization of an account, refreshed just now, or None where consent is needed.
+    """Return the usable authorization of an account, refreshed just now, or None where consent is needed.
 
     Args:
         client: The client whose store and service are asked.
@@ -96,9 +99,10 @@ def still_good(client: Client, account_id: str, access: Access) -> Authorization
     Raises:
         APIError: The service could not be asked.
     """
+    known = client.usable_authorization(account_id, access=access)
     try:
-        return client.refresh(client.authorization(account_id, access=access))
-    except (NotAuthorizedError, AuthorizationExpiredError):
+        return None if known is None else client.refresh(known)
+    except AuthorizationExpiredError:
         return None
 
 

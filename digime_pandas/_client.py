@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from contextlib import closing
+from functools import partial
 from itertools import chain, islice
 from types import TracebackType
-from typing import Any, BinaryIO, NoReturn, Self
+from typing import Any, NoReturn, Self
 
 from digime_pandas._api import Api
 from digime_pandas._authorization import ACCESSES, Access, Authorization, UserAccessToken, check_authorization
@@ -14,6 +15,7 @@ from digime_pandas._consents import Consents
 from digime_pandas._contract import Contract
 from digime_pandas._deliver import deliver
 from digime_pandas._descriptor import FileDescriptor, check_accounts, check_file_name
+from digime_pandas._file_data import FileData, checked_pieces, flat, pieces_of
 from digime_pandas._flow import AuthorizationFlow
 from digime_pandas._http import (
     DEFAULT_ATTEMPTS,
@@ -26,18 +28,17 @@ from digime_pandas._http import (
 )
 from digime_pandas._library import LibraryFile
 from digime_pandas._receipt import Receipt
+from digime_pandas._same_library import another_library_notice, authorization_to_read, usable_authorization
+from digime_pandas._secret import Secret
 from digime_pandas._shelf import list_library, select
 from digime_pandas._spool import Spool
 from digime_pandas._token_store import FileTokenStore, TokenStore
 from digime_pandas._version import __version__
-from digime_pandas._wire import Agent, Buffer, Upload
+from digime_pandas._wire import Agent, Upload
 from digime_pandas.errors import ConfigurationError, DescriptorError, InputError, InvalidTokenError, SecretError
 
 BASE_URL = "https://api.digi.me/v1.7/"
 ONBOARD_URL = "https://api.digi.me/apps/saas/"
-_PIECE_BYTES = 1 << 20
-
-FileData = Buffer | BinaryIO | Iterable[Buffer]
 
 
 class Client:
@@ -140,24 +141,27 @@ class Client:
 
         Returns:
             The flow: open its `url` in the person's browser, then `wait` or `complete`. The authorization it ends in
-            is stored already.
+            is stored already. Where it opens another library than the account's stored authorization for the other
+            access, `wait` and `complete` warn, and `notice` says so.
 
         Raises:
             ConfigurationError: There is no contract for this access.
             APIError: The service did not accept the request.
         """
         (account_id,) = _one_account(account_id)
+        asked_state, token = _masked(state), _access_token(user_access_token)
+        del state, user_access_token  # a traceback that shows local variables would show them
         consents = self._for(access)
-        stored = self._consents["write"].find(account_id) if user_access_token is None else None
-        pair = user_access_token if stored is None else stored.user_access_token
+        stored = self._consents["write"].find(account_id) if token is None else None
         try:
             return consents.begin(
                 account_id,
                 callback=callback,
-                state=state,
-                access_token=pair.access_token.value if isinstance(pair, UserAccessToken) else pair,
+                state=asked_state,
+                access_token=token if stored is None else _access_token(stored.user_access_token),
                 service_id=service_id,
                 locale=locale,
+                notice=partial(another_library_notice, self._consents),
             )
         except InvalidTokenError as error:
             if stored is not None:
@@ -176,6 +180,18 @@ class Client:
         """
         (account_id,) = _one_account(account_id)
         return self._for(access).require(account_id)
+
+    def usable_authorization(self, account_id: str, *, access: Access = "write") -> Authorization | None:
+        """Return the stored authorization of an account, or None where the person is to be asked.
+
+        One to read that opens another library than the stored one to write is not usable.
+
+        Raises:
+            ConfigurationError: There is no contract for this access.
+        """
+        (account_id,) = _one_account(account_id)
+        self._for(access)
+        return usable_authorization(self._consents, account_id, access)
 
     def forget(self, account_id: str, *, access: Access = "write") -> bool:
         """Forget the stored authorization of an account; tell whether there was one. Consent itself stays given."""
@@ -220,9 +236,9 @@ class Client:
         if not isinstance(file_descriptor, FileDescriptor):
             raise DescriptorError(f"file_descriptor is a {type(file_descriptor).__name__}; pass a FileDescriptor.")
         if isinstance(file_data, bytes | bytearray | memoryview):
-            data = _flat(file_data)
-            return self.deliver(Upload(lambda: _pieces(data), len(data), file_name, file_descriptor), authorization)
-        pieces = _checked(file_data)
+            data = flat(file_data)
+            return self.deliver(Upload(lambda: pieces_of(data), len(data), file_name, file_descriptor), authorization)
+        pieces = checked_pieces(file_data)
         first = list(islice(pieces, 1))  # a file opened in text mode is noticed before anything is sent
         with closing(Spool(chain(first, pieces))) as spool:
             return self.deliver(Upload(spool.chunks, None, file_name, file_descriptor), authorization)
@@ -245,22 +261,28 @@ class Client:
         """List what is in a person's library.
 
         Args:
-            account: Account id whose stored read authorization is used, or that authorization itself.
+            account: Account id whose stored read authorization is used, or an authorization to read.
             reference: One reference or several, all of which a file has to carry.
             tags: One tag or several, all of which a file has to carry.
             mime_type: Media type a file has to have.
             timeout: Seconds the service may take to collect the files.
 
         Returns:
-            The files, newest first. Of several copies of one write, which a repeated upload can leave, there is one.
+            The files, newest first, of whatever contract. Of several copies of one contract's write, which a repeated
+            upload can leave, there is one.
 
         Raises:
             NotAuthorizedError: No read authorization is stored for the account.
+            AuthorizationError: The stored one opens another library than the stored one to write. An authorization
+                that is passed is used as it is.
             ConfigurationError: The client has no read contract.
             ReadError: The service did not finish collecting in time.
         """
         consents = self._for("read")
-        authorization = account if isinstance(account, Authorization) else self.authorization(account, access="read")
+        if isinstance(account, Authorization):
+            authorization = account
+        else:
+            authorization = authorization_to_read(self._consents, *_one_account(account))
         listed = list_library(consents, authorization, timeout=timeout)
         return select(listed, reference=_texts(reference), tags=_texts(tags), mime_type=mime_type)
 
@@ -284,11 +306,21 @@ class Client:
         self.close()
 
     def __repr__(self) -> str:
+        if not hasattr(self, "onboard_url"):  # a traceback may show one that could not be made
+            return "<Client>"
         reads = "" if self.read_contract is None else f" read_contract_id={self.read_contract.contract_id!r}"
         return f"<Client contract_id={self.contract.contract_id!r}{reads} base_url={self.base_url!r}>"
 
     def __reduce__(self) -> NoReturn:
         raise SecretError("A Client holds private keys and is not pickled; make one where it is used, with connect().")
+
+
+def _access_token(given: UserAccessToken | str | None) -> Secret[str] | None:
+    return given.access_token.secret if isinstance(given, UserAccessToken) else _masked(given)
+
+
+def _masked(text: str | None) -> Secret[str] | None:
+    return None if text is None else Secret(text)
 
 
 def _one_account(account_id: str) -> tuple[str]:
@@ -300,32 +332,3 @@ def _one_account(account_id: str) -> tuple[str]:
 
 def _texts(values: str | Iterable[str] | None) -> tuple[str, ...]:
     return () if values is None else (values,) if isinstance(values, str) else tuple(values)
-
-
-def _pieces(data: memoryview) -> Iterator[memoryview]:
-    return (data[start : start + _PIECE_BYTES] for start in range(0, len(data), _PIECE_BYTES))
-
-
-def _checked(file_data: object) -> Iterator[Buffer]:
-    read: Callable[[int], bytes] | None = getattr(file_data, "read", None)
-    if read is not None:
-        source: Iterable[object] = iter(lambda: read(_PIECE_BYTES), b"")
-    elif isinstance(file_data, Iterable) and not isinstance(file_data, str | Mapping):
-        source = file_data
-    else:
-        raise InputError(
-            f"file_data is a {type(file_data).__name__}; pass bytes, a binary file or an iterable of bytes."
-        )
-    return _only_bytes(source)
-
-
-def _only_bytes(source: Iterable[object]) -> Iterator[Buffer]:
-    for piece in source:
-        if not isinstance(piece, bytes | bytearray | memoryview):
-            raise InputError(f"file_data gave a {type(piece).__name__}; it must give bytes (open files in mode 'rb').")
-        yield _flat(piece)
-
-
-def _flat(data: Buffer) -> memoryview:
-    view = memoryview(data)
-    return view.cast("B") if view.c_contiguous else memoryview(view.tobytes())

@@ -15,6 +15,7 @@ from digime_pandas._consent import ConsentReply
 from digime_pandas._envelope import load_public_key
 from digime_pandas._flow import AuthorizationFlow, listen_for
 from digime_pandas._pkce import VERIFIER_BYTES, code_challenge, code_verifier
+from digime_pandas._secret import Secret
 from digime_pandas._token_store import TokenStore
 from digime_pandas._wire import Grant
 from digime_pandas.errors import (
@@ -80,16 +81,17 @@ class Consents:
         account_id: str,
         *,
         callback: str | None,
-        state: str | None,
-        access_token: str | None,
+        state: Secret[str] | None,
+        access_token: Secret[str] | None,
         service_id: str | None,
         locale: str | None,
+        notice: Callable[[Authorization], str | None],
     ) -> AuthorizationFlow:
         """Begin an authorization; see `Client.begin_authorization`."""
         verifier = code_verifier(os.urandom(VERIFIER_BYTES))
-        state = os.urandom(_STATE_BYTES).hex() if state is None else state
+        state = Secret(os.urandom(_STATE_BYTES).hex()) if state is None else state
         address = callback or self.api.contract.redirect_uri
-        listener = listen_for(state, address)
+        listener = listen_for(state.reveal(), address)
         redirect_uri = address or (listener.url if listener else "")
         try:
             code = self.api.pre_authorize(
@@ -103,7 +105,7 @@ class Consents:
                 listener.close()
             raise
         # The older SDKs' page sends failures to `callback`, the newer one's to `redirect_uri`: here they are the same.
-        query = {"code": code, "callback": redirect_uri, "sourceType": _SOURCE_TYPES[self.access]}
+        query = {"callback": redirect_uri, "sourceType": _SOURCE_TYPES[self.access]}
         query |= {name: value for name, value in (("service", service_id), ("lng", locale)) if value}
 
         def exchange(reply: ConsentReply) -> Authorization:
@@ -112,10 +114,11 @@ class Consents:
         return AuthorizationFlow(
             account_id=account_id,
             access=self.access,
-            url=f"{self._onboard_url}authorize?{urlencode(query)}",
-            state=state,
+            url=f"{self._onboard_url}authorize?{urlencode({'code': code.reveal()} | query)}",
+            state=state.reveal(),
             listener=listener,
             exchange=exchange,
+            notice=notice,
         )
 
     def check(self, authorization: Authorization) -> None:
@@ -151,13 +154,13 @@ class Consents:
         expired = authorization.user_access_token.access_token.is_expired(time.time())
         return self.refresh(authorization) if expired else authorization
 
-    def use(self, authorization: Authorization, call: Callable[[str], T]) -> T:
+    def use(self, authorization: Authorization, call: Callable[[Secret[str]], T]) -> T:
         """Call something with the access token; refresh it once where the service says that it is not valid."""
         authorization = self.fresh(authorization)
         try:
-            return call(authorization.user_access_token.access_token.value)
+            return call(authorization.user_access_token.access_token.secret)
         except InvalidTokenError:
-            return call(self.refresh(authorization).user_access_token.access_token.value)
+            return call(self.refresh(authorization).user_access_token.access_token.secret)
 
     def refresh(self, authorization: Authorization) -> Authorization:
         """Exchange the refresh token for a new pair; see `Client.refresh`."""
@@ -173,7 +176,7 @@ class Consents:
                 authorization = stored
                 self._check_refreshable(authorization)
             try:
-                grant = self.api.refresh(authorization.user_access_token.refresh_token.value)
+                grant = self.api.refresh(authorization.user_access_token.refresh_token.secret)
             except InvalidTokenError as error:
                 raise AuthorizationExpiredError(
                     f"The authorization of account {account_id!r} is no longer valid: the service refused its refresh "
@@ -190,14 +193,14 @@ class Consents:
                 f"{_how_to_authorize(authorization.account_id, self.access)}"
             )
 
-    def _exchange(self, account_id: str, reply: ConsentReply, verifier: str) -> Authorization:
+    def _exchange(self, account_id: str, reply: ConsentReply, verifier: Secret[str]) -> Authorization:
         postbox = reply.postbox if self.access == "write" else None
         if postbox is not None:
             try:
                 load_public_key(postbox.public_key)
             except ValueError as error:
                 raise RedirectError(f"The redirected address is damaged: {error}. Authorize again.") from None
-        grant = self.api.exchange(code=reply.code, code_verifier=verifier)
+        grant = self.api.exchange(code=reply.secret, code_verifier=verifier)
         authorization = replace(self._authorization(account_id, grant, None), postbox=postbox)
         self._tokens.put(self._environment, self._client_id, authorization)
         return authorization

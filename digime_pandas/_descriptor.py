@@ -48,6 +48,9 @@ class FileDescriptor:
         reference: Iterable[str] = (),
         tags: Iterable[str] = (),
     ) -> None:
+        given = {"mime_type": mime_type, "accounts": accounts, "reference": reference, "tags": tags}
+        for name, value in given.items():  # the tracebacks of the errors below may show what is made here
+            object.__setattr__(self, name, value)
         object.__setattr__(self, "mime_type", _check_mime_type(mime_type))
         object.__setattr__(self, "accounts", check_accounts(accounts))
         object.__setattr__(self, "reference", _texts("reference", reference))

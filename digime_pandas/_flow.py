@@ -12,8 +12,11 @@ from urllib.parse import urlsplit
 
 from digime_pandas._authorization import Access, Authorization
 from digime_pandas._consent import ConsentReply, read_redirect
+from digime_pandas._process import reset_after_fork
 from digime_pandas._redirect import LOOPBACK_HOSTS, LoopbackListener
-from digime_pandas.errors import AuthorizationError, ConfigurationError, DigimeError
+from digime_pandas._secret import Secret
+from digime_pandas._warn import warn
+from digime_pandas.errors import AuthorizationError, ConfigurationError, DigimeError, DigimeWarning
 
 Exchange = Callable[[ConsentReply], Authorization]
 
@@ -35,9 +38,11 @@ class AuthorizationFlow:
         state: What the redirected address must bring back.
         listener: Where the browser comes back to, or None if it is sent elsewhere.
         exchange: Turns the reply into a stored authorization.
+        notice: Says what is worth knowing about that authorization, if there is anything.
 
     Attributes:
         authorization: The result; None until there is one.
+        notice: What is worth knowing about it; None where there is nothing. `complete` and `wait` warn of it.
         finished: Set when it is complete or closed.
     """
 
@@ -50,18 +55,32 @@ class AuthorizationFlow:
         state: str,
         listener: LoopbackListener | None,
         exchange: Exchange,
+        notice: Callable[[Authorization], str | None] = lambda _: None,
     ) -> None:
         self.account_id = account_id
         self.access = access
-        self.url = url
-        self.state = state
+        self._url = Secret(url)
+        self._state = Secret(state)
         self.authorization: Authorization | None = None
+        self.notice: str | None = None
         self.finished = threading.Event()
         self._listener = listener
         # None once it was used or the flow was closed: the verifier in it is kept no longer than needed.
         self._exchange: Exchange | None = exchange
+        self._notice_of = notice
         self._reply: ConsentReply | None = None
         self._lock = threading.Lock()
+        reset_after_fork(self, AuthorizationFlow._renew_locks)
+
+    @property
+    def url(self) -> str:
+        """The consent page's address for this authorization. A secret until the authorization is complete."""
+        return self._url.reveal()
+
+    @property
+    def state(self) -> str:
+        """What the redirected address must bring back. A secret until the authorization is complete."""
+        return self._state.reveal()
 
     @property
     def listens(self) -> bool:
@@ -82,8 +101,16 @@ class AuthorizationFlow:
             ConsentRefusedError: The person or the service said no.
             AuthorizationError: The flow was closed, or is complete by another address.
             APIError: The exchange failed; `outcome` says what is known.
+
+        Warns:
+            DigimeWarning: There is something worth knowing about it, see `notice`.
         """
-        reply = read_redirect(redirected_url, state=self.state)
+        redirected = Secret(redirected_url)
+        del redirected_url  # a traceback that shows local variables would show the code in it
+        return self._tell(self._completed(redirected))
+
+    def _completed(self, redirected: Secret[str]) -> Authorization:
+        reply = read_redirect(redirected, state=self._state)
         # A redirect and a pasted address may come at the same time: the second waits here and finds the work done.
         with self._lock:
             if self.authorization is not None and reply == self._reply:
@@ -93,6 +120,7 @@ class AuthorizationFlow:
                 raise AuthorizationError(f"This authorization of {self.account_id!r} {end}. Begin a new one.")
             authorization = self._exchange(reply)
             self.authorization, self._reply, self._exchange = authorization, reply, None
+            self.notice = self._notice_of(authorization)
         self._stop()
         return authorization
 
@@ -111,23 +139,26 @@ class AuthorizationFlow:
             AuthorizationError: The flow was closed, or the browser is sent to an address this process does not
                 listen on, so that only `complete` can finish it.
             APIError: The exchange failed; `outcome` says what is known.
+
+        Warns:
+            DigimeWarning: There is something worth knowing about it, see `notice`.
         """
         if self._listener is None:
             if self.authorization is not None:
-                return self.authorization
+                return self._tell(self.authorization)
             raise AuthorizationError(
                 "This authorization comes back to an address of your own, which is not listened on here. "
                 "Pass the address the browser ends at to flow.complete(redirected_url)."
             )
         try:
-            redirected_url = self._listener.wait(timeout)
+            redirected = self._listener.wait(timeout)
         except DigimeError:
             # `complete` closes the listener under a waiting thread; and what completed at the last moment counts.
             with self._lock:
                 if self.authorization is not None:
-                    return self.authorization
+                    return self._tell(self.authorization)
             raise
-        return self.complete(redirected_url)
+        return self._tell(self._completed(redirected))
 
     def close(self) -> None:
         """Give up, unless it is complete: stop the listener, forget the verifier. May be called again."""
@@ -146,6 +177,17 @@ class AuthorizationFlow:
     def __repr__(self) -> str:
         stage = "complete" if self.authorization is not None else "closed" if self._exchange is None else "waiting"
         return f"<AuthorizationFlow account_id={self.account_id!r} access={self.access!r} {stage}>"
+
+    def _tell(self, authorization: Authorization) -> Authorization:
+        if self.notice is not None:
+            warn(self.notice, DigimeWarning)
+        return authorization
+
+    def _renew_locks(self) -> None:
+        self._lock = threading.Lock()
+        before, self.finished = self.finished, threading.Event()
+        if before.is_set():
+            self.finished.set()
 
     def _stop(self) -> None:
         self.finished.set()
@@ -166,7 +208,8 @@ def listen_for(state: str, address: str | None = None) -> LoopbackListener | Non
         (``https://hub.example.org/user/ana/proxy/8765/digime``). None where it leads elsewhere, or to a port that
         another program (your own web application, say) listens on.
     """
-    accept = partial(_verdict, state=state)
+    accept = partial(_verdict, state=Secret(state))
+    del state  # as in `AuthorizationFlow.complete`
     if address is None:
         return LoopbackListener(accept=accept)
     behind = _behind(address)
@@ -191,9 +234,9 @@ def _behind(address: str) -> tuple[int, str] | None:
     return None
 
 
-def _verdict(redirected_url: str, *, state: str) -> Exception | None:
+def _verdict(redirected: Secret[str], *, state: Secret[str]) -> Exception | None:
     try:
-        read_redirect(redirected_url, state=state)
+        read_redirect(redirected, state=state)
     except AuthorizationError as error:
         return error
     return None

@@ -36,6 +36,8 @@ class LibraryFile:
         reference: Its references, a write id among them where it was written by this package.
         tags: Its tags.
         updated: When the service last changed it.
+        contract_id: The contract that wrote it, as the service says; None where it does not say. Another contract may
+            have given its file the same name, and even the same write id.
     """
 
     name: str
@@ -45,11 +47,12 @@ class LibraryFile:
     reference: tuple[str, ...]
     tags: tuple[str, ...]
     updated: datetime
+    contract_id: str | None
     fetch: Callable[[], Opening] = field(repr=False, compare=False)
 
     @property
     def write_id(self) -> str | None:
-        """The ``urn:uuid:…`` of the write it came from; two files with the same one are one write, repeated."""
+        """The ``urn:uuid:…`` of its write; two files of one contract with the same one are one write, repeated."""
         return next((text for text in self.reference if text.startswith(WRITE_ID_PREFIX)), None)
 
     @property
@@ -151,9 +154,10 @@ def check_sha256(sha256: str | None) -> str | None:
 def described(
     file_id: str, updated_ms: float, metadata: Mapping[str, Any], fetch: Callable[[], Opening]
 ) -> LibraryFile:
-    """Make a LibraryFile of what the service says. Its names are lower case (observed): `mimetype`, `accountid`."""
+    """Make a LibraryFile of what the service says. Its names are lower case (observed): `mimetype`, `contractid`."""
     reference = _texts(metadata.get("reference"))
     accounts = metadata.get("accounts")
+    contract_id = metadata.get("contractid")
     return LibraryFile(
         name=reference[0] if reference else file_id,
         file_id=file_id,
@@ -166,6 +170,7 @@ def described(
         reference=reference,
         tags=_texts(metadata.get("tags")),
         updated=datetime.fromtimestamp(updated_ms / 1000, UTC),
+        contract_id=contract_id if isinstance(contract_id, str) else None,
         fetch=fetch,
     )
 

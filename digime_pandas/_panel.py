@@ -85,14 +85,14 @@ def wait_part(view: View, *, listens: bool, minutes: float) -> str:
 
 
 def result_part(walkthrough: Walkthrough) -> str:
-    """Step 4: whose library, how files get there, until when, kept where."""
+    """Step 4: whose library, how files get there, until when, kept where; and what is worth knowing about it."""
     view = walkthrough.view
     if view.authorization is None:
         return "" if view.is_settled else _step(4, "Done", "later")
     facts = result_facts(walkthrough.client, view.authorization)
     del facts["Environment"]  # said in step 1
     title = "Done" if walkthrough.flow is not None else "Authorized already"
-    return _step(4, title, "over", f'<div role="status">{_table(facts)}</div>')
+    return _step(4, title, "over", f'<div role="status">{_table(facts)}</div>{_alert(view.message)}')
 
 
 def as_html(walkthrough: Walkthrough) -> str:
@@ -103,7 +103,8 @@ def as_html(walkthrough: Walkthrough) -> str:
         lines = [_request(walkthrough), f"{link}: <code>{html.escape(view.url)}</code>", *map(html.escape, _CALLS)]
         return "".join(f"<p>{line}</p>" for line in [html.escape(lines[0]), *lines[1:]])
     if view.authorization is not None:
-        return _table({"Authorized": _request(walkthrough), **result_facts(walkthrough.client, view.authorization)})
+        facts = {"Authorized": _request(walkthrough), **result_facts(walkthrough.client, view.authorization)}
+        return _table(facts) + _alert(view.message)
     return "".join(f"<p>{html.escape(line)}</p>" for line in (_request(walkthrough), _end(view)))
 
 
@@ -114,7 +115,8 @@ def as_text(walkthrough: Walkthrough) -> str:
         return "\n".join((_request(walkthrough), f"Open this address in a browser: {view.url}", *_CALLS))
     if view.authorization is not None:
         facts = result_facts(walkthrough.client, view.authorization)
-        return "\n".join(("Authorized.", *(f"{name}: {text}" for name, text in facts.items())))
+        notice = [view.message] if view.message else []
+        return "\n".join(("Authorized.", *(f"{name}: {text}" for name, text in facts.items()), *notice))
     return f"{_request(walkthrough)}\n{_end(view)}"
 
 

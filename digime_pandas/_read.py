@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from digime_pandas._authorization import Authorization
+from digime_pandas._authorization import Authorization, check_authorization
 from digime_pandas._client import Client
 from digime_pandas._connect import current_client
 from digime_pandas._descriptor import check_accounts, check_file_name
 from digime_pandas._library import BATCH_ROWS, LibraryFile, check_sha256
+from digime_pandas._receipt import written_by
 from digime_pandas.errors import FileNotInLibraryError, InputError
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ def read_file(
 ) -> bytes:
     """Return the bytes of the newest file of a name in a person's library.
 
+    A file of the client's own write contract is preferred. Only where that contract wrote none of the name, the newest
+    one of others is taken.
+
     Args:
         file_name: The name it was written under: one of its references.
         account_id: The person's id in your own system.
@@ -44,6 +48,8 @@ def read_file(
         FileNotInLibraryError: There is no such file.
         DigestMismatchError: The bytes are not those of `sha256`.
         NotAuthorizedError: No read authorization is stored for the account.
+        AuthorizationError: The stored read authorization opens another library than the stored write authorization;
+            not checked where `authorization` is passed.
         SealedFileError: The file does not open.
         APIError: The service could not be asked.
     """
@@ -62,7 +68,7 @@ def read_frame(
     columns: Sequence[str] | None = None,
     limit: int | None = None,
 ) -> pd.DataFrame:
-    """Return the newest file of a name in a person's library as a frame.
+    """Return the newest file of a name in a person's library as a frame. Which one that is, `read_file` says.
 
     Args:
         file_name: As for `read_file`.
@@ -100,6 +106,8 @@ def read_batches(
 ) -> Iterator[pd.DataFrame]:
     """Return the newest file of a name in a person's library frame by frame, for files that do not fit into memory.
 
+    Which file that is, `read_file` says.
+
     Args:
         file_name: As for `read_file`.
         account_id: As for `read_file`.
@@ -126,15 +134,16 @@ def _newest(
 ) -> LibraryFile:
     check_file_name(file_name)
     check_accounts(account_id)
-    if isinstance(authorization, Authorization) and authorization.account_id != account_id:
+    if authorization is not None and check_authorization(authorization).account_id != account_id:
         raise InputError(
             f"authorization is account {authorization.account_id!r}'s and account_id is {account_id!r}: the file would "
             "come from another person's library. Pass the authorization of the same account."
         )
-    files = current_client(client).files(authorization or account_id, reference=file_name, timeout=timeout)
+    client = current_client(client)
+    files = client.files(authorization or account_id, reference=file_name, timeout=timeout)
     if not files:
         raise FileNotInLibraryError(
             f"There is no {file_name!r} in the library of account {account_id!r}. "
             f"client.files({account_id!r}) lists what is there."
         )
-    return files[0]
+    return written_by(client.contract, files)[0]

@@ -11,6 +11,7 @@ from digime_pandas._authorization import Authorization
 from digime_pandas._consents import Consents
 from digime_pandas._library import LibraryFile, described
 from digime_pandas._opening import Opening
+from digime_pandas._secret import Secret
 from digime_pandas._wire import FileList
 from digime_pandas.errors import ReadError, RefusedError, ReplyError
 
@@ -60,7 +61,7 @@ def select(
     ]
 
 
-def _collected(consents: Consents, authorization: Authorization, session: str, timeout: float) -> FileList:
+def _collected(consents: Consents, authorization: Authorization, session: Secret[str], timeout: float) -> FileList:
     import stamina  # see Http.send
 
     try:
@@ -85,7 +86,7 @@ def _collected(consents: Consents, authorization: Authorization, session: str, t
 
 
 def _describe(
-    consents: Consents, authorization: Authorization, session: str, file_id: str, updated_ms: float
+    consents: Consents, authorization: Authorization, session: Secret[str], file_id: str, updated_ms: float
 ) -> LibraryFile | None:
     """Return a file of the list, or None where it is gone by now or nothing can be told of it."""
     try:
@@ -100,8 +101,8 @@ def _describe(
     return described(file_id, updated_ms, found.metadata, lambda: _fetch(consents, authorization, session, file_id))
 
 
-def _fetch(consents: Consents, authorization: Authorization, session: str, file_id: str) -> Opening:
-    def read(key: str) -> Opening:
+def _fetch(consents: Consents, authorization: Authorization, session: Secret[str], file_id: str) -> Opening:
+    def read(key: Secret[str]) -> Opening:
         return consents.use(authorization, lambda token: consents.api.read_file(key, file_id, token))
 
     try:
@@ -114,7 +115,8 @@ def _fetch(consents: Consents, authorization: Authorization, session: str, file_
 
 
 def _each_write_once(files: Sequence[LibraryFile]) -> list[LibraryFile]:
-    kept: dict[str, LibraryFile] = {}
+    # By contract too: a write id can be read by whoever reads the library, and given to another file.
+    kept: dict[tuple[str | None, str], LibraryFile] = {}
     for file in files:
-        kept.setdefault(file.write_id or file.file_id, file)
+        kept.setdefault((file.contract_id, file.write_id or file.file_id), file)
     return list(kept.values())

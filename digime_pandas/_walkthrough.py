@@ -17,13 +17,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import InitVar, dataclass
+from typing import TYPE_CHECKING, Literal
 from weakref import WeakValueDictionary
 
 from digime_pandas._authorization import Access, Authorization
 from digime_pandas._client import Client
 from digime_pandas._flow import AuthorizationFlow
+from digime_pandas._secret import HoldsSecret, Revealed, Secret
+from digime_pandas._warn import collected_warnings
 from digime_pandas.errors import (
     AuthorizationError,
     AuthorizationTimeoutError,
@@ -40,20 +42,28 @@ _AGAIN = "Start again for a new link."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class View(HoldsSecret):
     """What there is to show.
 
     Attributes:
         stage: Where the person is.
-        message: How it came to this, in words; for ``waiting``, why the last pasted address was not taken.
-        url: The consent link, while there is one.
+        message: How it came to this, in words; for ``waiting``, why the last pasted address was not taken; for
+            ``done``, what is worth knowing about the authorization.
+        url: The consent link, while there is one. It is a secret, and no field.
         authorization: The result, once there is one.
         error: What `result` raises, once there will be no authorization.
     """
 
     stage: Stage
     message: str = ""
-    url: str | None = None
+    if TYPE_CHECKING:
+        url: str | None = None
+    else:
+        url: InitVar[str | None] = Revealed()
+
+        def __post_init__(self, url: str | None) -> None:
+            object.__setattr__(self, "_secret", Secret(url))
+
     authorization: Authorization | None = None
     error: DigimeError | None = None
 
@@ -128,10 +138,12 @@ class Walkthrough:
 
         A wrong address leaves the stage as it is and says why in `View.message`.
         """
+        pasted = Secret(address)
+        del address  # a traceback that shows local variables would show the code in it
         flow = self.flow
         if flow is None or self.view.stage != "waiting":
             return None
-        thread = threading.Thread(target=self._complete, args=(flow, address), name="digime-paste", daemon=True)
+        thread = threading.Thread(target=self._complete, args=(flow, pasted), name="digime-paste", daemon=True)
         thread.start()
         return thread
 
@@ -182,11 +194,10 @@ class Walkthrough:
         raise view.error or AuthorizationError("Authorization has begun again; ask for the result once more.")
 
     def _stored(self) -> Authorization | None:
-        try:
-            stored = self.client.authorization(self.account_id, access=self.access)
-        except NotAuthorizedError:
+        stored = self.client.usable_authorization(self.account_id, access=self.access)
+        if stored is None or stored.user_access_token.refresh_token.is_expired(time.time()):
             return None
-        return None if stored.user_access_token.refresh_token.is_expired(time.time()) else stored
+        return stored
 
     def _begin(self) -> AuthorizationFlow:
         return self.client.begin_authorization(self.account_id, access=self.access, callback=self._callback)
@@ -194,7 +205,8 @@ class Walkthrough:
     def _watch(self, flow: AuthorizationFlow) -> None:
         try:
             if flow.listens:
-                flow.wait(self._timeout)
+                with collected_warnings():  # they are in the flow's `notice`
+                    flow.wait(self._timeout)
             elif not flow.finished.wait(self._timeout):
                 raise AuthorizationTimeoutError("Nobody pasted an address in time.")
         except AuthorizationTimeoutError as error:
@@ -202,11 +214,12 @@ class Walkthrough:
         except Exception as error:  # noqa: BLE001 - see `start`
             self._fail(flow, error)
         else:
-            self._end(flow, "done")
+            self._end(flow, "done", message=flow.notice or "")
 
-    def _complete(self, flow: AuthorizationFlow, address: str) -> None:
+    def _complete(self, flow: AuthorizationFlow, pasted: Secret[str]) -> None:
         try:
-            flow.complete(address)
+            with collected_warnings():  # as in `_watch`, which shows them
+                flow.complete(pasted.reveal())
         except RedirectError as error:
             with self._lock:
                 if self.flow is flow and self.view.stage == "waiting":

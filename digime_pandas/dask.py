@@ -13,6 +13,8 @@ variables and finds the authorization in its own token store (a folder they shar
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -21,7 +23,7 @@ from digime_pandas._client import Client
 from digime_pandas._connect import current_client
 from digime_pandas._plan import outline_write, plan_write
 from digime_pandas._receipt import Receipt
-from digime_pandas._write import write
+from digime_pandas._write import write_outlined
 from digime_pandas.errors import ConfigurationError, DescriptorError
 
 try:
@@ -67,7 +69,8 @@ class DaskDigimeAccessor:
             tags: As for `write`.
             index: As for `write`, decided for the whole frame: unnamed ranges are left out of every file.
             mime_type: As for `write`.
-            client: As for `write`; for schedulers of this process only.
+            client: As for `write`; for schedulers of this process only. Other processes connect by their own
+                environment.
             format_options: As for `write`.
 
         Returns:
@@ -76,7 +79,8 @@ class DaskDigimeAccessor:
 
         Raises:
             DescriptorError: The name has no ``*`` or several. Nothing was computed or sent.
-            ConfigurationError: A client was passed, and the work is done by other processes.
+            ConfigurationError: A client was passed, and the work is done by other processes; or there is none, and it
+                is done by this one. Nothing was computed or sent.
             InputError: The frame's dtypes cannot be written as asked. Nothing was computed or sent.
             DigimeError: The first partition that could not be written; others may have been.
         """
@@ -95,27 +99,40 @@ class DaskDigimeAccessor:
         if index is None:
             index = meta.index.name is not None or not isinstance(meta.index, pd.RangeIndex)
         # What cannot be written is refused before anything is computed.
-        plan_write(meta, outline, index=index, options=format_options)
+        plan_write(meta, outline, index=index, options=format_options, warn_of_cut=False)
         parts = self._frame.to_delayed()
         width = len(str(max(len(parts) - 1, 0)))
         names = [file_name.replace("*", str(number).zfill(width)) for number in range(len(parts))]
-        arguments = named | format_options | {"index": index}
-        if client is not None:
-            arguments["client"] = self._in_process(client)
+        # The client of this call: worker threads have contexts, and so default clients, of their own.
+        arguments = {"index": index, "options": format_options, "client": self._client(client)}
         task = dask.delayed(_write_partition, pure=False)
-        tasks = [task(part, name, arguments) for part, name in zip(parts, names, strict=True)]
+        tasks = [task(part, name, named, arguments) for part, name in zip(parts, names, strict=True)]
         return pd.DataFrame(list(dask.compute(*tasks)), columns=list(_COLUMNS))
 
-    def _in_process(self, client: Client) -> Client:
-        scheduler = get_scheduler(collections=[self._frame])
-        if getattr(scheduler, "__module__", "").split(".")[0] != "dask" or "multiprocessing" in scheduler.__module__:
+    def _client(self, client: Client | None) -> Client | None:
+        """Return the client for the tasks, or None where they run in other processes, which connect by themselves."""
+        if _runs_in_this_process(get_scheduler(collections=[self._frame])):
+            return current_client(client)
+        if client is not None:
             raise ConfigurationError(
                 "client= holds a private key, which is not sent to other processes. Leave it out and set the DIGIME_* "
                 "variables where the workers run."
             )
-        return current_client(client)
+        return None
 
 
-def _write_partition(part: pd.DataFrame | pd.Series, file_name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    receipt: Receipt = write(part, file_name, progress=False, **arguments)
+def _runs_in_this_process(scheduler: Any) -> bool:
+    if isinstance(scheduler, partial):  # what Dask makes of an executor: its `submit` is the first argument
+        return any(isinstance(getattr(each, "__self__", None), ThreadPoolExecutor) for each in scheduler.args[:1])
+    module = getattr(scheduler, "__module__", "")
+    return module.split(".")[0] == "dask" and "multiprocessing" not in module
+
+
+def _write_partition(
+    part: pd.DataFrame | pd.Series, file_name: str, named: Mapping[str, Any], arguments: Mapping[str, Any]
+) -> dict[str, Any]:
+    # A partition seldom has all categories, and which ones it has says nothing about the frame.
+    receipt: Receipt = write_outlined(
+        part, outline_write(file_name, **named), progress=False, warn_of_cut=False, **arguments
+    )
     return {name: getattr(receipt, name) for name in _COLUMNS}

@@ -1,4 +1,4 @@
-"""Every error this package raises on purpose.
+"""Every error this package raises on purpose, and the warning of what is no error.
 
 ::
 
@@ -27,6 +27,8 @@
         ├── FileNotInLibraryError (LookupError)  nothing there matches
         ├── SealedFileError (ValueError)       the blob does not open
         └── DigestMismatchError (ValueError)   it opens, and is not what was written
+
+    DigimeWarning (UserWarning)                something worth knowing that is no error
 """
 
 from __future__ import annotations
@@ -44,6 +46,7 @@ __all__ = [
     "DescriptorError",
     "DigestMismatchError",
     "DigimeError",
+    "DigimeWarning",
     "FidelityError",
     "FileNotInLibraryError",
     "FormatError",
@@ -70,6 +73,10 @@ class DigimeError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), self.args, self.__dict__)
+
+
+class DigimeWarning(UserWarning):
+    """Something worth knowing that is no error. It points at the line that called this package."""
 
 
 class ConfigurationError(DigimeError, ValueError):

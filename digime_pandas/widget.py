@@ -116,6 +116,8 @@ class AuthorizationWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets 
         super().close()
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_walkthrough"):  # a traceback may show one that could not be made
+            return "<AuthorizationWidget>"
         walkthrough = self._walkthrough
         return (
             f"<AuthorizationWidget account_id={walkthrough.account_id!r} access={walkthrough.access!r} "

@@ -13,15 +13,17 @@ from typing import Any
 
 import pytest
 import stamina
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 from pytest_socket import socket_allow_hosts
 
 from digime_pandas import _connect
 from digime_pandas._authorization import Access, Authorization
 from digime_pandas._client import Client
+from digime_pandas._contract import Contract
 from digime_pandas._token_store import MemoryTokenStore
 from digime_pandas.sandbox import Sandbox
+from digime_pandas.sandbox._service import Registration
 
 Authorize = Callable[..., Authorization]
 
@@ -49,9 +51,11 @@ def no_thread_stays() -> Iterator[None]:
 def no_default_client(no_thread_stays: None) -> Iterator[None]:
     """The default client, and the sandbox of `connect`, end with the test that made them."""
     client, sandbox = _connect._default, _connect._sandbox
+    own = _connect._context_default.get()
     yield
-    made = (_connect._default, client), (_connect._sandbox, sandbox)
+    made = (_connect._default, client), (_connect._context_default.get(), own), (_connect._sandbox, sandbox)
     _connect._default, _connect._sandbox = client, sandbox
+    _connect._context_default.set(own)
     for after, before in made:
         if after is not None and after is not before:
             after.close()
@@ -93,12 +97,13 @@ def connected() -> Iterator[Callable[..., Client]]:
 
     def connect(running: Sandbox, **options: object) -> Client:
         defaults = {
+            "contract": running.contract,
             "read_contract": running.read_contract,
             "base_url": running.base_url,
             "onboard_url": running.onboard_url,
             "tokens": MemoryTokenStore(),
         }
-        made.append(Client(running.contract, **(defaults | options)))  # type: ignore[arg-type] # mixed keywords
+        made.append(Client(**(defaults | options)))  # type: ignore[arg-type] # mixed keywords
         return made[-1]
 
     yield connect
@@ -143,6 +148,28 @@ def person(sandbox: Sandbox, client: Client, authorize: Authorize, account_id: s
 def reader(sandbox: Sandbox, client: Client, authorize: Authorize, person: Authorization) -> Authorization:
     """The same person, who lets `client` read back too."""
     return authorize(sandbox, client, person.account_id, "read")
+
+
+@pytest.fixture(scope="session")
+def other_contract(sandbox: Sandbox) -> Contract:
+    """Another application's contract, which may write into the libraries of the shared sandbox too."""
+    contract = Contract("another-application", "another-contract", generate_private_key(65537, 2048))
+    registrations = sandbox._now_running().service.registrations
+    assert isinstance(registrations, dict)
+    registrations[contract.client_id] = Registration(contract, "write")
+    return contract
+
+
+@pytest.fixture
+def other_writer(
+    sandbox: Sandbox, other_contract: Contract, connected: Callable[..., Client], person: Authorization
+) -> tuple[Client, Authorization]:
+    """A client of that contract, and the same person's consent to it."""
+    client = connected(sandbox, contract=other_contract)
+    with client.begin_authorization(person.account_id, user_access_token=person.user_access_token) as flow:
+        authorization = flow.complete(sandbox.approve(flow.url))
+    assert authorization.user_id == person.user_id
+    return client, authorization
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from digime_pandas.errors import (
     AuthorizationTimeoutError,
     ConfigurationError,
     ConsentRefusedError,
+    DigimeWarning,
 )
 from digime_pandas.sandbox import Sandbox
 
@@ -98,6 +99,24 @@ def test_reading_is_a_consent_of_its_own_for_the_same_library(client: Client, br
     assert read.access == "read"
     assert read.user_id == write.user_id
     assert len(browser.opened) == 2
+
+
+def test_writing_authorized_anew_for_another_library_is_told_and_reading_follows(
+    client: Client, browser: Browser
+) -> None:
+    authorize("patient-17", client=client, timeout=SOON)
+    old = authorize("patient-17", access="read", client=client, timeout=SOON)
+    client.forget("patient-17")
+    with pytest.warns(DigimeWarning, match=r"digime\.authorize\('patient-17', access='read'\)") as warned:
+        write = authorize("patient-17", client=client, timeout=SOON)
+    assert [warning.filename for warning in warned] == [__file__]
+    assert write.user_id != old.user_id
+    # The call that the warning names: the stored consent is not good any more, so the person is asked.
+    read = authorize("patient-17", access="read", client=client, timeout=SOON)
+    assert read.user_id == write.user_id
+    assert len(browser.opened) == 4
+    assert authorize("patient-17", access="read", client=client, timeout=SOON).user_id == write.user_id
+    assert len(browser.opened) == 4
 
 
 def test_a_refusal_raises(client: Client, browser: Browser, sandbox: Sandbox) -> None:

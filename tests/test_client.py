@@ -21,11 +21,13 @@ from digime_pandas.errors import (
     APIError,
     ConfigurationError,
     DescriptorError,
+    DigimeWarning,
     InputError,
     NotAuthorizedError,
     ReadError,
     SecretError,
     ServiceUnreachableError,
+    TokenStoreError,
 )
 from digime_pandas.sandbox import Sandbox
 
@@ -288,3 +290,97 @@ class TestSetUp:
         assert two.authorization("patient-a") == made
         with pytest.raises(NotAuthorizedError):
             connected(sandbox).authorization("patient-a")
+
+
+class Reads(MemoryTokenStore):
+    """Counts what is read of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def get(self, environment: str, contract: str, account_id: str) -> Authorization | None:
+        self.count += 1
+        return super().get(environment, contract, account_id)
+
+
+class TestTwoLibraries:
+    """An account's two consents are for one library, or it is told."""
+
+    def test_a_new_write_consent_for_another_library_names_the_call_to_make(
+        self, sandbox: Sandbox, client: Client, reader: Authorization
+    ) -> None:
+        client.forget(reader.account_id)
+        with client.begin_authorization(reader.account_id) as flow:
+            address = sandbox.approve(flow.url)
+            with pytest.warns(DigimeWarning) as warned:
+                made = flow.complete(address)
+        (warning,) = warned
+        message = str(warning.message)
+        assert warning.filename == __file__
+        assert message == flow.notice
+        assert f"This write consent of account {reader.account_id!r} opens another library" in message
+        assert f"digime.authorize({reader.account_id!r}, access='read')" in message
+        assert client.authorization(reader.account_id) == made
+        assert client.authorization(reader.account_id, access="read") == reader
+
+    def test_a_new_read_consent_for_another_library_does_too(
+        self, sandbox: Sandbox, client: Client, reader: Authorization, authorize: Callable[..., Authorization]
+    ) -> None:
+        other = authorize(sandbox, client, f"{reader.account_id}-other").user_access_token
+        with client.begin_authorization(reader.account_id, access="read", user_access_token=other) as flow:
+            address = sandbox.approve(flow.url)
+            with pytest.warns(DigimeWarning, match="This read consent") as warned:
+                flow.complete(address)
+        message = str(warned[0].message)
+        for call in (
+            f"client.forget({reader.account_id!r}), then digime.authorize({reader.account_id!r})",
+            f"digime.authorize({reader.account_id!r}, access='read')",
+        ):
+            assert call in message
+        assert client.usable_authorization(reader.account_id, access="read") is None
+        assert client.usable_authorization(reader.account_id) == client.authorization(reader.account_id)
+
+    def test_one_library_is_nothing_to_tell(
+        self, sandbox: Sandbox, client: Client, reader: Authorization, authorize: Callable[..., Authorization]
+    ) -> None:
+        for access in ("write", "read", "write"):
+            assert authorize(sandbox, client, reader.account_id, access).user_id == reader.user_id
+        assert client.usable_authorization(reader.account_id, access="read") is not None
+        assert client.usable_authorization("someone") is None
+        assert client.usable_authorization("someone", access="read") is None
+
+    def test_a_client_that_only_writes_has_nothing_to_compare(
+        self, sandbox: Sandbox, connected: Connected, authorize: Callable[..., Authorization], account_id: str
+    ) -> None:
+        assert authorize(sandbox, connected(sandbox, read_contract=None), account_id).access == "write"
+
+    def test_a_consent_is_given_whatever_is_wrong_with_the_other_one(
+        self, sandbox: Sandbox, connected: Connected, authorize: Callable[..., Authorization], tmp_path: Path
+    ) -> None:
+        client = connected(sandbox, tokens=FileTokenStore(tmp_path / "tokens"))
+        authorize(sandbox, client, "p")
+        authorize(sandbox, client, "p", "read")
+        client.forget("p")
+        (damaged,) = (tmp_path / "tokens").glob("*.json")
+        damaged.write_text("{")
+        with client.begin_authorization("p") as flow:
+            assert flow.complete(sandbox.approve(flow.url)) == client.authorization("p")
+        with pytest.raises(TokenStoreError):
+            client.files("p")
+
+    def test_the_store_is_read_twice_for_a_list_and_never_for_a_write(
+        self, sandbox: Sandbox, connected: Connected, authorize: Callable[..., Authorization], account_id: str
+    ) -> None:
+        tokens = Reads()
+        client = connected(sandbox, tokens=tokens)
+        person = authorize(sandbox, client, account_id)
+        reader = authorize(sandbox, client, account_id, "read")
+        for call, count in (
+            (lambda: client.files(account_id), 2),
+            (lambda: client.files(reader), 0),
+            (lambda: client.write(b"x", "a", DESCRIPTOR, person), 0),
+        ):
+            tokens.count = 0
+            call()
+            assert tokens.count == count

@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+import asyncio
+import contextvars
+import linecache
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -14,7 +20,9 @@ from digime_pandas._client import BASE_URL, ONBOARD_URL, Client
 from digime_pandas._connect import connect, current_client
 from digime_pandas._contract import Contract
 from digime_pandas._token_store import MemoryTokenStore
-from digime_pandas.errors import ConfigurationError
+from digime_pandas.errors import ConfigurationError, DigimeWarning
+
+T = TypeVar("T")
 
 
 @pytest.fixture(autouse=True)
@@ -66,11 +74,13 @@ def test_the_environment_is_the_default(configured: Callable[..., None], closing
         BASE_URL="http://127.0.0.1:5/v1.7",
         ONBOARD_URL="http://127.0.0.1:5/apps/saas",
     )
-    closing.append(connect())
+    with pytest.warns(DigimeWarning):
+        closing.append(connect())
     assert closing[1].read_contract is not None
     assert closing[1].read_contract.client_id == "app_r"
     assert closing[1].base_url == "http://127.0.0.1:5/v1.7/"
-    closing.append(connect(base_url="http://127.0.0.1:6/"))
+    with pytest.warns(DigimeWarning):
+        closing.append(connect(base_url="http://127.0.0.1:6/"))
     assert closing[2].base_url == "http://127.0.0.1:6/"
 
 
@@ -134,3 +144,153 @@ def test_options_reach_the_client(closing: list[Client]) -> None:
     with pytest.raises(ConfigurationError, match="timeout"):
         connect("sandbox", timeout=-1)
     assert current_client() is closing[0]
+
+
+@pytest.fixture
+def contracts(vendor_keys: dict[str, RSAPrivateKey]) -> list[Contract]:
+    return [Contract("app", name, vendor_keys["contract_w"]) for name in ("one", "two")]
+
+
+def made(contract: Contract, closing: list[Client], **options: Any) -> Client:
+    """Connect, in memory and at an address of this computer where nothing is."""
+    defaults: dict[str, Any] = {"tokens": MemoryTokenStore(), "base_url": "http://127.0.0.1:5/"}
+    closing.append(connect(contract, **(defaults | options)))
+    return closing[-1]
+
+
+def in_thread(call: Callable[[], T]) -> T:
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(call).result(20)
+
+
+class TestSessions:
+    """What one process serves to several at once."""
+
+    def test_threads_that_connect_keep_their_own(self, contracts: list[Contract], closing: list[Client]) -> None:
+        start, done = threading.Barrier(2), threading.Barrier(2)
+
+        def session(contract: Contract) -> tuple[Client, Client]:
+            start.wait(20)
+            client = made(contract, closing)
+            done.wait(20)
+            return client, current_client()
+
+        with pytest.warns(DigimeWarning) as warned, ThreadPoolExecutor(2) as threads:
+            found = list(threads.map(session, contracts))
+        assert len(warned) == 1, "whoever came second replaced the process's default"
+        assert [client.contract for client, _ in found] == contracts
+        assert all(used is client for client, used in found)
+
+    def test_tasks_that_connect_keep_their_own(self, contracts: list[Contract], closing: list[Client]) -> None:
+        async def session(contract: Contract, turn: asyncio.Event, other: asyncio.Event) -> bool:
+            client = made(contract, closing)
+            turn.set()
+            await asyncio.wait_for(other.wait(), 20)
+            return current_client() is client and await asyncio.to_thread(current_client) is client
+
+        async def sessions() -> list[bool]:
+            one, two = asyncio.Event(), asyncio.Event()
+            return list(await asyncio.gather(session(contracts[0], one, two), session(contracts[1], two, one)))
+
+        with pytest.warns(DigimeWarning):
+            assert asyncio.run(sessions()) == [True, True]
+
+    def test_a_context_that_did_not_connect_uses_the_latest_of_the_process(
+        self, contracts: list[Contract], closing: list[Client]
+    ) -> None:
+        client = made(contracts[0], closing)
+        assert in_thread(current_client) is client
+        newer = in_thread(lambda: made(contracts[0], closing))
+        assert in_thread(current_client) is newer
+        assert current_client() is client
+        # As in a notebook, whose cells may each run in a copy of one context.
+        with pytest.warns(DigimeWarning):
+            in_cell = contextvars.Context().run(made, contracts[1], closing)
+        assert contextvars.Context().run(current_client) is in_cell
+
+    def test_what_is_made_of_the_environment_is_the_process_s_and_gives_way(
+        self, configured: Callable[..., None], contracts: list[Contract], closing: list[Client]
+    ) -> None:
+        configured()
+        closing.append(in_thread(current_client))
+        assert current_client() is closing[0]
+        with pytest.warns(DigimeWarning):
+            newer = in_thread(lambda: made(contracts[0], closing))
+        assert current_client() is newer
+
+    @pytest.mark.parametrize(
+        ("number", "options", "named"),
+        [
+            (1, {}, "'two' (application 'app', no read contract) at http://127.0.0.1:5/ the default"),
+            (
+                0,
+                {"base_url": "http://127.0.0.1:6/"},
+                "'one' (application 'app', no read contract) at http://127.0.0.1:6/ the default",
+            ),
+            (
+                0,
+                {"read_contract": 1},
+                "'one' (application 'app', read contract 'two') at http://127.0.0.1:5/ the default",
+            ),
+        ],
+    )
+    def test_another_contract_or_environment_is_told_at_the_callers_line(
+        self, contracts: list[Contract], closing: list[Client], number: int, options: dict[str, Any], named: str
+    ) -> None:
+        made(contracts[0], closing)
+        if "read_contract" in options:
+            options = {"read_contract": contracts[options["read_contract"]]}
+        arguments: dict[str, Any] = {"tokens": MemoryTokenStore(), "base_url": "http://127.0.0.1:5/"} | options
+        with pytest.warns(DigimeWarning) as warned:
+            closing.append(connect(contracts[number], **arguments))
+        (warning,) = warned
+        message = str(warning.message)
+        assert named in message
+        assert "in place of the client of contract 'one' (application 'app', no read contract) at http" in message
+        assert "client=" in message
+        assert "PRIVATE" not in message
+        assert warning.filename == __file__
+        assert linecache.getline(warning.filename, warning.lineno).strip().startswith("closing.append(connect(")
+
+    def test_the_same_contract_and_environment_are_replaced_in_silence(
+        self, contracts: list[Contract], closing: list[Client]
+    ) -> None:
+        first = made(contracts[0], closing)
+        assert made(contracts[0], closing, max_attempts=1) is current_client() is not first
+
+
+FORKED = """
+import os, threading, time
+from digime_pandas import _connect
+
+held, ended = threading.Event(), threading.Event()
+def hold():
+    with _connect._lock:
+        held.set()
+        ended.wait()
+threading.Thread(target=hold, daemon=True).start()
+held.wait()
+child = os.fork()
+if child == 0:
+    try:
+        _connect.current_client()
+    except _connect.ConfigurationError:
+        os._exit(7)
+    os._exit(8)
+end = time.monotonic() + 20
+while (ended_child := os.waitpid(child, os.WNOHANG)) == (0, 0) and time.monotonic() < end:
+    time.sleep(0.01)
+if ended_child == (0, 0):
+    os.kill(child, 9)
+    os.waitpid(child, 0)
+ended.set()
+print(os.waitstatus_to_exitcode(ended_child[1]) if ended_child[0] else "stuck")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_process_does_not_wait_for_a_thread_it_does_not_have() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORKED], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "7\n"

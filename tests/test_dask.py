@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import dask
 import dask.dataframe as dd
@@ -11,6 +14,7 @@ import pytest
 
 import digime_pandas as digime
 import digime_pandas.dask
+from digime_pandas.errors import DigimeWarning
 from digime_pandas.sandbox import Sandbox
 
 
@@ -85,3 +89,59 @@ def test_a_series_is_written_too(
     dd.from_pandas(frame["a"], npartitions=2).digime.write("a-*.csv", account_id=person.account_id, client=client)
 
     assert len(sandbox.files(person.account_id)) == 2
+
+
+@pytest.fixture
+def two_sessions(
+    sandbox: Sandbox, client: digime.Client, person: digime.Authorization, other_contract: digime.Contract
+) -> Iterator[digime.Client]:
+    """A session of this thread, and one of another thread that connected another contract later."""
+
+    def connect(contract: digime.Contract, tokens: digime.MemoryTokenStore) -> digime.Client:
+        return digime.connect(contract, base_url=sandbox.base_url, onboard_url=sandbox.onboard_url, tokens=tokens)
+
+    assert isinstance(client.tokens, digime.MemoryTokenStore)
+    with connect(sandbox.contract, client.tokens) as ours:
+        with ThreadPoolExecutor(1) as thread, pytest.warns(DigimeWarning):
+            theirs = thread.submit(connect, other_contract, digime.MemoryTokenStore()).result(20)
+        with theirs:
+            yield ours
+
+
+@pytest.mark.parametrize("scheduler", ["default", "threads", "sync", "executor"])
+def test_the_client_is_the_one_of_the_thread_that_calls(
+    frame: pd.DataFrame, person: digime.Authorization, two_sessions: digime.Client, sandbox: Sandbox, scheduler: str
+) -> None:
+    ddf = dd.from_pandas(frame, npartitions=3)
+    with ThreadPoolExecutor(2) as executor:
+        named = {"default": None, "executor": executor}.get(scheduler, scheduler)
+        with dask.config.set(scheduler=named):
+            result = ddf.digime.write("session-*.csv", account_id=person.account_id)
+    assert set(result["status"]) == {"delivered"}
+    written = [file for file in sandbox.files(person.account_id) if file.name.startswith("session-")]
+    assert [file.client_id for file in written] == [two_sessions.contract.client_id] * 3
+
+
+def test_an_executor_of_other_processes_is_not_of_this_one(frame: pd.DataFrame, client: digime.Client) -> None:
+    ddf = dd.from_pandas(frame, npartitions=1)
+    with (
+        ProcessPoolExecutor(1) as executor,
+        dask.config.set(scheduler=executor),
+        pytest.raises(digime.ConfigurationError, match="private key"),
+    ):
+        ddf.digime.write("events-*.csv", account_id="a", client=client)
+
+
+def test_without_a_client_nothing_is_computed(frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("DIGIME_")]:
+        monkeypatch.delenv(name)
+    computed: list[int] = []
+
+    def seen(part: pd.DataFrame) -> pd.DataFrame:
+        computed.append(len(part))
+        return part
+
+    ddf = dd.from_pandas(frame, npartitions=2).map_partitions(seen, meta=frame.iloc[:0])
+    with pytest.raises(digime.ConfigurationError, match="DIGIME_APPLICATION_ID"):
+        ddf.digime.write("events-*.csv", account_id="a")
+    assert computed == []

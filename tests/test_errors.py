@@ -11,6 +11,7 @@ from digime_pandas.errors import (
     APIError,
     ConsentRefusedError,
     DigimeError,
+    DigimeWarning,
     FidelityError,
     InvalidTokenError,
     ReplyError,
@@ -24,7 +25,12 @@ CLASSES = [value for _, value in inspect.getmembers(errors, inspect.isclass) if 
 
 def test_every_error_derives_from_one_base() -> None:
     assert len(CLASSES) > 20
-    assert all(issubclass(each, DigimeError) for each in CLASSES)
+    assert all(issubclass(each, DigimeError) for each in CLASSES if each is not DigimeWarning)
+
+
+def test_a_warning_is_one_of_the_users_own_kind_and_no_error() -> None:
+    assert issubclass(DigimeWarning, UserWarning)
+    assert not issubclass(DigimeWarning, DigimeError)
 
 
 def test_every_error_is_exported_and_in_the_tree_at_the_top() -> None:

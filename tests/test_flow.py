@@ -20,6 +20,7 @@ from digime_pandas.errors import (
     AuthorizationError,
     AuthorizationTimeoutError,
     ConsentRefusedError,
+    DigimeWarning,
     RedirectError,
     ServiceUnreachableError,
 )
@@ -50,7 +51,10 @@ class Exchange:
 
 
 def begin(
-    exchange: Callable[[ConsentReply], Authorization], listener: LoopbackListener | None = None
+    exchange: Callable[[ConsentReply], Authorization],
+    listener: LoopbackListener | None = None,
+    *,
+    notice: Callable[[Authorization], str | None] = lambda _: None,
 ) -> AuthorizationFlow:
     return AuthorizationFlow(
         account_id="patient-17",
@@ -59,6 +63,7 @@ def begin(
         state=STATE,
         listener=listener,
         exchange=exchange,
+        notice=notice,
     )
 
 
@@ -93,6 +98,35 @@ def test_the_same_address_again_gives_the_same_authorization_without_a_second_ex
         assert flow.complete(redirected().partition("?")[2]) is AUTHORIZATION
     assert flow.complete(redirected()) is AUTHORIZATION
     assert len(exchange.replies) == 1
+
+
+def test_what_is_worth_knowing_is_warned_of_at_the_callers_line_and_kept() -> None:
+    judged: list[Authorization] = []
+
+    def judge(authorization: Authorization) -> str:
+        judged.append(authorization)
+        return "Another library."
+
+    with begin(Exchange(), notice=judge) as flow:
+        assert flow.notice is None
+        calls: list[Callable[[], Authorization]] = [lambda: flow.complete(redirected()), lambda: flow.wait(SOON)]
+        for call in calls:
+            with pytest.warns(DigimeWarning, match=r"^Another library\.$") as warned:
+                assert call() is AUTHORIZATION
+            assert [warning.filename for warning in warned] == [__file__]
+    assert flow.notice == "Another library."
+    assert judged == [AUTHORIZATION]
+
+
+def test_what_the_browser_brought_is_warned_of_where_it_is_waited_for() -> None:
+    listener = listening()
+    with begin(Exchange(), listener, notice=lambda _: "Another library.") as flow:
+        thread = threading.Thread(target=visit, args=(redirected(listener.url),))
+        thread.start()
+        with pytest.warns(DigimeWarning) as warned:
+            flow.wait(SOON)
+        thread.join(SOON)
+    assert [warning.filename for warning in warned] == [__file__]
 
 
 def test_another_address_after_success_is_refused() -> None:

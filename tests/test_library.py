@@ -17,9 +17,10 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from digime_pandas._envelope import seal_bytes, wrap_key
 from digime_pandas._library import LibraryFile, described
 from digime_pandas._opening import Opening
+from digime_pandas._secret import Secret
 from digime_pandas.errors import DigestMismatchError, FormatError, InputError, ReplyError, SealedFileError
 
-KEY, IV = bytes(32), bytes(16)
+KEY, IV = Secret(bytes(32)), Secret(bytes(16))
 PLAIN = secrets.token_bytes(5000) * 500
 CSV = b"day,pulse\r\n2026-01-05,61\r\n"
 
@@ -31,7 +32,7 @@ def key(vendor_keys: dict[str, RSAPrivateKey]) -> RSAPrivateKey:
 
 @pytest.fixture(scope="module")
 def sealed(key: RSAPrivateKey) -> Callable[[bytes], bytes]:
-    head = wrap_key(KEY, key.public_key()) + IV
+    head = wrap_key(KEY, key.public_key()) + IV.reveal()
     return lambda plain: head + seal_bytes(plain, key=KEY, iv=IV)
 
 
@@ -156,6 +157,7 @@ class TestFile:
             "accounts": [{"accountid": "p"}, {"other": 1}, 5],
             "reference": ["visits.csv", "urn:uuid:1", 5],
             "tags": ["t"],
+            "contractid": "c",
             "created": 5,
         }
         return described("file-1", 1_700_000_000_123, metadata, fetch)
@@ -164,14 +166,18 @@ class TestFile:
         assert (file.name, file.file_id, file.mime_type) == ("visits.csv", "file-1", "text/csv")
         assert (file.accounts, file.reference, file.tags) == (("p",), ("visits.csv", "urn:uuid:1"), ("t",))
         assert file.write_id == "urn:uuid:1"
+        assert file.contract_id == "c"
         assert file.schema is None
         assert file.updated == datetime(2023, 11, 14, 22, 13, 20, 123000, UTC)
 
-    @pytest.mark.parametrize("metadata", [{}, {"accounts": None, "reference": "x", "tags": {}}, {"accounts": ["p"]}])
+    @pytest.mark.parametrize(
+        "metadata", [{}, {"accounts": None, "reference": "x", "tags": {}, "contractid": 5}, {"accounts": ["p"]}]
+    )
     def test_what_it_does_not_say_is_empty(self, file: LibraryFile, metadata: dict[str, Any]) -> None:
         bare = described("file-1", 0, metadata, file.fetch)
         assert (bare.name, bare.mime_type) == ("file-1", "application/octet-stream")
         assert (bare.accounts, bare.reference, bare.tags, bare.write_id) == ((), (), (), None)
+        assert bare.contract_id is None
 
     def test_its_bytes_are_read_and_compared(self, file: LibraryFile, fetched: list[Fetched]) -> None:
         assert file.read() == CSV
@@ -206,3 +212,4 @@ class TestFile:
     def test_it_prints_without_the_way_to_fetch_it(self, file: LibraryFile) -> None:
         assert "fetch" not in repr(file)
         assert "visits.csv" in repr(file)
+        assert "contract_id='c'" in repr(file)

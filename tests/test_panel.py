@@ -123,6 +123,16 @@ def test_done_says_whose_library_until_when_and_kept_where(walkthrough: Walkthro
     assert "Authorized already" in parts(walkthrough(View(stage="done", authorization=person)))
 
 
+def test_what_is_worth_knowing_about_the_result_is_an_alert(walkthrough: Walkthrough, person: Authorization) -> None:
+    made = walkthrough(View(stage="done", authorization=person, message="<b>Another library."), flow=object())
+    for markup in (parts(made), as_html(made)):
+        assert Outline(markup).find("p", role="alert")
+        assert "<b>Another library." in Outline(markup).text
+    assert as_text(made).endswith("\n<b>Another library.")
+    quiet = walkthrough(View(stage="done", authorization=person), flow=object())
+    assert "alert" not in parts(quiet) + as_html(quiet)
+
+
 def test_without_widgets_the_link_and_the_next_call_are_there_as_text_and_html(walkthrough: Walkthrough) -> None:
     made = walkthrough(View(stage="waiting", url=URL))
     outline = Outline(as_html(made))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from digime_pandas._envelope import sealing
 from digime_pandas._pipeline import closing_iter, in_order, one_by_one
+from digime_pandas._secret import Secret
 
 _PATIENCE = 20.0
 _WINDOW = 3
@@ -211,7 +212,10 @@ def test_what_is_sealed_in_a_thread_is_what_openssl_opens(
     key, iv = bytes(range(32)), bytes(range(16))
     # Copied one by one, as a socket does: the buffer of each is filled again later.
     sealed = b"".join(
-        bytes(piece) for piece in in_order(sealing(chunks, key=key, iv=iv, buffers=_WINDOW), workers=1, window=_WINDOW)
+        bytes(piece)
+        for piece in in_order(
+            sealing(chunks, key=Secret(key), iv=Secret(iv), buffers=_WINDOW), workers=1, window=_WINDOW
+        )
     )
     path: Path = tmp_path_factory.mktemp("sealed") / "file"
     path.write_bytes(sealed)
@@ -222,8 +226,8 @@ def test_what_is_sealed_in_a_thread_is_what_openssl_opens(
 def test_a_buffer_is_not_filled_again_while_its_piece_is_in_use() -> None:
     chunks = [bytes([number]) * (1 << 20) for number in range(12)]
     key, iv = bytes(32), bytes(16)
-    copies = [bytes(piece) for piece in one_by_one(sealing(chunks, key=key, iv=iv, buffers=1))]
-    pieces = in_order(sealing(chunks, key=key, iv=iv, buffers=_WINDOW), workers=1, window=_WINDOW)
+    copies = [bytes(piece) for piece in one_by_one(sealing(chunks, key=Secret(key), iv=Secret(iv), buffers=1))]
+    pieces = in_order(sealing(chunks, key=Secret(key), iv=Secret(iv), buffers=_WINDOW), workers=1, window=_WINDOW)
     for expected, piece in zip(copies, pieces, strict=True):
         # The worker goes on meanwhile; what was handed out must stay as it is until the next one is asked for.
         seen = [bytes(piece) for _ in range(3)]

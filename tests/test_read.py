@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import pickle
+from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -16,6 +19,7 @@ from digime_pandas.errors import (
     AuthorizationError,
     DescriptorError,
     DigestMismatchError,
+    DigimeWarning,
     FileNotInLibraryError,
     FormatError,
     InputError,
@@ -35,6 +39,7 @@ FRAME = pd.DataFrame(
     },
     index=pd.Index([7, 8, 9], name="number"),
 )
+FIRST_ROW = FRAME.head(1).assign(kind=pd.Categorical(["a"]))  # with the categories that it has
 
 
 def delivered(
@@ -54,7 +59,7 @@ def test_a_frame_comes_back_as_it_was(either_client: Client, either_person: Auth
 
 def test_the_newest_file_of_a_name_is_read(client: Client, reader: Authorization) -> None:
     person = client.authorization(reader.account_id)
-    first = delivered(client, person, FRAME.head(1))
+    first = delivered(client, person, FIRST_ROW)
     delivered(client, person, FRAME.head(2))
     delivered(client, person, name="other.parquet")
     arguments: dict[str, Any] = {"account_id": reader.account_id, "client": client}
@@ -136,3 +141,102 @@ def test_what_was_damaged_in_the_library_is_noticed(sandbox: Sandbox, client: Cl
         receipt.verify(client)
     with pytest.raises(DigestMismatchError):
         read_file("visits.parquet", account_id=reader.account_id, sha256=receipt.sha256, client=client)
+
+
+def test_another_contracts_newer_file_of_the_name_is_not_taken_for_ours(
+    client: Client, reader: Authorization, other_writer: tuple[Client, Authorization]
+) -> None:
+    receipt = delivered(client, client.authorization(reader.account_id))
+    other, consent = other_writer
+    foreign = FIRST_ROW
+    theirs = write(
+        foreign,
+        "visits.parquet",
+        account_id=reader.account_id,
+        reference=receipt.descriptor.reference,
+        client=other,
+        authorization=consent,
+    )
+    write(foreign, "theirs.parquet", account_id=reader.account_id, client=other, authorization=consent)
+    arguments: dict[str, Any] = {"account_id": reader.account_id, "client": client}
+    pd.testing.assert_frame_equal(read_frame("visits.parquet", **arguments), FRAME)
+    assert sha256(read_file("visits.parquet", sha256=receipt.sha256, **arguments)).hexdigest() == receipt.sha256
+    pd.testing.assert_frame_equal(pd.concat(read_batches("visits.parquet", **arguments)), FRAME)
+    assert receipt.verify(client)
+    with pytest.raises(DigestMismatchError):
+        replace(receipt, sha256=theirs.sha256).verify(client)
+    # Where there is none of ours, the newest of others.
+    pd.testing.assert_frame_equal(read_frame("theirs.parquet", **arguments), foreign)
+
+
+@pytest.fixture
+def moved(sandbox: Sandbox, client: Client, reader: Authorization, authorize: Callable[..., Authorization]) -> Receipt:
+    """A file in a new library, after consent to write was forgotten and given anew; the read consent is the old one."""
+    delivered(client, client.authorization(reader.account_id), FIRST_ROW)
+    client.forget(reader.account_id)
+    with pytest.warns(DigimeWarning, match="another library"):
+        person = authorize(sandbox, client, reader.account_id)
+    assert person.user_id != reader.user_id
+    return delivered(client, person)
+
+
+def test_reading_another_library_than_is_written_into_is_an_error_with_the_call_to_make(
+    sandbox: Sandbox,
+    client: Client,
+    reader: Authorization,
+    moved: Receipt,
+    authorize: Callable[..., Authorization],
+) -> None:
+    arguments: dict[str, Any] = {"account_id": reader.account_id, "client": client}
+    calls: list[Callable[[], object]] = [
+        lambda: read_frame("visits.parquet", **arguments),
+        lambda: read_file("visits.parquet", **arguments),
+        lambda: read_batches("visits.parquet", **arguments),
+        lambda: client.files(reader.account_id),
+        lambda: moved.verify(client),
+        lambda: pickle.loads(pickle.dumps(moved)).verify(client),
+    ]
+    for call in calls:
+        with pytest.raises(AuthorizationError, match="another library") as raised:
+            call()
+        assert f"digime.authorize({reader.account_id!r}, access='read')" in str(raised.value)
+    # What is passed is what is meant.
+    assert len(read_frame("visits.parquet", authorization=reader, **arguments)) == 1
+    assert len(client.files(reader)) == 1
+    # As the message says: authorize reading again.
+    authorize(sandbox, client, reader.account_id, "read")
+    for call in calls:
+        call()
+    pd.testing.assert_frame_equal(read_frame("visits.parquet", **arguments), FRAME)
+
+
+def test_a_receipt_is_verified_in_the_library_it_was_written_into(
+    sandbox: Sandbox, client: Client, reader: Authorization, authorize: Callable[..., Authorization]
+) -> None:
+    receipt = delivered(client, client.authorization(reader.account_id))
+    client.forget(reader.account_id)
+    with pytest.warns(DigimeWarning):
+        authorize(sandbox, client, reader.account_id)
+    assert receipt.verify(client)
+    authorize(sandbox, client, reader.account_id, "read")
+    with pytest.raises(AuthorizationError, match="another library"):
+        receipt.verify(client)
+
+
+def test_a_library_that_is_not_known_is_not_another(client: Client, reader: Authorization, moved: Receipt) -> None:
+    assert moved.authorization is not None
+    assert client.read_contract is not None
+    unknown = {"write": replace(moved.authorization, user_id=None), "read": replace(reader, user_id=None)}
+    for kept in ([unknown["write"], reader], [moved.authorization, unknown["read"]], list(unknown.values())):
+        for contract, authorization in zip((client.contract, client.read_contract), kept, strict=True):
+            client.tokens.put(client.base_url, contract.client_id, authorization)
+        assert len(client.files(reader.account_id)) == 1
+    client.forget(reader.account_id)
+    client.tokens.put(client.base_url, contract.client_id, reader)
+    assert len(client.files(reader.account_id)) == 1
+
+
+@pytest.mark.parametrize("given", ["someone", b"", {}])
+def test_what_is_no_authorization_is_not_taken_for_an_account(client: Client, given: Any) -> None:
+    with pytest.raises(InputError, match="authorization is a"):
+        read_file("visits.parquet", account_id="p", client=client, authorization=given)

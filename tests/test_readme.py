@@ -15,8 +15,8 @@ import digime_pandas
 from digime_pandas import _connect
 from digime_pandas.__main__ import _parser, _surroundings
 from digime_pandas._authorization import Access
-from digime_pandas._fidelity import render_rules
 from digime_pandas._formats import FORMATS
+from digime_pandas._rules import render_rules
 from digime_pandas.sandbox import Sandbox
 
 ROOT = Path(__file__).parents[1]

@@ -10,10 +10,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from digime_pandas._authorization import Authorization, Token, UserAccessToken
+from digime_pandas._authorization import Access, Authorization, Token, UserAccessToken
 from digime_pandas._descriptor import FileDescriptor
 from digime_pandas._receipt import Receipt
-from digime_pandas.errors import DigestMismatchError, FileNotInLibraryError
+from digime_pandas.errors import AuthorizationError, DigestMismatchError, FileNotInLibraryError
 
 ACCESS, REFRESH = "acce55" * 20, "4ef4e5" * 20
 CONTENT = b"day,pulse\r\n2026-01-05,61\r\n"
@@ -101,19 +101,34 @@ def test_no_face_of_a_receipt_shows_a_token() -> None:
 @dataclass
 class File:
     content: bytes
+    contract_id: str | None = None
 
     def read(self) -> bytes:
         return self.content
 
 
 class Library:
-    def __init__(self, *contents: bytes) -> None:
-        self.contents = contents
-        self.asked: list[tuple[str, Sequence[str] | None]] = []
+    """A client's library; `read` is the stored authorization to read it."""
 
-    def files(self, account: str, *, reference: Sequence[str] | None = None) -> list[File]:
+    def __init__(self, *contents: bytes | File, read: Authorization | None = None) -> None:
+        self.contract = File(b"", "ours")
+        self.found = [File(each) if isinstance(each, bytes) else each for each in contents]
+        self.read = read
+        self.asked: list[tuple[str | Authorization, Sequence[str] | None]] = []
+
+    def authorization(self, account_id: str, *, access: Access) -> Authorization:
+        assert self.read is not None
+        assert (self.read.account_id, self.read.access) == (account_id, access)
+        return self.read
+
+    def files(self, account: str | Authorization, *, reference: Sequence[str] | None = None) -> list[File]:
         self.asked.append((account, reference))
-        return [File(content) for content in self.contents]
+        return self.found
+
+
+def of_user(user_id: str | None, access: Access = "write", account_id: str = "p-1") -> Authorization:
+    pair = UserAccessToken(Token(ACCESS, 1), Token(REFRESH, 2))
+    return Authorization(account_id, access, pair, user_id=user_id)
 
 
 def test_verifying_reads_back_by_the_references_and_compares() -> None:
@@ -127,3 +142,28 @@ def test_verifying_says_when_the_file_is_missing_or_another() -> None:
         RECEIPT.verify(Library())
     with pytest.raises(DigestMismatchError, match="differs"):
         RECEIPT.verify(Library(CONTENT[:-1]))
+
+
+def test_verifying_goes_by_the_files_of_the_own_contract_where_there_are_any() -> None:
+    ours, foreign, unknown = File(CONTENT, "ours"), File(b"another", "theirs"), File(b"another")
+    assert RECEIPT.verify(Library(foreign, ours))
+    with pytest.raises(DigestMismatchError):
+        RECEIPT.verify(Library(File(CONTENT, "theirs"), File(b"damaged", "ours")))
+    for copy_of_it in (replace(foreign, content=CONTENT), replace(unknown, content=CONTENT)):
+        assert RECEIPT.verify(Library(foreign, unknown, copy_of_it))
+
+
+def test_verifying_reads_the_library_that_was_written_into() -> None:
+    receipt = replace(RECEIPT, authorization=of_user("u", account_id="p-2"))
+    for user_id in ("u", None):
+        library = Library(CONTENT, read=of_user(user_id, "read", "p-2"))
+        assert receipt.verify(library)
+        assert library.asked == [(library.read, RECEIPT.descriptor.reference)]
+
+
+def test_verifying_says_when_reading_is_consented_to_for_another_library() -> None:
+    receipt = replace(RECEIPT, authorization=of_user("u"))
+    library = Library(CONTENT, read=of_user("v", "read"))
+    with pytest.raises(AuthorizationError, match=r"another library.*digime\.authorize\('p-1', access='read'\)"):
+        receipt.verify(library)
+    assert library.asked == []

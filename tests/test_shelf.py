@@ -144,8 +144,19 @@ def test_the_older_api_is_read_too(
     assert file.read() == b"one"
 
 
-def listed(name: str, *reference: str, tags: list[str] | None = None) -> LibraryFile:
-    metadata = {"mimetype": "text/csv", "reference": list(reference), "tags": tags or []}
+def test_another_contracts_file_of_the_same_write_id_hides_nothing(
+    client: Client, reader: Authorization, other_writer: tuple[Client, Authorization]
+) -> None:
+    write(client, client.authorization(reader.account_id), "ours", write_id="urn:uuid:1")
+    write(*other_writer, "older", "theirs", write_id="urn:uuid:1")
+    theirs, ours = client.files(reader)
+    assert (theirs.name, theirs.contract_id) == ("theirs", other_writer[0].contract.contract_id)
+    assert (ours.name, ours.contract_id) == ("ours", client.contract.contract_id)
+    assert client.files(reader, reference="urn:uuid:1") == [theirs, ours]
+
+
+def listed(name: str, *reference: str, tags: list[str] | None = None, contract_id: object = None) -> LibraryFile:
+    metadata = {"mimetype": "text/csv", "reference": list(reference), "tags": tags or [], "contractid": contract_id}
     return described(name, 0, metadata, lambda: pytest.fail("nothing is fetched"))
 
 
@@ -161,6 +172,11 @@ def test_copies_are_told_by_their_write_id_alone() -> None:
     files = [listed("1", "a", "urn:uuid:1"), listed("2", "b", "urn:uuid:1"), listed("3", "a"), listed("4", "a")]
     assert [file.file_id for file in _each_write_once(files)] == ["1", "3", "4"]
     assert files[0].updated == datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def test_copies_are_of_one_contract() -> None:
+    files = [listed(str(number), "urn:uuid:1", contract_id=each) for number, each in enumerate(["b", "a", None, "a"])]
+    assert [file.file_id for file in _each_write_once(files)] == ["0", "1", "2"]
 
 
 def test_a_file_that_went_between_list_and_look_is_left_out(

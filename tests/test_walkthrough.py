@@ -21,6 +21,7 @@ from digime_pandas.errors import (
     ConfigurationError,
     ConsentRefusedError,
     DigimeError,
+    DigimeWarning,
     NotAuthorizedError,
     RedirectError,
     ServiceUnreachableError,
@@ -214,6 +215,37 @@ def test_a_stored_authorization_is_taken_without_asking(walk: Walk, sandbox: San
     assert second.flow is None
     assert second.result(0.0) == authorization
     assert stages(second) == ["starting", "done"]
+
+
+@pytest.mark.parametrize("way", ["browser", "paste"])
+def test_a_consent_for_another_library_is_said_in_the_view_and_nowhere_else(
+    walk: Walk, sandbox: Sandbox, client: Client, reader: Authorization, way: str
+) -> None:
+    client.forget(reader.account_id)
+    walkthrough = walk(reader.account_id)
+    address = sandbox.approve(flow_of(walkthrough).url)
+    if way == "paste":
+        paste(walkthrough, address)
+    else:
+        visit(address)
+    assert walkthrough.result(SOON).user_id != reader.user_id
+    assert walkthrough.view.message == flow_of(walkthrough).notice
+    assert "another library" in walkthrough.view.message
+
+
+def test_a_stored_read_authorization_for_another_library_is_asked_for_again(
+    walk: Walk, sandbox: Sandbox, client: Client, reader: Authorization
+) -> None:
+    client.forget(reader.account_id)
+    with client.begin_authorization(reader.account_id) as flow:
+        address = sandbox.approve(flow.url)
+        with pytest.warns(DigimeWarning):
+            written = flow.complete(address)
+    walkthrough = walk(reader.account_id, access="read")
+    assert stage(walkthrough) == "waiting"
+    paste(walkthrough, sandbox.approve(flow_of(walkthrough).url))
+    assert walkthrough.result(SOON).user_id == written.user_id
+    assert walkthrough.view.message == ""
 
 
 def test_start_again_asks_though_there_is_a_stored_one(walk: Walk, sandbox: Sandbox) -> None:

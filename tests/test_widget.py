@@ -14,6 +14,7 @@ import pytest
 from nbclient import NotebookClient
 
 import digime_pandas
+from digime_pandas._authorization import Authorization
 from digime_pandas._client import Client
 from digime_pandas._flow import AuthorizationFlow
 from digime_pandas.errors import AuthorizationTimeoutError, ConfigurationError, ConsentRefusedError
@@ -224,7 +225,7 @@ def put_aside(*secrets):
         file.writelines(f"{secret}\\n" for secret in secrets)
 
 def exchange(self, *, code, code_verifier, ask=Api.exchange):
-    put_aside(code, code_verifier)
+    put_aside(code.reveal(), code_verifier.reveal())
     grant = ask(self, code=code, code_verifier=code_verifier)
     put_aside(grant.user_access_token.access_token.value, grant.user_access_token.refresh_token.value)
     return grant
@@ -272,3 +273,17 @@ def test_a_saved_notebook_holds_no_secret_after_a_wrong_paste_a_failed_exchange_
     assert "Authorized." in shown[2]
     assert "account_id='good'" in json.dumps(notebook.cells[4].outputs)
     assert notebook.cells[5].outputs[0].ename == notebook.cells[7].outputs[0].ename != ""
+
+
+def test_a_consent_for_another_library_is_said_in_the_panel(
+    show: Show, client: Client, sandbox: Sandbox, reader: Authorization
+) -> None:
+    client.forget(reader.account_id)
+    widget = show(reader.account_id)
+    visit(sandbox.approve(flow_of(widget).url))
+    assert widget.result(SOON).user_id != reader.user_id
+    assert 'role="alert"' in widget._result.value
+    for shown in (widget._result.value, *widget._repr_mimebundle_().values()):
+        if isinstance(shown, str):
+            assert "another library" in shown
+            assert "access=" in shown

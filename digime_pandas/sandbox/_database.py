@@ -61,6 +61,11 @@ CREATE TABLE IF NOT EXISTS nonces (
     PRIMARY KEY (client_id, nonce)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS nonces_by_expiry ON nonces (expires);
+CREATE TABLE IF NOT EXISTS contracts (  -- that wrote a file or may; kept when they are not registered any more
+    client_id TEXT PRIMARY KEY,
+    application_id TEXT NOT NULL,
+    contract_id TEXT NOT NULL
+) STRICT;
 CREATE TABLE IF NOT EXISTS files (
     file_id TEXT PRIMARY KEY,
     user_id TEXT NOT NULL REFERENCES people ON DELETE CASCADE,

@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from digime_pandas._contract import Contract
 from digime_pandas._descriptor import FileDescriptor
 from digime_pandas.errors import DescriptorError
 from digime_pandas.sandbox._refusal import Refusal
 
-# Fields of other vendor clients that readers get back in lower case (digi.me API, SDK-observed).
+# Fields of other vendor clients that readers get back in lower case (digi.me API, SDK-observed). Not among them are
+# `contractId` and `appId`, which those clients may send too: who wrote a file is known by its signature.
 _LOWERED = {
-    "contractId": "contractid",
-    "appId": "appid",
     "objectTypes": "objecttypes",
     "serviceGroups": "servicegroups",
 }
@@ -50,21 +48,24 @@ def read_descriptor(wire: object) -> FileDescriptor:
         raise _invalid(str(error)) from None
 
 
-def received_form(wire: Mapping[str, Any], created: datetime, writer: Contract | None) -> dict[str, Any]:
+def received_form(
+    wire: Mapping[str, Any], created: datetime, *, application_id: str | None, contract_id: str | None
+) -> dict[str, Any]:
     """Return the form in which readers receive a descriptor: lower-case names (digi.me API, SDK-observed).
 
     Args:
         wire: The descriptor as it was sent.
         created: When the file arrived; sent in milliseconds (inferred).
-        writer: The contract that wrote it, if it is still known; the descriptor may say another.
+        application_id: The application of the contract that wrote it, whatever the descriptor says; None: not known.
+        contract_id: That contract's id, likewise.
     """
     received: dict[str, Any] = {
         "mimetype": wire["mimeType"],
         "accounts": [{"accountid": account["accountId"]} for account in wire["accounts"]],
         "created": round(created.timestamp() * 1000),
     }
-    if writer is not None:
-        received |= {"contractid": writer.contract_id, "appid": writer.application_id}
+    writer = {"contractid": contract_id, "appid": application_id}
+    received |= {name: value for name, value in writer.items() if value is not None}
     received |= {name: wire[name] for name in ("reference", "tags", "providerName") if name in wire}
     received |= {lower: wire[name] for name, lower in _LOWERED.items() if name in wire}
     return received

@@ -84,8 +84,9 @@ class Downloads:
         return seal(reader.contract.private_key.public_key(), plain)
 
     def _metadata(self, file: SandboxFile) -> str:
-        writer = self._service.registrations.get(file.client_id)
-        received = received_form(file.descriptor, file.created, writer.contract if writer else None)
+        received = received_form(
+            file.descriptor, file.created, application_id=file.application_id, contract_id=file.contract_id
+        )
         # "no-compression" is what the vendor's own service says of a plain file (SDK-observed).
         metadata = {"compression": self._service.settings.compression or "no-compression", "metadata": received}
         return base64.urlsafe_b64encode(json.dumps(metadata).encode()).rstrip(b"=").decode()

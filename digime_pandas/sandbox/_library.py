@@ -13,11 +13,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from digime_pandas._contract import Contract
 from digime_pandas.sandbox._database import Database
 from digime_pandas.sandbox._descriptors import read_descriptor
 from digime_pandas.sandbox._refusal import Refusal
 
 Protocol = Literal["postbox", "import"]
+
+_SELECT = "SELECT * FROM files LEFT JOIN contracts USING (client_id)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +38,9 @@ class SandboxFile:
         size: Plain bytes.
         created: When it arrived (UTC).
         user_id: The person whose library it is in.
-        client_id: The contract that wrote it.
+        client_id: The contract that wrote it, as it signs.
+        application_id: That contract's application; None for a file of an earlier version's contract that is gone.
+        contract_id: That contract's id; likewise.
         protocol: How it arrived.
         descriptor: The descriptor as the client sent it.
         path: Where the plain bytes are, for as long as the sandbox runs.
@@ -51,6 +56,8 @@ class SandboxFile:
     created: datetime
     user_id: str
     client_id: str
+    application_id: str | None
+    contract_id: str | None
     protocol: Protocol
     descriptor: Mapping[str, Any]
     path: Path = field(repr=False)
@@ -116,6 +123,13 @@ class Library:
         for left_over in folder.glob("*.part"):
             left_over.unlink()
 
+    def add_contract(self, contract: Contract) -> None:
+        """Keep the names of a contract, so that its files can always be told by it."""
+        self._database.execute(
+            "INSERT INTO contracts VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            *(contract.client_id, contract.application_id, contract.contract_id),
+        )
+
     def add_person(self, now: float) -> str:
         """Add a person with an empty library; returns the user id."""
         user_id = secrets.token_hex(16)
@@ -154,7 +168,7 @@ class Library:
         incoming: Incoming,
         *,
         user_id: str,
-        client_id: str,
+        writer: Contract,
         protocol: Protocol,
         name: str | None,
         descriptor: Mapping[str, Any],
@@ -171,13 +185,14 @@ class Library:
         incoming.close()
         file_id = uuid.uuid4().hex
         name = name or next(iter(descriptor.get("reference", ())), file_id)
+        self.add_contract(writer)
         content = incoming.path.rename(self._folder / file_id)
         try:
             # Two files of one library never carry the same time: a reader that sorts by it finds one newest file.
             self._database.execute(
                 "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?,"
                 " MAX(?, (SELECT COALESCE(MAX(created) + 1, 0) FROM files WHERE user_id = ?)))",
-                *(file_id, user_id, client_id, name, protocol, json.dumps(descriptor), incoming.size),
+                *(file_id, user_id, writer.client_id, name, protocol, json.dumps(descriptor), incoming.size),
                 *(round(now * 1000), user_id),
             )
         except sqlite3.IntegrityError:
@@ -188,13 +203,13 @@ class Library:
     def files(self, user_id: str | None = None) -> list[SandboxFile]:
         """Return the files of one person (None: of everybody), oldest first."""
         rows = self._database.execute(
-            "SELECT * FROM files WHERE ?1 IS NULL OR user_id = ?1 ORDER BY created, rowid", user_id
+            f"{_SELECT} WHERE ?1 IS NULL OR user_id = ?1 ORDER BY created, files.rowid", user_id
         )
         return [self._file(row) for row in rows]
 
     def file(self, user_id: str, file_id: str) -> SandboxFile | None:
         """Return one file of one person, or None when that person has no such file."""
-        rows = self._database.execute("SELECT * FROM files WHERE user_id = ? AND file_id = ?", user_id, file_id)
+        rows = self._database.execute(f"{_SELECT} WHERE user_id = ? AND file_id = ?", user_id, file_id)
         return self._file(rows[0]) if rows else None
 
     def _person(self, row: sqlite3.Row) -> Person:
@@ -216,6 +231,8 @@ class Library:
             created=_moment(row["created"]),
             user_id=row["user_id"],
             client_id=row["client_id"],
+            application_id=row["application_id"],
+            contract_id=row["contract_id"],
             protocol=row["protocol"],
             descriptor=wire,
             path=self._folder / row["file_id"],

@@ -105,7 +105,7 @@ class Uploads:
         self._service.library.add(
             incoming,
             user_id=user_id,
-            client_id=signed.client_id,
+            writer=signed.registration.contract,
             protocol="import" if name is None else "postbox",
             name=name,
             descriptor=descriptor,

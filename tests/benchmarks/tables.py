@@ -18,6 +18,7 @@ import pandas as pd
 from digime_pandas._envelope import seal
 from digime_pandas._formats import FORMATS
 from digime_pandas._frame import look_at
+from digime_pandas._secret import Secret
 from digime_pandas._serialize import prepare
 
 from .contenders import Ours, Send
@@ -100,7 +101,9 @@ def slowest_stage(frame: pd.DataFrame, case: Case, runs: int) -> float:
     steps = {"serialize": serialize}
     if case.protocol == "postbox":
         chunks = [bytes(chunk) for chunk in prepare(frame, FORMATS[case.format]).chunks()]
-        steps["encrypt"] = lambda: sum(len(piece) for piece in seal(chunks, key=bytes(32), iv=bytes(16)))
+        steps["encrypt"] = lambda: sum(
+            len(piece) for piece in seal(chunks, key=Secret(bytes(32)), iv=Secret(bytes(16)))
+        )
     return max(each.wall for each in interleaved(steps, runs).values())
 
 
@@ -137,7 +140,7 @@ def _steps(ours: Ours, case: Case) -> dict[str, Callable[[], int]]:
         "prepare": lambda: len(prepare(frame, target).columns),
         "serialize": lambda: sum(len(chunk) for chunk in prepared.chunks()),
         "hash": digest,
-        "encrypt": lambda: sum(len(piece) for piece in seal(chunks, key=bytes(32), iv=bytes(16))),
+        "encrypt": lambda: sum(len(piece) for piece in seal(chunks, key=Secret(bytes(32)), iv=Secret(bytes(16)))),
         "ready bytes": ready,
         "whole write": _sending(ours, frame, case),
     }

@@ -8,15 +8,18 @@ import os
 import re
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any, Literal
 
 import brotli
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from digime_pandas._contract import Contract
 from digime_pandas.sandbox import Sandbox
 
-from .wire import DESCRIPTOR, Consent, Wire, open_blob, refusal
+from .wire import DESCRIPTOR, Consent, Envelope, Wire, open_blob, refusal
 
 QUERY = "permission-access/query"
 
@@ -50,7 +53,7 @@ def test_what_was_written_is_read_back_byte_for_byte(wire: Wire, person: Consent
 
 
 def test_a_file_carries_its_descriptor_in_lower_case(wire: Wire, person: Consent) -> None:
-    sent = DESCRIPTOR | {"objectTypes": [{"name": "x"}], "contractId": "mine", "providerName": "P"}
+    sent = DESCRIPTOR | {"objectTypes": [{"name": "x"}], "contractId": "mine", "appId": "mine", "providerName": "P"}
     wire.import_file(person, b"x", descriptor=sent)
     reader = wire.reader(person)
     session = wire.session(reader)
@@ -64,7 +67,7 @@ def test_a_file_carries_its_descriptor_in_lower_case(wire: Wire, person: Consent
             "reference": ["visits.csv"],
             "tags": ["t1", "中"],
             "created": entry["updatedDate"],
-            "contractid": "mine",
+            "contractid": person.contract.contract_id,
             "appid": person.contract.application_id,
             "objecttypes": [{"name": "x"}],
             "providerName": "P",
@@ -72,6 +75,42 @@ def test_a_file_carries_its_descriptor_in_lower_case(wire: Wire, person: Consent
     }
     modified = parsedate_to_datetime(answer.headers["Last-Modified"]).timestamp()
     assert modified == entry["updatedDate"] // 1000
+
+
+def told(wire: Wire, reader: Consent) -> list[tuple[str | None, str | None]]:
+    """Contract and application of each file in a person's library, as a reader is told."""
+    session = wire.session(reader)
+    found = [
+        metadata(wire.get(reader, f"{QUERY}/{session}/{entry['name']}", method="HEAD"))["metadata"]
+        for entry in listed(wire, reader, session)
+    ]
+    return [(each.get("contractid"), each.get("appid")) for each in found]
+
+
+@pytest.mark.parametrize("protocol", ["import", "postbox"])
+def test_a_file_is_told_to_be_of_the_contract_that_signed_it_whatever_its_writer_says(
+    tmp_path: Path, vendor_keys: dict[str, RSAPrivateKey], protocol: str
+) -> None:
+    one, two = (Contract(f"app_{name}", f"w_{name}", vendor_keys["contract_w"]) for name in ("one", "two"))
+    read = Contract("app", "r", vendor_keys["contract_r"])
+    claimed = DESCRIPTOR | dict.fromkeys(("contractId", "contractid", "appId", "appid"), "claimed")
+    linked: dict[str, Any] = {}
+    expected = []
+    # The first contract is not registered any more when the files are read.
+    for contract in (one, two):
+        with Sandbox(tmp_path, contracts=(contract, read)) as sandbox:
+            wire = Wire(sandbox)
+            person = wire.consent(contract, **linked)
+            linked = {"access_token": person.access_token}
+            if protocol == "import":
+                assert wire.import_file(person, b"x", descriptor=claimed).status_code == 204
+            else:
+                envelope = Envelope(person.redirected["publicKey"], descriptor=claimed)
+                assert wire.post_file(person, b"x", envelope=envelope).status_code == 200
+            expected.append((contract.contract_id, contract.application_id))
+            assert [(file.contract_id, file.application_id) for file in sandbox.files()] == expected
+            assert told(wire, wire.reader(person)) == expected
+            wire.http.close()
 
 
 def test_head_gives_the_headers_alone(wire: Wire, person: Consent) -> None:
