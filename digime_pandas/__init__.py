@@ -18,8 +18,8 @@ import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
-from digime_pandas import _accessor as _accessor  # registers df.digime and s.digime
 from digime_pandas import errors
+from digime_pandas._client import accessor as _accessor  # noqa: F401 - registers df.digime and s.digime
 from digime_pandas._version import __version__
 from digime_pandas.errors import (
     APIError,
@@ -46,19 +46,19 @@ if "polars" in sys.modules:
     importlib.import_module("digime_pandas.polars")
 
 if TYPE_CHECKING:
-    from digime_pandas._authorization import Authorization, Postbox, Token, UserAccessToken
-    from digime_pandas._authorize import authorize
-    from digime_pandas._client import Client
-    from digime_pandas._connect import connect
-    from digime_pandas._contract import Contract
-    from digime_pandas._descriptor import FileDescriptor
-    from digime_pandas._flow import AuthorizationFlow
-    from digime_pandas._library import LibraryFile
-    from digime_pandas._preview import Preview
-    from digime_pandas._read import read_batches, read_file, read_frame
-    from digime_pandas._receipt import Receipt
-    from digime_pandas._token_store import FileTokenStore, MemoryTokenStore
-    from digime_pandas._write import write
+    from digime_pandas._client.client import Client
+    from digime_pandas._client.connect import connect
+    from digime_pandas._client.consent.authorize import authorize
+    from digime_pandas._client.library import LibraryFile
+    from digime_pandas._client.preview import Preview
+    from digime_pandas._client.read import read_batches, read_file, read_frame
+    from digime_pandas._client.write import write
+    from digime_pandas._service.authorization import Authorization, Postbox, Token, UserAccessToken
+    from digime_pandas._service.contract import Contract
+    from digime_pandas._service.descriptor import FileDescriptor
+    from digime_pandas._service.oauth.flow import AuthorizationFlow
+    from digime_pandas._service.oauth.token_store import FileTokenStore, MemoryTokenStore
+    from digime_pandas._service.receipt import Receipt
     from digime_pandas.widget import AuthorizationWidget
 
 __all__ = [
@@ -106,26 +106,26 @@ __all__ = [
 
 # Where a name is loaded from when it is first asked for (PEP 562): to import this package must not take long.
 _MODULES = {
-    "Authorization": "_authorization",
-    "AuthorizationFlow": "_flow",
+    "Authorization": "_service.authorization",
+    "AuthorizationFlow": "_service.oauth.flow",
     "AuthorizationWidget": "widget",
-    "Client": "_client",
-    "Contract": "_contract",
-    "FileDescriptor": "_descriptor",
-    "FileTokenStore": "_token_store",
-    "LibraryFile": "_library",
-    "MemoryTokenStore": "_token_store",
-    "Postbox": "_authorization",
-    "Preview": "_preview",
-    "Receipt": "_receipt",
-    "Token": "_authorization",
-    "UserAccessToken": "_authorization",
-    "authorize": "_authorize",
-    "connect": "_connect",
-    "read_batches": "_read",
-    "read_file": "_read",
-    "read_frame": "_read",
-    "write": "_write",
+    "Client": "_client.client",
+    "Contract": "_service.contract",
+    "FileDescriptor": "_service.descriptor",
+    "FileTokenStore": "_service.oauth.token_store",
+    "LibraryFile": "_client.library",
+    "MemoryTokenStore": "_service.oauth.token_store",
+    "Postbox": "_service.authorization",
+    "Preview": "_client.preview",
+    "Receipt": "_service.receipt",
+    "Token": "_service.authorization",
+    "UserAccessToken": "_service.authorization",
+    "authorize": "_client.consent.authorize",
+    "connect": "_client.connect",
+    "read_batches": "_client.read",
+    "read_file": "_client.read",
+    "read_frame": "_client.read",
+    "write": "_client.write",
 }
 
 

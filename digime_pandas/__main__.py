@@ -21,15 +21,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from digime_pandas._authorization import ACCESSES
-from digime_pandas._authorize import authorize
-from digime_pandas._connect import connect
-from digime_pandas._contract import Contract
-from digime_pandas._demo import deliver_all, introduction, summary
-from digime_pandas._descriptor import FileDescriptor, check_file_name
-from digime_pandas._formats import FORMATS, resolve_format
-from digime_pandas._plan import default_reference
-from digime_pandas._read import read_file
+from digime_pandas._client.connect import connect
+from digime_pandas._client.consent.authorize import authorize
+from digime_pandas._client.demo import deliver_all, introduction, summary
+from digime_pandas._client.read import read_file
+from digime_pandas._client.write_plan import default_reference
+from digime_pandas._service.authorization import ACCESSES
+from digime_pandas._service.contract import Contract
+from digime_pandas._service.descriptor import FileDescriptor, check_file_name
+from digime_pandas._tabular.formats import FORMATS, resolve_format
 from digime_pandas._version import __version__
 from digime_pandas.errors import AuthorizationExpiredError, DigimeError, InputError, NotAuthorizedError
 

@@ -19,11 +19,11 @@ from typing import Any
 
 import pandas as pd
 
-from digime_pandas._client import Client
-from digime_pandas._connect import current_client
-from digime_pandas._plan import outline_write, plan_write
-from digime_pandas._receipt import Receipt
-from digime_pandas._write import write_outlined
+from digime_pandas._client.client import Client
+from digime_pandas._client.connect import current_client
+from digime_pandas._client.write import write_outlined
+from digime_pandas._client.write_plan import outline_write, plan_write
+from digime_pandas._service.receipt import Receipt
 from digime_pandas.errors import ConfigurationError, DescriptorError
 
 try:

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from digime_pandas._accessor import FrameAccessor
+from digime_pandas._client.accessor import FrameAccessor
 
 
 @pl.api.register_dataframe_namespace("digime")

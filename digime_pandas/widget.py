@@ -10,12 +10,12 @@ from typing import Any
 import ipywidgets
 from IPython.display import display, update_display
 
-from digime_pandas._authorization import Access, Authorization
-from digime_pandas._client import Client
-from digime_pandas._connect import current_client
-from digime_pandas._flow import AuthorizationFlow
-from digime_pandas._panel import STYLE, as_html, as_text, link_part, request_part, result_part, wait_part
-from digime_pandas._walkthrough import Walkthrough
+from digime_pandas._client.client import Client
+from digime_pandas._client.connect import current_client
+from digime_pandas._client.consent.html import STYLE, as_html, as_text, link_part, request_part, result_part, wait_part
+from digime_pandas._client.consent.session import Walkthrough
+from digime_pandas._service.authorization import Access, Authorization
+from digime_pandas._service.oauth.flow import AuthorizationFlow
 
 
 class AuthorizationWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types

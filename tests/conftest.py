@@ -17,13 +17,13 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generat
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 from pytest_socket import socket_allow_hosts
 
-from digime_pandas import _connect
-from digime_pandas._authorization import Access, Authorization
-from digime_pandas._client import Client
-from digime_pandas._contract import Contract
-from digime_pandas._token_store import MemoryTokenStore
+from digime_pandas._client import connect as _connect
+from digime_pandas._client.client import Client
+from digime_pandas._service.authorization import Access, Authorization
+from digime_pandas._service.contract import Contract
+from digime_pandas._service.oauth.token_store import MemoryTokenStore
 from digime_pandas.sandbox import Sandbox
-from digime_pandas.sandbox._service import Registration
+from digime_pandas.sandbox._context import Registration
 
 Authorize = Callable[..., Authorization]
 

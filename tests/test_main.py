@@ -19,13 +19,13 @@ from urllib.request import urlopen
 import pytest
 
 from digime_pandas import __main__ as command_line
-from digime_pandas import _connect
 from digime_pandas.__main__ import main
-from digime_pandas._authorization import Access, Authorization
-from digime_pandas._client import Client
-from digime_pandas._contract import Contract
-from digime_pandas._descriptor import FileDescriptor
-from digime_pandas._token_store import MemoryTokenStore
+from digime_pandas._client import connect as _connect
+from digime_pandas._client.client import Client
+from digime_pandas._service.authorization import Access, Authorization
+from digime_pandas._service.contract import Contract
+from digime_pandas._service.descriptor import FileDescriptor
+from digime_pandas._service.oauth.token_store import MemoryTokenStore
 from digime_pandas.sandbox import Sandbox
 from digime_pandas.sandbox._browser import press
 

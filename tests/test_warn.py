@@ -7,8 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from digime_pandas._warn import collected_warnings, warn
-from digime_pandas.errors import DigimeWarning
+from digime_pandas.errors import DigimeWarning, collected_warnings, warn
 
 
 def own(depth: int) -> Callable[[str], None]:

@@ -14,9 +14,9 @@ import pytest
 from nbclient import NotebookClient
 
 import digime_pandas
-from digime_pandas._authorization import Authorization
-from digime_pandas._client import Client
-from digime_pandas._flow import AuthorizationFlow
+from digime_pandas._client.client import Client
+from digime_pandas._service.authorization import Authorization
+from digime_pandas._service.oauth.flow import AuthorizationFlow
 from digime_pandas.errors import AuthorizationTimeoutError, ConfigurationError, ConsentRefusedError
 from digime_pandas.sandbox import Sandbox
 from digime_pandas.widget import AuthorizationWidget
@@ -216,7 +216,7 @@ CELLS = (
 import os, pathlib
 from urllib.parse import parse_qs, urlsplit
 import digime_pandas as digime
-from digime_pandas._api import Api
+from digime_pandas._service.endpoints import Api
 
 client = digime.connect("sandbox")
 

@@ -24,7 +24,7 @@ except ImportError as error:
         f"The sandbox needs a part that is not installed ({error.name}). Run: pip install 'digime-pandas[sandbox]'"
     ) from error
 
-from digime_pandas.sandbox._library import SandboxFile
 from digime_pandas.sandbox._sandbox import Sandbox
+from digime_pandas.sandbox._store.library import SandboxFile
 
 __all__ = ["Sandbox", "SandboxFile"]

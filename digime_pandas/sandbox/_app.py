@@ -13,12 +13,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from digime_pandas.sandbox._consent import ConsentPage
-from digime_pandas.sandbox._downloads import Downloads
-from digime_pandas.sandbox._oauth import OAuth
-from digime_pandas.sandbox._refusal import Code, Refusal
-from digime_pandas.sandbox._service import Service
-from digime_pandas.sandbox._uploads import Uploads
+from digime_pandas.sandbox._context import Service
+from digime_pandas.sandbox._endpoints.consent_page import ConsentPage
+from digime_pandas.sandbox._endpoints.downloads import Downloads
+from digime_pandas.sandbox._endpoints.oauth import OAuth
+from digime_pandas.sandbox._endpoints.uploads import Uploads
+from digime_pandas.sandbox._wire.error_replies import Code, Refusal
 
 VERSIONS = ("v1.7", "v1.6")
 CONSENT_PATH = "/apps/saas"

@@ -19,17 +19,17 @@ from typing import Self
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from filelock import FileLock, Timeout
 
-from digime_pandas._contract import Contract
+from digime_pandas._service.contract import Contract
 from digime_pandas.errors import ConfigurationError
 from digime_pandas.sandbox._app import CONSENT_PATH, VERSIONS, build_app
 from digime_pandas.sandbox._browser import press
-from digime_pandas.sandbox._database import Database
-from digime_pandas.sandbox._grants import Grants
-from digime_pandas.sandbox._keys import ServiceKeys, key_id, load_keys
-from digime_pandas.sandbox._library import Library, SandboxFile
-from digime_pandas.sandbox._seal import Compression
+from digime_pandas.sandbox._context import Registration, Rehearsals, Service, Settings
 from digime_pandas.sandbox._server import HOST, Server, is_served
-from digime_pandas.sandbox._service import Registration, Rehearsals, Service, Settings
+from digime_pandas.sandbox._store.authorizations import Grants
+from digime_pandas.sandbox._store.database import Database
+from digime_pandas.sandbox._store.keys import ServiceKeys, key_id, load_keys
+from digime_pandas.sandbox._store.library import Library, SandboxFile
+from digime_pandas.sandbox._wire.envelope import Compression
 
 _APPLICATION_ID = "digime-pandas-sandbox"
 _DAY = 86400.0

@@ -15,11 +15,11 @@ from statistics import median
 
 import pandas as pd
 
-from digime_pandas._envelope import seal
-from digime_pandas._formats import FORMATS
-from digime_pandas._frame import look_at
-from digime_pandas._secret import Secret
-from digime_pandas._serialize import prepare
+from digime_pandas._service.crypto.envelope import seal
+from digime_pandas._service.masking.secret import Secret
+from digime_pandas._tabular.formats import FORMATS
+from digime_pandas._tabular.frames.source import look_at
+from digime_pandas._tabular.serialize import prepare
 
 from .contenders import Ours, Send
 from .frames import Case

@@ -45,7 +45,7 @@ import os, pathlib
 from urllib.parse import parse_qs, urlsplit
 import pandas as pd
 import digime_pandas as digime
-from digime_pandas._api import Api
+from digime_pandas._service.endpoints import Api
 
 client = digime.connect("sandbox")
 aside = pathlib.Path(os.environ["ASIDE"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from digime_pandas._http import Http, Request
+from digime_pandas._service.http.transport import Http, Request
 from digime_pandas.errors import RefusedError
 
 from .forked import Echo, served

@@ -16,11 +16,11 @@ import pyarrow as pa
 import pytest
 
 import digime_pandas as digime
-from digime_pandas._authorization import Authorization, Token, UserAccessToken
-from digime_pandas._client import Client
-from digime_pandas._http import Http, Request
-from digime_pandas._token_store import FileTokenStore, MemoryTokenStore
-from digime_pandas._vault import Vault
+from digime_pandas._client.client import Client
+from digime_pandas._service.authorization import Authorization, Token, UserAccessToken
+from digime_pandas._service.crypto.encrypted_file import Vault
+from digime_pandas._service.http.transport import Http, Request
+from digime_pandas._service.oauth.token_store import FileTokenStore, MemoryTokenStore
 from digime_pandas.errors import AuthorizationError, ConfigurationError, ServiceUnreachableError, TokenStoreError
 from digime_pandas.sandbox import Sandbox
 from digime_pandas.sandbox._app import build_app

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from pytest_socket import SocketConnectBlockedError
 
-from digime_pandas._http import Http, Reply, Request
+from digime_pandas._service.http.transport import Http, Reply, Request
 from digime_pandas.errors import InvalidTokenError, RefusedError, ServiceUnreachableError
 
 from .server import Connection, FaultyServer

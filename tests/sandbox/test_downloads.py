@@ -16,7 +16,7 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from digime_pandas._contract import Contract
+from digime_pandas._service.contract import Contract
 from digime_pandas.sandbox import Sandbox
 
 from .wire import DESCRIPTOR, Consent, Envelope, Wire, open_blob, refusal

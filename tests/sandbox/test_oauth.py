@@ -9,7 +9,7 @@ import httpx
 import pytest
 from joserfc import jws
 
-from digime_pandas._contract import Contract
+from digime_pandas._service.contract import Contract
 from digime_pandas.sandbox import Sandbox
 
 from .wire import AGENT, REDIRECT, Consent, Wire, refusal

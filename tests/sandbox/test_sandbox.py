@@ -17,7 +17,7 @@ import pytest
 
 from digime_pandas.errors import ConfigurationError
 from digime_pandas.sandbox import Sandbox
-from digime_pandas.sandbox._refusal import STATUS, Code
+from digime_pandas.sandbox._wire.error_replies import STATUS, Code
 
 from .wire import Consent, Wire, refusal
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
-from digime_pandas.sandbox._multipart import FilePart
+from digime_pandas.sandbox._wire.multipart import FilePart
 
 from .wire import BOUNDARY, DESCRIPTOR, Consent, Envelope, Wire, multipart, pieces, refusal, sign
 

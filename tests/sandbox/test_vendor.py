@@ -14,9 +14,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 
-from digime_pandas._contract import Contract
+from digime_pandas._service.contract import Contract
 from digime_pandas.sandbox import Sandbox
-from digime_pandas.sandbox._grants import ConsentRequest
+from digime_pandas.sandbox._store.authorizations import ConsentRequest
 
 from .wire import Wire, refusal
 

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from joserfc import jws
 from joserfc.jwk import KeySet, RSAKey
 
-from digime_pandas._contract import Contract
+from digime_pandas._service.contract import Contract
 from digime_pandas.sandbox import Sandbox, SandboxFile
 
 REDIRECT = "http://127.0.0.1:49152/back?x=1"

@@ -1,0 +1,156 @@
+"""The default client, which accessor and functions use where none is passed.
+
+There is one for each context (a thread, an asyncio task) that connected, so that sessions which one process serves stay
+apart, and one for the process: the latest that connected. A context that did not connect uses the process's, since a
+notebook's cell may run in another context than the cell before.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import threading
+from contextvars import ContextVar
+from typing import Any
+
+from digime_pandas._client.client import BASE_URL, ONBOARD_URL, Client
+from digime_pandas._service.contract import Contract
+from digime_pandas._service.oauth.token_store import MemoryTokenStore
+from digime_pandas.errors import ConfigurationError, DigimeWarning, warn
+
+_lock = threading.RLock()
+_default: Client | None = None
+_context_default: ContextVar[Client | None] = ContextVar("digime_default_client", default=None)
+# The embedded sandbox forgets with its process, so the consents given to it are kept in memory beside it.
+_sandbox: Any = None
+_sandbox_tokens = MemoryTokenStore()
+
+
+def connect(target: str | Contract | None = None, *, read_contract: Contract | None = None, **options: Any) -> Client:
+    """Make a client, and make it the default one: of this thread or task, and of the process.
+
+    A thread or asyncio task that connected always uses the client it connected; one that did not uses the latest
+    client of the process, which is what a notebook or script needs. In an application that serves several sessions,
+    pass ``client=`` to every call: then no session can come to use the client of another.
+
+    Args:
+        target: ``"sandbox"``: the embedded sandbox, started in this process at the first call, with its two
+            contracts and no account needed. A `Contract`: that contract at digi.me. None: the contract of the
+            environment variables ``DIGIME_APPLICATION_ID``, ``DIGIME_CONTRACT_ID``, ``DIGIME_PRIVATE_KEY`` or
+            ``DIGIME_PRIVATE_KEY_FILE`` and ``DIGIME_REDIRECT_URI``, the read contract of the same names with
+            ``DIGIME_READ_``, at ``DIGIME_BASE_URL`` and ``DIGIME_ONBOARD_URL`` where those are set.
+        read_contract: The contract for reading back.
+        options: As for `Client`: ``tokens``, ``timeout``, ``deadline``, ``max_attempts``, ``base_url`` and so on.
+
+    Returns:
+        The client. Its attribute `sandbox` is the embedded `Sandbox`, or None.
+
+    Raises:
+        ConfigurationError: Nothing is configured, an option cannot be used, or the sandbox is not installed.
+
+    Warns:
+        DigimeWarning: The process had a default client of another contract or environment, which is replaced.
+    """
+    if target is None:
+        client = _from_environment(read_contract, options)
+    elif isinstance(target, Contract):
+        client = Client(target, read_contract=read_contract, **options)
+    elif target == "sandbox":
+        client = _in_sandbox(read_contract, options)
+    else:
+        shown = repr(target) if isinstance(target, str) else f"a {type(target).__name__}"
+        raise ConfigurationError(f"target is {shown}; pass 'sandbox', a Contract, or nothing to use DIGIME_*.")
+    _set_default(client)
+    return client
+
+
+def current_client(client: Client | None = None) -> Client:
+    """Return the client to use: the one passed, else the default of this context, else the process's.
+
+    Where there is none at all, one is made from the environment and becomes the process's default. Call this in the
+    thread of the user's own call: threads of this package have contexts of their own.
+
+    Raises:
+        ConfigurationError: There is none; the message says how to get one.
+    """
+    global _default  # noqa: PLW0603 - the process's default, under the lock
+    if client is not None:
+        if not isinstance(client, Client):
+            raise ConfigurationError(f"client is a {type(client).__name__}; pass what digime.connect() returned.")
+        return client
+    own = _context_default.get()
+    if own is not None:
+        return own
+    with _lock:
+        if _default is None:
+            _default = _from_environment(None, {})
+        return _default
+
+
+def _set_default(client: Client) -> None:
+    global _default
+    _context_default.set(client)
+    with _lock:
+        before, _default = _default, client
+    if before is not None and not _is_same_service(before, client):
+        warn(
+            f"connect() makes {_described(client)} the default of this process, in place of {_described(before)}. "
+            "Threads and tasks that have not connected themselves use the new one from now on. In an application that "
+            "serves several sessions, pass client= to every call.",
+            DigimeWarning,
+        )
+
+
+def _is_same_service(one: Client, other: Client) -> bool:
+    if one.sandbox is not None and one.sandbox is other.sandbox:
+        return True  # the embedded one, which has another port and other contracts where it was started again
+    return _service_of(one) == _service_of(other)
+
+
+def _service_of(client: Client) -> tuple[str, str, str | None]:
+    read = client.read_contract
+    return client.base_url, client.contract.client_id, None if read is None else read.client_id
+
+
+def _described(client: Client) -> str:
+    read = client.read_contract
+    reads = "no read contract" if read is None else f"read contract {read.contract_id!r}"
+    contract = client.contract
+    return (
+        f"the client of contract {contract.contract_id!r} (application {contract.application_id!r}, {reads}) at "
+        f"{client.base_url}"
+    )
+
+
+def _from_environment(read_contract: Contract | None, options: dict[str, Any]) -> Client:
+    contract = Contract.from_env()
+    if read_contract is None and os.environ.get("DIGIME_READ_CONTRACT_ID"):
+        read_contract = Contract.from_env("DIGIME_READ_")
+    addresses = {
+        "base_url": os.environ.get("DIGIME_BASE_URL") or BASE_URL,
+        "onboard_url": os.environ.get("DIGIME_ONBOARD_URL") or ONBOARD_URL,
+    }
+    return Client(contract, read_contract=read_contract, **(addresses | options))
+
+
+def _in_sandbox(read_contract: Contract | None, options: dict[str, Any]) -> Client:
+    global _sandbox  # noqa: PLW0603 - one sandbox a process, under the lock
+    with _lock:
+        if _sandbox is None:
+            # By name: the server is an optional part, and nothing of it is loaded before it is asked for.
+            _sandbox = importlib.import_module("digime_pandas.sandbox").Sandbox()
+        _sandbox.start()  # one that runs stays as it is, one that was closed begins anew
+    defaults = {"tokens": _sandbox_tokens, "base_url": _sandbox.base_url, "onboard_url": _sandbox.onboard_url}
+    client = Client(_sandbox.contract, read_contract=read_contract or _sandbox.read_contract, **(defaults | options))
+    client.sandbox = _sandbox
+    return client
+
+
+def _renew_lock() -> None:
+    global _lock  # noqa: PLW0603 - in a process that was just forked, which has this one thread only
+    _lock = threading.RLock()
+
+
+# A thread that held the lock while the process was forked is not there in the new process to release it.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)

@@ -1,0 +1,149 @@
+"""The panel a person sees below a notebook cell, as HTML and as text: one function for each of its parts."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+
+from digime_pandas._client.consent.descriptions import request_facts, request_sentence, result_facts
+from digime_pandas._client.consent.session import View, Walkthrough
+
+# JupyterLab's own colours where they are; elsewhere ones that suit a light and a dark page alike.
+STYLE = """<style>
+.digime-consent{max-width:44rem;margin:4px 0;padding:8px 16px 12px;border:1px solid var(--jp-border-color1,#8886);
+border-radius:8px;color:var(--jp-ui-font-color1,inherit);box-sizing:border-box;overflow:hidden}
+.digime-consent .widget-html{margin:0;width:auto;height:auto;min-width:0}
+.digime-consent .widget-html-content{min-width:0;height:auto;line-height:1.5;overflow:visible;white-space:normal}
+.digime-consent h4{display:flex;align-items:center;gap:8px;margin:8px 0 4px;font-size:1.1em;font-weight:600}
+.digime-consent h4 b{flex:none;width:1.6em;height:1.6em;border-radius:50%;text-align:center;line-height:1.6em;
+font-weight:600;background:#6b7280;color:#fff}
+.digime-consent h4.later{font-weight:normal;color:var(--jp-ui-font-color2,inherit)}
+.digime-consent h4.now b{background:#1565c0}
+.digime-consent h4.over b{background:#2e7d32}
+.digime-consent h4.bad b{background:#c62828}
+.digime-consent dl{width:auto;margin:0 0 4px 2.4em}
+.digime-consent dl div{display:flex;flex-wrap:wrap;gap:0 8px}
+.digime-consent dt{flex:0 0 7em;margin:0;font-weight:normal;color:var(--jp-ui-font-color2,inherit)}
+.digime-consent dd{flex:1 1 14em;margin:0;overflow-wrap:anywhere}
+.digime-consent p{margin:4px 0 6px 2.4em;overflow-wrap:anywhere}
+.digime-consent p.bad{padding-left:8px;border-left:3px solid #c62828}
+.digime-consent a.digime-link{display:inline-block;padding:6px 14px;border-radius:4px;background:#1565c0;color:#fff;
+font-weight:600;text-decoration:none}
+.digime-consent a.digime-link:hover{background:#0d47a1}
+.digime-consent a.digime-link:focus-visible{outline:3px solid #90caf9;outline-offset:2px}
+.digime-consent .digime-row{margin-left:2.4em;flex-wrap:wrap;overflow:visible}
+.digime-consent .digime-row .widget-label{flex:none;width:auto}
+.digime-consent .digime-row>.widget-text{flex:1 1 14em;min-width:0;width:auto}
+.digime-consent .digime-row>button{flex:none;width:auto;min-width:8em}
+</style>"""
+
+_MARKS = {"over": "✓", "bad": "!"}
+_SPOKEN = {"over": "done", "bad": "stopped", "now": "now", "later": "later"}
+_ENDS = {
+    "refused": "Consent was not given",
+    "timed out": "Nobody came back",
+    "cancelled": "Cancelled",
+    "forgotten": "Forgotten",
+    "replaced": "Begun again elsewhere",
+    "failed": "That did not work",
+}
+_BY_HAND = {"cancelled", "forgotten", "replaced"}  # ends that somebody wanted
+
+
+def request_part(walkthrough: Walkthrough) -> str:
+    """Step 1: what is asked, by and of whom, and where."""
+    facts = request_facts(walkthrough.client, walkthrough.account_id, walkthrough.access)
+    return _step(1, "What is asked", "now" if walkthrough.view.stage == "starting" else "over", _table(facts))
+
+
+def link_part(view: View) -> str:
+    """Step 2: the link to the consent page."""
+    if view.url is None:
+        return _step(2, "Give consent", "over" if view.stage == "done" else "later")
+    link = f'<a class="digime-link" href="{html.escape(view.url)}" target="_blank" rel="noopener noreferrer">'
+    return _step(2, "Give consent", "now", f"<p>{link}Open the consent page</a> (in a new tab)</p>")
+
+
+def wait_part(view: View, *, listens: bool, minutes: float) -> str:
+    """Step 3: waiting, or what came of it."""
+    if view.stage == "done":
+        return _step(3, "Come back", "over")
+    if view.stage == "starting":
+        return _step(3, "Come back", "later", '<p role="status">Asking for a consent link …</p>')
+    if view.stage in _BY_HAND:
+        return _step(3, _ENDS[view.stage], "later", f'<p role="status">{html.escape(view.message)}</p>')
+    if view.stage != "waiting":
+        return _step(3, _ENDS[view.stage], "bad", _alert(view.message))
+    hint = (
+        "This page notices when you are done. The tab ends in an error instead? Copy its address from the address bar "
+        "and paste it here."
+        if listens
+        else "When the consent page has sent you on, copy the address of that tab and paste it here."
+    )
+    waiting = f'<p role="status">Waiting for consent, for {minutes:.0f} minutes at most. {hint}</p>'
+    return _step(3, "Come back", "now", waiting + _alert(view.message))
+
+
+def result_part(walkthrough: Walkthrough) -> str:
+    """Step 4: whose library, how files get there, until when, kept where; and what is worth knowing about it."""
+    view = walkthrough.view
+    if view.authorization is None:
+        return "" if view.is_settled else _step(4, "Done", "later")
+    facts = result_facts(walkthrough.client, view.authorization)
+    del facts["Environment"]  # said in step 1
+    title = "Done" if walkthrough.flow is not None else "Authorized already"
+    return _step(4, title, "over", f'<div role="status">{_table(facts)}</div>{_alert(view.message)}')
+
+
+def as_html(walkthrough: Walkthrough) -> str:
+    """Return the whole panel for front ends without widgets: nothing to click but the link."""
+    view = walkthrough.view
+    if view.url is not None:
+        link = f'<a href="{html.escape(view.url)}" target="_blank" rel="noopener noreferrer">Open the consent page</a>'
+        lines = [_request(walkthrough), f"{link}: <code>{html.escape(view.url)}</code>", *map(html.escape, _CALLS)]
+        return "".join(f"<p>{line}</p>" for line in [html.escape(lines[0]), *lines[1:]])
+    if view.authorization is not None:
+        facts = {"Authorized": _request(walkthrough), **result_facts(walkthrough.client, view.authorization)}
+        return _table(facts) + _alert(view.message)
+    return "".join(f"<p>{html.escape(line)}</p>" for line in (_request(walkthrough), _end(view)))
+
+
+def as_text(walkthrough: Walkthrough) -> str:
+    """Return the whole panel as plain text."""
+    view = walkthrough.view
+    if view.url is not None:
+        return "\n".join((_request(walkthrough), f"Open this address in a browser: {view.url}", *_CALLS))
+    if view.authorization is not None:
+        facts = result_facts(walkthrough.client, view.authorization)
+        notice = [view.message] if view.message else []
+        return "\n".join(("Authorized.", *(f"{name}: {text}" for name, text in facts.items()), *notice))
+    return f"{_request(walkthrough)}\n{_end(view)}"
+
+
+_CALLS = (
+    "Then, with this widget in a variable: widget.result(timeout=300) waits for the browser to come back.",
+    "Where the tab ends in an error: widget.flow.complete('its address').",
+)
+
+
+def _request(walkthrough: Walkthrough) -> str:
+    return request_sentence(walkthrough.client, walkthrough.account_id, walkthrough.access)
+
+
+def _end(view: View) -> str:
+    return f"{_ENDS.get(view.stage, 'Starting')}. {view.message} Run the cell again for a new link."
+
+
+def _step(number: int, title: str, tense: str, body: str = "") -> str:
+    current = ' aria-current="step"' if tense == "now" else ""
+    mark = _MARKS.get(tense, str(number))
+    return f'<h4 class="{tense}"{current}><b title="step {number}, {_SPOKEN[tense]}">{mark}</b>{title}</h4>{body}'
+
+
+def _table(facts: Mapping[str, str]) -> str:
+    rows = (f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd></div>" for name, text in facts.items())
+    return f"<dl>{''.join(rows)}</dl>"
+
+
+def _alert(message: str) -> str:
+    return f'<p class="bad" role="alert">{html.escape(message)}</p>' if message else ""

@@ -1,0 +1,290 @@
+"""A person's way through consent, stage by stage. The widget draws it; nothing here knows of widgets.
+
+::
+
+    waiting ──► done ──► forgotten
+       │  ▲                │
+       │  └── start again ─┘  (from every stage below, too)
+       ├──► refused      the person or the service said no
+       ├──► timed out    nobody came back in time
+       ├──► cancelled    stopped by hand
+       ├──► replaced     begun again elsewhere in this process
+       └──► failed       an error, with its words
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import InitVar, dataclass
+from typing import TYPE_CHECKING, Literal
+from weakref import WeakValueDictionary
+
+from digime_pandas._client.client import Client
+from digime_pandas._service.authorization import Access, Authorization
+from digime_pandas._service.masking.secret import HoldsSecret, Revealed, Secret
+from digime_pandas._service.oauth.flow import AuthorizationFlow
+from digime_pandas.errors import (
+    AuthorizationError,
+    AuthorizationTimeoutError,
+    ConsentRefusedError,
+    DigimeError,
+    NotAuthorizedError,
+    RedirectError,
+    collected_warnings,
+)
+
+Stage = Literal["starting", "waiting", "done", "refused", "timed out", "cancelled", "forgotten", "replaced", "failed"]
+
+_WAIT_SECONDS = 0.2  # bounded slices keep interrupts alive where a lock's wait cannot be interrupted
+_AGAIN = "Start again for a new link."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View(HoldsSecret):
+    """What there is to show.
+
+    Attributes:
+        stage: Where the person is.
+        message: How it came to this, in words; for ``waiting``, why the last pasted address was not taken; for
+            ``done``, what is worth knowing about the authorization.
+        url: The consent link, while there is one. It is a secret, and no field.
+        authorization: The result, once there is one.
+        error: What `result` raises, once there will be no authorization.
+    """
+
+    stage: Stage
+    message: str = ""
+    if TYPE_CHECKING:
+        url: str | None = None
+    else:
+        url: InitVar[str | None] = Revealed()
+
+        def __post_init__(self, url: str | None) -> None:
+            object.__setattr__(self, "_secret", Secret(url))
+
+    authorization: Authorization | None = None
+    error: DigimeError | None = None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing more happens by itself."""
+        return self.stage not in {"starting", "waiting"}
+
+
+class Walkthrough:
+    """Leads one account through one consent, in the background.
+
+    Args:
+        client: The client to authorize.
+        account_id: The person's id in your own system.
+        access: ``"write"`` or ``"read"``.
+        callback: As for `Client.begin_authorization`.
+        timeout: Seconds to wait for the person at most.
+        on_change: Called, in any thread, when there is something new to show.
+
+    Attributes:
+        view: What there is to show now.
+        flow: The flow of the latest start; None when the authorization was there already.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        account_id: str,
+        access: Access,
+        *,
+        callback: str | None,
+        timeout: float,
+        on_change: Callable[[], None],
+    ) -> None:
+        self.client = client
+        self.account_id = account_id
+        self.access: Access = access
+        self.view = View(stage="starting")
+        self.flow: AuthorizationFlow | None = None
+        self._callback = callback
+        self._timeout = timeout
+        self._on_change = on_change
+        self._lock = threading.RLock()
+        self._settled = threading.Event()
+
+    def start(self, *, again: bool = False) -> None:
+        """Take the stored authorization if it is still valid, else begin to ask for consent.
+
+        Args:
+            again: Ask for consent even so.
+        """
+        self._take_over()
+        self._replace_flow(None)
+        self._show(View(stage="starting"))
+        try:
+            stored = None if again else self._stored()
+            flow = None if stored else self._begin()
+        except Exception as error:  # noqa: BLE001 - whatever it was, the person sees it where they are looking
+            self._show(_failure(error))
+            return
+        if flow is None:
+            self._show(View(stage="done", authorization=stored))
+            return
+        with self._lock:
+            self._replace_flow(flow)
+            self._show(View(stage="waiting", url=flow.url))
+        threading.Thread(target=self._watch, args=(flow,), name="digime-consent", daemon=True).start()
+
+    def paste(self, address: str) -> threading.Thread | None:
+        """Complete with an address the person pasted, in the background; None when nothing waits for one.
+
+        A wrong address leaves the stage as it is and says why in `View.message`.
+        """
+        pasted = Secret(address)
+        del address  # a traceback that shows local variables would show the code in it
+        flow = self.flow
+        if flow is None or self.view.stage != "waiting":
+            return None
+        thread = threading.Thread(target=self._complete, args=(flow, pasted), name="digime-paste", daemon=True)
+        thread.start()
+        return thread
+
+    def cancel(self) -> None:
+        """Stop waiting."""
+        self._end(self.flow, "cancelled", AuthorizationError("Authorization was cancelled."), "Nothing was authorized.")
+
+    def forget(self) -> None:
+        """Forget the stored authorization. What the person agreed to at the service stays agreed to."""
+        try:
+            self.client.forget(self.account_id, access=self.access)
+        except DigimeError as error:
+            self._show(_failure(error))
+            return
+        words = f"The authorization of account {self.account_id!r} was forgotten."
+        self._show(View(stage="forgotten", message=words, error=NotAuthorizedError(words)))
+
+    def close(self) -> None:
+        """Stop whatever is under way."""
+        self.cancel()
+        if self.flow is not None:
+            self.flow.close()
+
+    def result(self, timeout: float) -> Authorization:
+        """Wait until it is settled.
+
+        Args:
+            timeout: Seconds to wait at most.
+
+        Returns:
+            The authorization.
+
+        Raises:
+            AuthorizationTimeoutError: It is not settled yet, or nobody came back in time.
+            ConsentRefusedError: The person or the service said no.
+            DigimeError: What else was in the way.
+        """
+        deadline = time.monotonic() + timeout
+        while not self._settled.wait(max(0.0, min(_WAIT_SECONDS, deadline - time.monotonic()))):
+            if time.monotonic() >= deadline:
+                raise AuthorizationTimeoutError(
+                    f"Account {self.account_id!r} has not given consent within {timeout:g} seconds; the widget goes on "
+                    "waiting. A pasted address is only taken while no cell runs: ask for the result in a later cell."
+                )
+        view = self.view
+        if view.authorization is not None:
+            return view.authorization
+        raise view.error or AuthorizationError("Authorization has begun again; ask for the result once more.")
+
+    def _stored(self) -> Authorization | None:
+        stored = self.client.usable_authorization(self.account_id, access=self.access)
+        if stored is None or stored.user_access_token.refresh_token.is_expired(time.time()):
+            return None
+        return stored
+
+    def _begin(self) -> AuthorizationFlow:
+        return self.client.begin_authorization(self.account_id, access=self.access, callback=self._callback)
+
+    def _watch(self, flow: AuthorizationFlow) -> None:
+        try:
+            if flow.listens:
+                with collected_warnings():  # they are in the flow's `notice`
+                    flow.wait(self._timeout)
+            elif not flow.finished.wait(self._timeout):
+                raise AuthorizationTimeoutError("Nobody pasted an address in time.")
+        except AuthorizationTimeoutError as error:
+            self._end(flow, "timed out", error, f"Nobody came back within {self._timeout / 60:.0f} minutes. {_AGAIN}")
+        except Exception as error:  # noqa: BLE001 - see `start`
+            self._fail(flow, error)
+        else:
+            self._end(flow, "done", message=flow.notice or "")
+
+    def _complete(self, flow: AuthorizationFlow, pasted: Secret[str]) -> None:
+        try:
+            with collected_warnings():  # as in `_watch`, which shows them
+                flow.complete(pasted.reveal())
+        except RedirectError as error:
+            with self._lock:
+                if self.flow is flow and self.view.stage == "waiting":
+                    self._show(View(stage="waiting", message=str(error), url=flow.url))
+        except Exception as error:  # noqa: BLE001 - see `start`
+            self._fail(flow, error)
+
+    def _fail(self, flow: AuthorizationFlow, error: Exception) -> None:
+        if isinstance(error, ConsentRefusedError):
+            self._end(flow, "refused", error)
+        else:
+            self._end(flow, "failed", _failure(error).error)
+
+    def _end(
+        self, flow: AuthorizationFlow | None, stage: Stage, error: DigimeError | None = None, message: str = ""
+    ) -> None:
+        with self._lock:
+            # Whoever comes second, say a redirect after a click on cancel, changes nothing.
+            if flow is None or self.flow is not flow or self.view.stage != "waiting":
+                return
+            _drop_frames(error)
+            message = message or (str(error) if error else "")
+            self._show(View(stage=stage, message=message, authorization=flow.authorization, error=error))
+        flow.close()
+
+    def _replace_flow(self, flow: AuthorizationFlow | None) -> None:
+        with self._lock:
+            before, self.flow = self.flow, flow
+        if before is not None:
+            before.close()
+
+    def _take_over(self) -> None:
+        key = (self.client.base_url, self.access, self.client.contract.client_id, self.account_id)
+        with _under_way_lock:
+            before = _under_way.get(key)
+            _under_way[key] = self
+        if before is not None and before is not self:
+            words = "This authorization was begun again, in a newer cell."
+            before._end(before.flow, "replaced", AuthorizationError(words))  # noqa: SLF001 - the same class
+
+    def _show(self, view: View) -> None:
+        with self._lock:
+            self.view = view
+            if view.is_settled:
+                self._settled.set()
+            else:
+                self._settled.clear()
+        self._on_change()
+
+
+_under_way: WeakValueDictionary[tuple[str, ...], Walkthrough] = WeakValueDictionary()
+_under_way_lock = threading.Lock()
+
+
+def _failure(error: Exception) -> View:
+    if not isinstance(error, DigimeError):
+        # Not its words: only our own errors are known to hold no secret.
+        error = AuthorizationError(f"Something unforeseen happened ({type(error).__name__}). {_AGAIN}")
+    _drop_frames(error)
+    return View(stage="failed", message=str(error), error=error)
+
+
+def _drop_frames(error: BaseException | None) -> None:
+    # Their variables hold the address, and IPython's verbose tracebacks would print them where the error is raised
+    # again.
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__

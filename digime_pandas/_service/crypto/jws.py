@@ -1,0 +1,132 @@
+"""Signed request tokens, and the check of tokens the service signs.
+
+Both are compact JWS with PS512 and a salt of 64 bytes, nothing else (observed on the wire). No network, no clock of
+its own beyond PyJWT's check of `exp` and `nbf`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlsplit
+
+import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from digime_pandas._service.masking.secret import MaskedMapping, Secret, clear
+from digime_pandas._service.masking.tracebacks import FramesDropped
+
+ALGORITHM = "PS512"
+NONCE_BYTES = 16
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def request_claims(client_id: str, *, nonce: bytes, timestamp: float, **claims: object) -> dict[str, object]:
+    """Return the claims of a signed request.
+
+    Args:
+        client_id: The contract's `client_id`.
+        nonce: 16 random bytes, new for every attempt; sent as 32 lower-case hex characters.
+        timestamp: Unix time in seconds; sent in milliseconds.
+        claims: What the call needs besides. Those that are None are left out, as the vendor's SDKs do.
+    """
+    common = {"client_id": client_id, "nonce": nonce.hex(), "timestamp": int(timestamp * 1000)}
+    return common | {name: value for name, value in claims.items() if value is not None}
+
+
+def sign(claims: Mapping[str, object], private_key: RSAPrivateKey) -> Secret[str]:
+    """Return the compact JWS of `claims`, with the header ``{"alg":"PS512","typ":"JWT"}``.
+
+    Claims may be masked: here they are opened.
+    """
+    with FramesDropped():
+        return Secret(jwt.encode({name: clear(claims[name]) for name in claims}, private_key, algorithm=ALGORITHM))
+
+
+def key_address(token: Secret[str]) -> tuple[str, str]:
+    """Return where a token of the service says its key is: the key set's URL (`jku`) and the key's id (`kid`).
+
+    Raises:
+        ValueError: The token is no JWS, not PS512, or lacks either.
+    """
+    header = None
+    with suppress(jwt.InvalidTokenError, ValueError), FramesDropped():
+        header = MaskedMapping(jwt.get_unverified_header(token.reveal()))
+    if header is None:
+        raise ValueError("it is not a compact JWS")
+    if header.get("alg") != ALGORITHM:
+        raise ValueError(f"it is not signed with {ALGORITHM}")
+    jku, kid = header.get("jku"), header.get("kid")
+    if not isinstance(jku, str) or not isinstance(kid, str):
+        raise ValueError("its header names no key set (jku) and key (kid)")
+    return jku, kid
+
+
+def same_origin(url: str, base_url: str) -> bool:
+    """Tell whether two URLs have the same scheme, host and port. A URL with user info never has.
+
+    Nor has one with characters that parsers treat in different ways: spaces, control characters, non-ASCII.
+    """
+    if not url.isascii() or not url.isprintable() or not {" ", "\\"}.isdisjoint(url):
+        return False
+    try:
+        ours, theirs = urlsplit(base_url), urlsplit(url)
+        ports = [parts.port or _DEFAULT_PORTS.get(parts.scheme) for parts in (ours, theirs)]
+    except ValueError:
+        return False
+    return (
+        "@" not in theirs.netloc
+        and bool(theirs.hostname)
+        and theirs.scheme == ours.scheme
+        and theirs.hostname == ours.hostname
+        and ports[0] == ports[1]
+    )
+
+
+def find_key(key_set: object, kid: str) -> RSAPublicKey | None:
+    """Return the RSA key that a key set holds under `kid`, or None.
+
+    The first entry with that id counts and its `pem` (PKCS#1 or SPKI) is preferred to `n` and `e`, as in the vendor's
+    SDKs.
+
+    Raises:
+        ValueError: The key set, or the entry, is not readable.
+    """
+    keys = key_set.get("keys") if isinstance(key_set, Mapping) else None
+    if not isinstance(keys, list):
+        raise ValueError("the key set has no list 'keys'")
+    entry = next((item for item in keys if isinstance(item, Mapping) and item.get("kid") == kid), None)
+    if entry is None:
+        return None
+    try:
+        pem = entry.get("pem")
+        key = load_pem_public_key(pem.encode()) if isinstance(pem, str) else jwt.PyJWK(dict(entry), ALGORITHM).key
+    except (ValueError, TypeError, UnsupportedAlgorithm, jwt.PyJWTError):
+        raise ValueError("the key set's entry holds no key that can be read") from None
+    if not isinstance(key, RSAPublicKey):
+        raise ValueError("the key set's entry is not an RSA key")
+    return key
+
+
+def verify(token: Secret[str], key: RSAPublicKey) -> Mapping[str, Any]:
+    """Return the payload of a token the service signed, masked.
+
+    Only PS512 is accepted; `exp` and `nbf` are enforced without tolerance where present.
+
+    Raises:
+        ValueError: The signature does not hold, or the token is not valid now.
+    """
+    options = {"verify_aud": False, "verify_iss": False, "verify_iat": False, "verify_sub": False, "verify_jti": False}
+    try:
+        with FramesDropped():
+            return MaskedMapping(jwt.decode(token.reveal(), key, algorithms=[ALGORITHM], options=options))  # type: ignore[arg-type] # a TypedDict whose name is private
+    except jwt.ExpiredSignatureError:
+        reason = "it has expired"
+    except jwt.ImmatureSignatureError:
+        reason = "it is not valid yet"
+    except (jwt.InvalidTokenError, ValueError):
+        reason = "its signature does not hold"
+    raise ValueError(reason)

@@ -1,0 +1,290 @@
+"""The service's endpoints as one contract sees them: one method each."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from digime_pandas._service.authorization import Postbox
+from digime_pandas._service.contract import Contract
+from digime_pandas._service.crypto.envelope import (
+    BLOCK_BYTES,
+    KEY_BYTES,
+    load_public_key,
+    seal_bytes,
+    sealed_size,
+    sealing,
+    wrap_key,
+)
+from digime_pandas._service.crypto.jws import (
+    NONCE_BYTES,
+    find_key,
+    key_address,
+    request_claims,
+    same_origin,
+    sign,
+    verify,
+)
+from digime_pandas._service.download import Opening
+from digime_pandas._service.http.transport import Http, Reply, Request
+from digime_pandas._service.masking.secret import Secret
+from digime_pandas._service.messages import (
+    Agent,
+    Buffer,
+    Delivery,
+    Description,
+    FileList,
+    Grant,
+    Upload,
+    read_delivery,
+    read_description,
+    read_document,
+    read_file_list,
+    read_grant,
+    read_secret,
+)
+from digime_pandas._service.streams import FEW_CORES, SMALL_BYTES, in_order, one_by_one
+from digime_pandas.errors import AuthorizationError, ReplyError
+
+_SEALED_AHEAD = 3  # pieces of 1 MiB; they keep the cipher busy while a slice is hashed
+_KEY_SET_SECONDS = 15 * 60  # as long as the iOS SDK keeps it
+_JSON = "application/json"
+_OCTETS = "application/octet-stream"
+
+
+class Api:
+    """The endpoints as one contract sees them.
+
+    Args:
+        contract: Whose requests these are.
+        http: Sends them.
+        base_url: Versioned API base, with its trailing slash.
+        agent: What to announce.
+        now: Clock, Unix seconds.
+        random: Source of random bytes.
+    """
+
+    def __init__(
+        self,
+        contract: Contract,
+        http: Http,
+        base_url: str,
+        agent: Agent,
+        *,
+        now: Callable[[], float] = time.time,
+        random: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self.contract = contract
+        self.base_url = base_url
+        self._http = http
+        self._agent = agent
+        self._now = now
+        self._random = random
+        self._key_sets: dict[str, tuple[float, object]] = {}
+
+    def pre_authorize(
+        self, *, code_challenge: str, redirect_uri: str, state: Secret[str], access_token: Secret[str] | None
+    ) -> Secret[str]:
+        """``POST oauth/authorize``: return the pre-authorization code for the consent page.
+
+        Args:
+            code_challenge: PKCE S256 challenge.
+            redirect_uri: Where the consent page shall send the person.
+            state: Comes back with the redirect.
+            access_token: A token of the same person, of any contract, expired or not: both then share one library.
+        """
+        what = "begin the authorization"
+        reply = self._post_json(
+            "oauth/authorize",
+            what,
+            code_challenge=code_challenge,
+            code_challenge_method="S256",
+            redirect_uri=redirect_uri,
+            response_mode="query",
+            response_type="code",
+            state=state,
+            access_token=access_token,
+        )
+        return read_secret(self._verified(reply, what), "preauthorization_code", what)
+
+    def exchange(self, *, code: Secret[str], code_verifier: Secret[str]) -> Grant:
+        """``POST oauth/token``: return the tokens for an authorization code."""
+        return self._grant("exchange the code", grant_type="authorization_code", code=code, code_verifier=code_verifier)
+
+    def refresh(self, refresh_token: Secret[str]) -> Grant:
+        """``POST oauth/token``: return a new pair of tokens; the old pair is to be forgotten."""
+        return self._grant("refresh the token", grant_type="refresh_token", refresh_token=refresh_token)
+
+    def deliver_to_postbox(self, upload: Upload, postbox: Postbox, access_token: Secret[str]) -> Delivery:
+        """``POST permission-access/postbox/{id}``: seal and upload a file.
+
+        Every attempt has its own AES key, IV and nonce; the descriptor is sealed with the file's key and IV.
+
+        Raises:
+            AuthorizationError: The postbox's public key cannot be used. Nothing was sent.
+        """
+        what = f"deliver {upload.file_name!r}"
+        try:
+            public_key = load_public_key(postbox.public_key)
+        except ValueError as error:
+            raise AuthorizationError(f"The authorization cannot be used: {error}. Authorize again.") from None
+        metadata = upload.descriptor.to_json().encode()
+        small = upload.size is not None and upload.size <= SMALL_BYTES
+
+        def request() -> Request:
+            key, iv = Secret(self._random(KEY_BYTES)), Secret(self._random(BLOCK_BYTES))
+            boundary = self._random(NONCE_BYTES).hex()
+            head = (
+                f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{upload.file_name}"\r\n'
+                f"Content-Type: {upload.descriptor.mime_type}\r\n\r\n"
+            ).encode()
+            tail = f"\r\n--{boundary}--\r\n".encode()
+            tasks = sealing(upload.chunks(), key=key, iv=iv, buffers=_SEALED_AHEAD)
+            if small:
+                body: Iterable[Buffer] = [b"".join([head, *map(bytes, one_by_one(tasks)), tail])]
+            elif upload.threaded and FEW_CORES:
+                body = _enclosed(head, one_by_one(tasks), tail)
+            else:
+                body = _enclosed(head, in_order(tasks, workers=1, window=_SEALED_AHEAD), tail)
+            headers = self._signed(
+                access_token=access_token,
+                iv=Secret(iv.reveal().hex()),
+                metadata=base64.b64encode(seal_bytes(metadata, key=key, iv=iv)).decode(),
+                symmetrical_key=base64.b64encode(wrap_key(key, public_key)).decode(),
+            )
+            return Request(
+                "POST",
+                f"{self.base_url}permission-access/postbox/{quote(postbox.id, safe='')}",
+                headers | {"Content-Type": f"multipart/form-data; boundary={boundary}", "Accept": _JSON},
+                body,
+                None if upload.size is None else len(head) + sealed_size(upload.size) + len(tail),
+                upload.progress,
+            )
+
+        reply = self._http.send(request, what=what)
+        return read_delivery(reply.body, reply.attempts, what)
+
+    def import_file(self, upload: Upload, access_token: Secret[str]) -> Delivery:
+        """``POST permission-access/import``: upload the plain bytes under TLS, the descriptor signed in a header.
+
+        Any 2xx is a success and its body says nothing (observed), so the status is always ``"delivered"``.
+        """
+        descriptor = {"metadata": upload.descriptor.to_dict()}
+
+        def request() -> Request:
+            headers = self._signed(access_token=access_token)
+            headers["FileDescriptor"] = sign(descriptor, self.contract.private_key)
+            headers["Content-Type"] = _OCTETS
+            url = self.base_url + "permission-access/import"
+            return Request("POST", url, headers, upload.chunks(), upload.size, upload.progress)
+
+        return Delivery("delivered", None, self._http.send(request, what=f"import {upload.file_name!r}").attempts)
+
+    def trigger(self, access_token: Secret[str]) -> Secret[str]:
+        """``POST permission-access/trigger``: return the key of a new reading session."""
+        what = "open a reading session"
+        reply = self._post_json("permission-access/trigger", what, access_token=access_token)
+        return read_secret(read_document(reply.body, what).get("session"), "key", what)
+
+    def list_files(self, session: Secret[str], access_token: Secret[str]) -> FileList:
+        """``GET permission-access/query/{session}``: return what the session shows by now."""
+        what = "list the library"
+        return read_file_list(self._query("GET", session, None, access_token, accept=_JSON, what=what).body, what)
+
+    def read_file(self, session: Secret[str], name: str, access_token: Secret[str]) -> Opening:
+        """``GET permission-access/query/{session}/{name}``: fetch a file and open it on its way in."""
+
+        def receive(headers: Mapping[str, str]) -> Opening:
+            return Opening(headers, self.contract.private_key, hashed="/v1.6/" in self.base_url)
+
+        reply = self._query("GET", session, name, access_token, accept=_OCTETS, what="read a file", receive=receive)
+        opening: Opening = reply.received
+        return opening
+
+    def describe_file(self, session: Secret[str], name: str, access_token: Secret[str]) -> Description:
+        """``HEAD permission-access/query/{session}/{name}``: return what is known of a file, without its bytes."""
+        what = "read a file's description"
+        reply = self._query("HEAD", session, name, access_token, accept=_JSON, what=what)
+        return read_description(reply.headers, what)
+
+    def _query(
+        self,
+        method: str,
+        session: Secret[str],
+        name: str | None,
+        access_token: Secret[str],
+        *,
+        accept: str,
+        what: str,
+        receive: Callable[[Mapping[str, str]], Opening] | None = None,
+    ) -> Reply:
+        file = "" if name is None else f"/{quote(name, safe='')}"
+        url = Secret(f"{self.base_url}permission-access/query/{quote(session.reveal(), safe='')}{file}")
+
+        def request() -> Request:
+            headers = self._signed(access_token=access_token) | {"Accept": accept}
+            return Request(method, url, headers, receive=receive)
+
+        return self._http.send(request, what=what)
+
+    def _post_json(self, path: str, what: str, **claims: object) -> Reply:
+        body = json.dumps({"agent": self._agent.to_dict()}).encode()
+
+        def request() -> Request:
+            headers = self._signed(**claims) | {"Content-Type": _JSON, "Accept": _JSON}
+            return Request("POST", self.base_url + path, headers, [body], len(body))
+
+        return self._http.send(request, what=what)
+
+    def _grant(self, what: str, **claims: object) -> Grant:
+        def request() -> Request:
+            headers = self._signed(**claims) | {"Content-Type": _JSON, "Accept": _JSON}
+            return Request("POST", self.base_url + "oauth/token", headers, [], 0)
+
+        return read_grant(self._verified(self._http.send(request, what=what), what), what)
+
+    def _signed(self, **claims: object) -> dict[str, str | Secret[str]]:
+        """Return the headers of one attempt: nonce and timestamp are new at each call."""
+        full = request_claims(self.contract.client_id, nonce=self._random(NONCE_BYTES), timestamp=self._now(), **claims)
+        return {"Authorization": Secret(f"Bearer {sign(full, self.contract.private_key).reveal()}")}
+
+    def _verified(self, reply: Reply, what: str) -> Mapping[str, Any]:
+        """Return the payload of the answer's `token`, once the key's origin and the signature are proven."""
+        token = read_secret(read_document(reply.body, what), "token", what)
+        try:
+            jku, kid = key_address(token)
+            if not same_origin(jku, self.base_url):
+                raise _not_genuine(what, "its key set (jku) is at another address than the API")
+            key = find_key(self._key_set(jku), kid) or find_key(self._key_set(jku, fresh=True), kid)
+            if key is None:
+                raise _not_genuine(what, "its key set has no such key (kid)")
+            return verify(token, key)
+        except ReplyError:
+            raise
+        except ValueError as error:
+            raise _not_genuine(what, str(error)) from None
+
+    def _key_set(self, url: str, *, fresh: bool = False) -> object:
+        fetched, key_set = self._key_sets.get(url, (0.0, None))
+        if fresh or key_set is None or self._now() - fetched > _KEY_SET_SECONDS:
+            what = "fetch the service's key set"
+            reply = self._http.send(lambda: Request("GET", url, {"Accept": _JSON}), what=what)
+            key_set = read_document(reply.body, what)
+            self._key_sets[url] = (self._now(), key_set)
+        return key_set
+
+
+def _enclosed(head: bytes, pieces: Iterator[Buffer], tail: bytes) -> Iterator[Buffer]:
+    # A generator, unlike a chain, ends `pieces` when it is closed itself.
+    yield head
+    yield from pieces
+    yield tail
+
+
+def _not_genuine(what: str, reason: str) -> ReplyError:
+    return ReplyError(f"Could not {what}: the answer's token is not genuine: {reason}.", outcome="unknown")

@@ -1,0 +1,52 @@
+"""The body of one request, piece by piece."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from digime_pandas._service.messages import Buffer, Progress
+
+
+class RequestBody:
+    """One attempt's body: tells whether all of it was handed over, and whether it broke by itself.
+
+    Args:
+        pieces: The body. Each piece may be a view of one buffer that the next one overwrites.
+        size: Its length in bytes, where it is known.
+        progress: Called with the bytes that were taken, and with `size`, after each piece.
+        copied: Whether to hand out copies, for a transport that may collect the pieces.
+    """
+
+    def __init__(self, pieces: Iterable[Buffer], size: int | None, progress: Progress | None, *, copied: bool) -> None:
+        self._pieces = iter(pieces)
+        self._size = size
+        self._progress = progress
+        self._sent = 0
+        self._copied = copied
+        self.whole = False
+        self.failed = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        # Whoever asks for a piece has sent the one before it.
+        if self._sent and self._progress is not None:
+            self._progress(self._sent, self._size)
+        try:
+            piece = next(self._pieces)
+        except StopIteration:
+            self.whole = True
+            raise
+        except BaseException:
+            self.failed = True
+            raise
+        self._sent += len(piece)
+        # httpx asks for bytes; what its own transport does with a piece (join, len) works for any buffer.
+        return bytes(piece) if self._copied else piece  # type: ignore[return-value]
+
+    def close(self) -> None:
+        """Close the generator behind the body, if it is one."""
+        close = getattr(self._pieces, "close", None)
+        if close is not None:
+            close()

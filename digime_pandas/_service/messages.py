@@ -1,0 +1,174 @@
+"""What goes over the wire, as values: uploads out, replies in. Replies are read strictly: what must be there, is."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from digime_pandas._service.authorization import Token, UserAccessToken
+from digime_pandas._service.descriptor import FileDescriptor
+from digime_pandas._service.masking.secret import Secret, masked_object
+from digime_pandas._service.masking.tracebacks import FramesDropped
+from digime_pandas.errors import ReplyError
+
+_LATEST_MS = 253_402_300_799_999  # the end of the year 9999, the last that `datetime` knows
+Buffer: TypeAlias = bytes | bytearray | memoryview
+Progress: TypeAlias = Callable[[int, int | None], None]
+Status = Literal["delivered", "pending"]
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """The SDK name and version a client announces; the service can refuse those it does not know."""
+
+    name: str
+    version: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the nested form of the vendor's Node SDK (observed)."""
+        return {"sdk": {"name": self.name, "version": self.version, "meta": {}}}
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file on its way out.
+
+    Args:
+        chunks: Gives the plain bytes anew at each call, one call an attempt.
+        size: Plain size in bytes, where it is known beforehand: the request then has a Content-Length, else it is
+            chunked.
+        file_name: Goes into a multipart header as it is, so it must be checked before.
+        descriptor: What the library is told about the file.
+        progress: Called with the bytes of the request's body that were sent so far, and with all of them where that
+            is known; each attempt begins at 0 again.
+        threaded: Whether other threads make the chunks while they are being sent.
+    """
+
+    chunks: Callable[[], Iterable[Buffer]] = field(repr=False)
+    size: int | None
+    file_name: str
+    descriptor: FileDescriptor
+    progress: Progress | None = field(default=None, repr=False)
+    threaded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What the service said to an upload. `expires` is Unix milliseconds (inferred), None after a direct import."""
+
+    status: Status
+    expires: float | None
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What the token endpoint gives for a code or a refresh token."""
+
+    user_access_token: UserAccessToken
+    user_id: str | None
+    consent_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FileList:
+    """One look at a session. `files` maps names to `updatedDate` (Unix milliseconds)."""
+
+    state: str
+    files: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What the service says of a stored file: its descriptor, and how it is compressed inside its seal."""
+
+    metadata: Mapping[str, Any]
+    compression: str | None
+
+
+def read_document(body: Secret[bytes], what: str) -> Mapping[str, Any]:
+    """Return the JSON object of a reply, masked; `what` names the call in the ReplyError it raises otherwise."""
+    document = None
+    with suppress(ValueError, RecursionError), FramesDropped():
+        document = masked_object(json.loads(body.reveal()))
+    if document is None:
+        raise _lacking(what, "a JSON object")
+    return document
+
+
+def read_text(members: object, name: str, what: str) -> str:
+    """Return a member that must be a non-empty text."""
+    return read_secret(members, name, what).reveal()
+
+
+def read_secret(members: object, name: str, what: str) -> Secret[str]:
+    """Return a member that must be a non-empty text, masked."""
+    known = masked_object(members)
+    if known is None or not isinstance(known.get(name), str) or not known[name]:
+        raise _lacking(what, f"a text {name!r}")
+    return Secret(known[name])
+
+
+def read_grant(payload: Mapping[str, Any], what: str) -> Grant:
+    """Return the tokens of a verified payload (`expires_on` is Unix seconds, observed)."""
+    pair = UserAccessToken(_token(payload, "access_token", what), _token(payload, "refresh_token", what))
+    return Grant(pair, _text_or_none(payload.get("sub")), _text_or_none(payload.get("consentid")))
+
+
+def read_delivery(body: Secret[bytes], attempts: int, what: str) -> Delivery:
+    """Return what a postbox answered."""
+    document = read_document(body, what)
+    status = document.get("status")
+    if status not in ("delivered", "pending"):  # of a tuple, since what is not hashable may stand there too
+        raise _lacking(what, "a status 'delivered' or 'pending'")
+    return Delivery(status, _number_or_none(document.get("expires")), attempts)
+
+
+def read_file_list(body: Secret[bytes], what: str) -> FileList:
+    """Return what a session shows."""
+    document = read_document(body, what)
+    listed = document.get("fileList") or []
+    if not isinstance(listed, list) or not all(isinstance(item, Mapping) for item in listed):
+        raise _lacking(what, "a list of objects 'fileList'")
+    files = {read_text(item, "name", what): _number_or_none(item.get("updatedDate")) or 0.0 for item in listed}
+    return FileList(read_text(document.get("status"), "state", what), files)
+
+
+def read_description(headers: Mapping[str, str], what: str) -> Description:
+    """Return what a file's `X-Metadata` (base64url of JSON, observed without padding) says."""
+    text = headers.get("x-metadata", "")
+    try:
+        document = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except (ValueError, RecursionError):
+        document = None
+    metadata = document.get("metadata") if isinstance(document, Mapping) else None
+    if not isinstance(document, Mapping) or not isinstance(metadata, Mapping):
+        raise _lacking(what, "an object 'metadata' in a readable header 'X-Metadata'")
+    return Description(metadata, _text_or_none(document.get("compression")))
+
+
+def _token(payload: Mapping[str, Any], name: str, what: str) -> Token:
+    pair = masked_object(payload.get(name))
+    expiry = None if pair is None else _number_or_none(pair.get("expires_on"))
+    if expiry is None:
+        raise _lacking(what, f"{name!r} with 'value' and 'expires_on'")
+    return Token(read_text(pair, "value", what), int(expiry))
+
+
+def _number_or_none(value: object) -> float | None:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    # JSON's NaN, infinities and endless integers are no times.
+    return value if 0 <= value <= _LATEST_MS else None
+
+
+def _text_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _lacking(what: str, lacking: str) -> ReplyError:
+    return ReplyError(f"Could not {what}: the answer lacks {lacking}. Is base_url the digi.me API?", outcome="unknown")

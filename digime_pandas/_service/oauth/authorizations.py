@@ -1,0 +1,269 @@
+"""The consents people gave to one contract: begin one, find it again, keep its tokens fresh."""
+
+from __future__ import annotations
+
+import os
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
+from typing import TypeVar
+from urllib.parse import urlencode
+
+from digime_pandas._service.authorization import Access, Authorization
+from digime_pandas._service.crypto.envelope import load_public_key
+from digime_pandas._service.endpoints import Api
+from digime_pandas._service.masking.secret import Secret
+from digime_pandas._service.messages import Grant
+from digime_pandas._service.oauth.flow import AuthorizationFlow, listen_for
+from digime_pandas._service.oauth.redirect import ConsentReply
+from digime_pandas._service.oauth.token_store import TokenStore
+from digime_pandas.errors import (
+    AuthorizationError,
+    AuthorizationExpiredError,
+    ContractError,
+    InvalidTokenError,
+    NotAuthorizedError,
+    RedirectError,
+)
+
+T = TypeVar("T")
+_STATE_BYTES = 32
+# `sourceType` of the consent page: newer Node SDKs always send it, iOS only for writing (observed).
+_SOURCE_TYPES = {"write": "push", "read": "pull"}
+
+
+class Consents:
+    """The consents given to one contract.
+
+    Args:
+        api: The contract's endpoints.
+        tokens: Where authorizations are kept.
+        access: What the contract is for.
+        onboard_url: Base of the consent page, with its trailing slash.
+        refresh_timeout: Seconds to wait for another thread or process that refreshes the same tokens.
+    """
+
+    def __init__(
+        self, api: Api, tokens: TokenStore, access: Access, onboard_url: str, *, refresh_timeout: float
+    ) -> None:
+        self.api = api
+        self.access: Access = access
+        self._tokens = tokens
+        self._onboard_url = onboard_url
+        self._refresh_timeout = refresh_timeout
+        self._environment, self._client_id = api.base_url, api.contract.client_id
+
+    def find(self, account_id: str) -> Authorization | None:
+        """Return the stored authorization of an account, expired or not, or None."""
+        return self._tokens.get(self._environment, self._client_id, account_id)
+
+    def require(self, account_id: str) -> Authorization:
+        """Return the stored authorization of an account.
+
+        Raises:
+            NotAuthorizedError: There is none; the message has the call that gets one.
+        """
+        found = self.find(account_id)
+        if found is None:
+            raise NotAuthorizedError(
+                f"No {self.access} authorization is stored for account {account_id!r} at {self._environment}. "
+                f"{_how_to_authorize(account_id, self.access)}"
+            )
+        return found
+
+    def forget(self, account_id: str) -> bool:
+        """Forget the stored authorization of an account; tell whether there was one."""
+        return self._tokens.delete(self._environment, self._client_id, account_id)
+
+    def begin(
+        self,
+        account_id: str,
+        *,
+        callback: str | None,
+        state: Secret[str] | None,
+        access_token: Secret[str] | None,
+        service_id: str | None,
+        locale: str | None,
+        notice: Callable[[Authorization], str | None],
+    ) -> AuthorizationFlow:
+        """Begin an authorization; see `Client.begin_authorization`."""
+        verifier = code_verifier(os.urandom(VERIFIER_BYTES))
+        state = Secret(os.urandom(_STATE_BYTES).hex()) if state is None else state
+        address = callback or self.api.contract.redirect_uri
+        listener = listen_for(state.reveal(), address)
+        redirect_uri = address or (listener.url if listener else "")
+        try:
+            code = self.api.pre_authorize(
+                code_challenge=code_challenge(verifier),
+                redirect_uri=redirect_uri,
+                state=state,
+                access_token=access_token,
+            )
+        except BaseException:
+            if listener is not None:
+                listener.close()
+            raise
+        # The older SDKs' page sends failures to `callback`, the newer one's to `redirect_uri`: here they are the same.
+        query = {"callback": redirect_uri, "sourceType": _SOURCE_TYPES[self.access]}
+        query |= {name: value for name, value in (("service", service_id), ("lng", locale)) if value}
+
+        def exchange(reply: ConsentReply) -> Authorization:
+            return self._exchange(account_id, reply, verifier)
+
+        return AuthorizationFlow(
+            account_id=account_id,
+            access=self.access,
+            url=f"{self._onboard_url}authorize?{urlencode({'code': code.reveal()} | query)}",
+            state=state.reveal(),
+            listener=listener,
+            exchange=exchange,
+            notice=notice,
+        )
+
+    def check(self, authorization: Authorization) -> None:
+        """Check that an authorization is this contract's, and that this contract's key obtained it.
+
+        Raises:
+            AuthorizationError: It is for the other access, or of another contract.
+            ContractError: The contract's private key is not the one that obtained it.
+        """
+        self._check_contract(authorization)
+        if authorization.key_thumbprint not in {None, self.api.contract.key_thumbprint}:
+            raise ContractError(
+                f"The private key does not match: the authorization of account {authorization.account_id!r} was "
+                "obtained with another key. Check private_key; if the contract's key was replaced at digi.me, call "
+                "client.refresh(authorization) once, which proves the new key and stores the result."
+            )
+
+    def _check_contract(self, authorization: Authorization) -> None:
+        if authorization.access != self.access:
+            raise AuthorizationError(
+                f"authorization is for {authorization.access!r} and {self.access!r} is needed. "
+                f"{_how_to_authorize(authorization.account_id, self.access)}"
+            )
+        if authorization.client_id not in {None, self._client_id}:
+            raise AuthorizationError(
+                f"authorization belongs to the contract {authorization.client_id!r}, not to {self._client_id!r}. "
+                f"Use the client of that contract, or authorize again for this one."
+            )
+
+    def fresh(self, authorization: Authorization) -> Authorization:
+        """Return an authorization whose access token is not known to have expired."""
+        self.check(authorization)
+        expired = authorization.user_access_token.access_token.is_expired(time.time())
+        return self.refresh(authorization) if expired else authorization
+
+    def use(self, authorization: Authorization, call: Callable[[Secret[str]], T]) -> T:
+        """Call something with the access token; refresh it once where the service says that it is not valid."""
+        authorization = self.fresh(authorization)
+        try:
+            return call(authorization.user_access_token.access_token.secret)
+        except InvalidTokenError:
+            return call(self.refresh(authorization).user_access_token.access_token.secret)
+
+    def refresh(self, authorization: Authorization) -> Authorization:
+        """Exchange the refresh token for a new pair; see `Client.refresh`."""
+        self._check_contract(authorization)
+        self._check_refreshable(authorization)
+        account_id = authorization.account_id
+        with self._tokens.lock(self._environment, self._client_id, account_id, self._refresh_timeout):
+            stored = self.find(account_id)
+            if stored is not None and _supersedes(stored, authorization):
+                # Another thread or process was faster, and the refresh token in hand may be dead by now.
+                if not stored.user_access_token.access_token.is_expired(time.time()):
+                    return stored
+                authorization = stored
+                self._check_refreshable(authorization)
+            try:
+                grant = self.api.refresh(authorization.user_access_token.refresh_token.secret)
+            except InvalidTokenError as error:
+                raise AuthorizationExpiredError(
+                    f"The authorization of account {account_id!r} is no longer valid: the service refused its refresh "
+                    f"token. {_how_to_authorize(account_id, self.access)}"
+                ) from error
+            refreshed = self._authorization(account_id, grant, authorization)
+            self._tokens.put(self._environment, self._client_id, refreshed)
+            return refreshed
+
+    def _check_refreshable(self, authorization: Authorization) -> None:
+        if authorization.user_access_token.refresh_token.is_expired(time.time()):
+            raise AuthorizationExpiredError(
+                f"The authorization of account {authorization.account_id!r} has expired (its refresh token too). "
+                f"{_how_to_authorize(authorization.account_id, self.access)}"
+            )
+
+    def _exchange(self, account_id: str, reply: ConsentReply, verifier: Secret[str]) -> Authorization:
+        postbox = reply.postbox if self.access == "write" else None
+        if postbox is not None:
+            try:
+                load_public_key(postbox.public_key)
+            except ValueError as error:
+                raise RedirectError(f"The redirected address is damaged: {error}. Authorize again.") from None
+        grant = self.api.exchange(code=reply.secret, code_verifier=verifier)
+        authorization = replace(self._authorization(account_id, grant, None), postbox=postbox)
+        self._tokens.put(self._environment, self._client_id, authorization)
+        return authorization
+
+    def _authorization(self, account_id: str, grant: Grant, before: Authorization | None) -> Authorization:
+        return Authorization(
+            account_id=account_id,
+            access=self.access,
+            user_access_token=grant.user_access_token,
+            postbox=before.postbox if before else None,
+            user_id=grant.user_id or (before.user_id if before else None),
+            consent_id=grant.consent_id or (before.consent_id if before else None),
+            client_id=self._client_id,
+            key_thumbprint=self.api.contract.key_thumbprint,
+        )
+
+
+def _supersedes(stored: Authorization, given: Authorization) -> bool:
+    # Expiry is in whole seconds, so a pair refreshed within one second may have the same.
+    pairs = stored.user_access_token, given.user_access_token
+    return pairs[0] != pairs[1] and pairs[0].access_token.expiry >= pairs[1].access_token.expiry
+
+
+def _how_to_authorize(account_id: str, access: Access) -> str:
+    options = "" if access == "write" else f", access={access!r}"
+    return (
+        f"Run digime.AuthorizationWidget({account_id!r}{options}) in a notebook cell, "
+        f"or digime.authorize({account_id!r}{options}) elsewhere."
+    )
+
+
+VERIFIER_BYTES = 32
+
+
+def code_verifier(random: bytes) -> Secret[str]:
+    """Return the code verifier for one authorization.
+
+    Args:
+        random: 32 bytes from a cryptographic source, as RFC 7636 section 4.1 recommends.
+
+    Returns:
+        43 characters of base64url without padding. A secret: it stays in this process until the code is exchanged.
+
+    Raises:
+        ValueError: There are not exactly 32 bytes.
+    """
+    if len(random) != VERIFIER_BYTES:
+        raise ValueError(f"A code verifier is made of {VERIFIER_BYTES} random bytes, not {len(random)}.")
+    return Secret(_base64url(random))
+
+
+def code_challenge(verifier: Secret[str]) -> str:
+    """Return the S256 code challenge of a verifier.
+
+    Args:
+        verifier: What `code_verifier` returned. Its ASCII text is hashed, not the bytes it was made of.
+
+    Returns:
+        43 characters of base64url without padding (`code_challenge` of the digi.me API, SDK-observed).
+    """
+    return _base64url(sha256(verifier.reveal().encode("ascii")).digest())
+
+
+def _base64url(data: bytes) -> str:
+    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")

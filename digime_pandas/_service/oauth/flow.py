@@ -1,0 +1,241 @@
+"""One authorization in progress: from the consent link to the tokens."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+from functools import partial
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+from digime_pandas._service.authorization import Access, Authorization
+from digime_pandas._service.masking.secret import Secret
+from digime_pandas._service.oauth.loopback import LOOPBACK_HOSTS, LoopbackListener
+from digime_pandas._service.oauth.redirect import ConsentReply, read_redirect
+from digime_pandas._service.process import reset_after_fork
+from digime_pandas.errors import AuthorizationError, ConfigurationError, DigimeError, DigimeWarning, warn
+
+Exchange = Callable[[ConsentReply], Authorization]
+
+# jupyter-server-proxy takes this much off the path and passes the rest on to the port.
+_PROXIED = re.compile(r"/proxy/(?P<port>[1-9][0-9]{0,4})(?P<path>/.*)$")
+
+
+class AuthorizationFlow:
+    """An authorization that waits for the person's consent.
+
+    Open `url` in the person's browser. Consent then arrives by either of two ways, or both at once: the browser comes
+    back to the loopback listener (`wait`), or somebody hands in the address it was sent to (`complete`). The code it
+    brings is exchanged once.
+
+    Args:
+        account_id: The person's id in your own system.
+        access: ``"write"`` or ``"read"``.
+        url: The consent page's address for this authorization.
+        state: What the redirected address must bring back.
+        listener: Where the browser comes back to, or None if it is sent elsewhere.
+        exchange: Turns the reply into a stored authorization.
+        notice: Says what is worth knowing about that authorization, if there is anything.
+
+    Attributes:
+        authorization: The result; None until there is one.
+        notice: What is worth knowing about it; None where there is nothing. `complete` and `wait` warn of it.
+        finished: Set when it is complete or closed.
+    """
+
+    def __init__(
+        self,
+        *,
+        account_id: str,
+        access: Access,
+        url: str,
+        state: str,
+        listener: LoopbackListener | None,
+        exchange: Exchange,
+        notice: Callable[[Authorization], str | None] = lambda _: None,
+    ) -> None:
+        self.account_id = account_id
+        self.access = access
+        self._url = Secret(url)
+        self._state = Secret(state)
+        self.authorization: Authorization | None = None
+        self.notice: str | None = None
+        self.finished = threading.Event()
+        self._listener = listener
+        # None once it was used or the flow was closed: the verifier in it is kept no longer than needed.
+        self._exchange: Exchange | None = exchange
+        self._notice_of = notice
+        self._reply: ConsentReply | None = None
+        self._lock = threading.Lock()
+        reset_after_fork(self, AuthorizationFlow._renew_locks)
+
+    @property
+    def url(self) -> str:
+        """The consent page's address for this authorization. A secret until the authorization is complete."""
+        return self._url.reveal()
+
+    @property
+    def state(self) -> str:
+        """What the redirected address must bring back. A secret until the authorization is complete."""
+        return self._state.reveal()
+
+    @property
+    def listens(self) -> bool:
+        """Whether the browser comes back to this process, so that there is something to `wait` for."""
+        return self._listener is not None
+
+    def complete(self, redirected_url: str) -> Authorization:
+        """Finish with the address to which the consent page sent the browser.
+
+        Args:
+            redirected_url: The full address, or only its query.
+
+        Returns:
+            The authorization, stored already. The same one again, when it is called again with the same address.
+
+        Raises:
+            RedirectError: Not an address of this authorization. The flow can still be completed with the right one.
+            ConsentRefusedError: The person or the service said no.
+            AuthorizationError: The flow was closed, or is complete by another address.
+            APIError: The exchange failed; `outcome` says what is known.
+
+        Warns:
+            DigimeWarning: There is something worth knowing about it, see `notice`.
+        """
+        redirected = Secret(redirected_url)
+        del redirected_url  # a traceback that shows local variables would show the code in it
+        return self._tell(self._completed(redirected))
+
+    def _completed(self, redirected: Secret[str]) -> Authorization:
+        reply = read_redirect(redirected, state=self._state)
+        # A redirect and a pasted address may come at the same time: the second waits here and finds the work done.
+        with self._lock:
+            if self.authorization is not None and reply == self._reply:
+                return self.authorization
+            if self._exchange is None:
+                end = "was closed" if self.authorization is None else "is complete"
+                raise AuthorizationError(f"This authorization of {self.account_id!r} {end}. Begin a new one.")
+            authorization = self._exchange(reply)
+            self.authorization, self._reply, self._exchange = authorization, reply, None
+            self.notice = self._notice_of(authorization)
+        self._stop()
+        return authorization
+
+    def wait(self, timeout: float) -> Authorization:
+        """Wait until the browser comes back, or until another thread calls `complete`.
+
+        Args:
+            timeout: Seconds to wait at most. The exchange that follows has the client's own timeout.
+
+        Returns:
+            The authorization, stored already.
+
+        Raises:
+            AuthorizationTimeoutError: Nobody came back in time. The flow can still be waited for or completed.
+            ConsentRefusedError: The person or the service said no.
+            AuthorizationError: The flow was closed, or the browser is sent to an address this process does not
+                listen on, so that only `complete` can finish it.
+            APIError: The exchange failed; `outcome` says what is known.
+
+        Warns:
+            DigimeWarning: There is something worth knowing about it, see `notice`.
+        """
+        if self._listener is None:
+            if self.authorization is not None:
+                return self._tell(self.authorization)
+            raise AuthorizationError(
+                "This authorization comes back to an address of your own, which is not listened on here. "
+                "Pass the address the browser ends at to flow.complete(redirected_url)."
+            )
+        try:
+            redirected = self._listener.wait(timeout)
+        except DigimeError:
+            # `complete` closes the listener under a waiting thread; and what completed at the last moment counts.
+            with self._lock:
+                if self.authorization is not None:
+                    return self._tell(self.authorization)
+            raise
+        return self._tell(self._completed(redirected))
+
+    def close(self) -> None:
+        """Give up, unless it is complete: stop the listener, forget the verifier. May be called again."""
+        # Without the lock: whoever cancels does not wait for an exchange that is under way.
+        self._exchange = None
+        self._stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        stage = "complete" if self.authorization is not None else "closed" if self._exchange is None else "waiting"
+        return f"<AuthorizationFlow account_id={self.account_id!r} access={self.access!r} {stage}>"
+
+    def _tell(self, authorization: Authorization) -> Authorization:
+        if self.notice is not None:
+            warn(self.notice, DigimeWarning)
+        return authorization
+
+    def _renew_locks(self) -> None:
+        self._lock = threading.Lock()
+        before, self.finished = self.finished, threading.Event()
+        if before.is_set():
+            self.finished.set()
+
+    def _stop(self) -> None:
+        self.finished.set()
+        if self._listener is not None:
+            self._listener.close()
+
+
+def listen_for(state: str, address: str | None = None) -> LoopbackListener | None:
+    """Start a listener that takes the redirect of one authorization, where this process can have one.
+
+    Args:
+        state: The `state` of the authorization.
+        address: The address the contract has registered. Default: a free port of this computer.
+
+    Returns:
+        A listener whose `url` is that address: on its own port where it is one of this computer
+        (``http://localhost:8765/digime``), on the port behind it where it leads through `jupyter-server-proxy`
+        (``https://hub.example.org/user/ana/proxy/8765/digime``). None where it leads elsewhere, or to a port that
+        another program (your own web application, say) listens on.
+    """
+    accept = partial(_verdict, state=Secret(state))
+    del state  # as in `AuthorizationFlow.complete`
+    if address is None:
+        return LoopbackListener(accept=accept)
+    behind = _behind(address)
+    if behind is None:
+        return None
+    try:
+        return LoopbackListener(port=behind[0], path=behind[1], accept=accept, public_url=address)
+    except ConfigurationError:
+        return None
+
+
+def _behind(address: str) -> tuple[int, str] | None:
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        return None
+    if (proxied := _PROXIED.search(parts.path)) and parts.scheme in {"http", "https"}:
+        return int(proxied["port"]), proxied["path"]
+    if parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS and port:
+        return port, parts.path
+    return None
+
+
+def _verdict(redirected: Secret[str], *, state: Secret[str]) -> Exception | None:
+    try:
+        read_redirect(redirected, state=state)
+    except AuthorizationError as error:
+        return error
+    return None

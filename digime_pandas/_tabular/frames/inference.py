@@ -1,0 +1,90 @@
+"""The rules by which a CSV or JSON file without a schema becomes a frame.
+
+* CSV: a column of whole numbers without leading zeros is int64 (uint64 where that is needed; longer ones stay text), of
+  ``true`` and ``false`` (also ``True``, ``TRUE``) is bool, of numbers with a point or an exponent is float64, all else
+  is text, dates and codes such as ``007`` included. An empty field is missing, ``""`` is empty text.
+* JSON: numbers, truth values and strings are what they are; a string is never taken for a date. Arrays and objects
+  become lists and dicts.
+* Whole numbers with missing values are Int64 and truth values boolean, so that nothing turns into a float; a column of
+  missing values only is float64.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from digime_pandas._tabular.columns import TEXT_DTYPE, Column, raw_values
+from digime_pandas._tabular.formats import Format
+
+_WHOLE = r"^-?(0|[1-9][0-9]*)$"
+_TRUTH = r"^(true|false|True|False|TRUE|FALSE)$"
+_NUMBER = r"^([+-]?(0|[1-9][0-9]*)(\.[0-9]*)?([eE][+-]?[0-9]+)?|[+-]?inf|NaN)$"
+_NOT_TEXT = re.compile(f"{_NUMBER}|{_TRUTH}")
+_WITNESSES = 1_000
+_NULLABLE = {"uint64": pd.UInt64Dtype(), "bool": pd.BooleanDtype()}
+
+
+def guess(values: pa.Array | pa.ChunkedArray, format: Format) -> Any:
+    """Return the pandas array that the rules make of a column.
+
+    Args:
+        values: Text as CSV has it, or the values of JSON.
+        format: The format of the file.
+    """
+    array = _from_text(values) if format.name == "csv" else values
+    kind, missing = array.type, array.null_count > 0
+    if pa.types.is_null(kind):
+        return np.full(len(array), np.nan)
+    if missing and (pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
+        nullable: Any = _NULLABLE.get(str(kind), pd.Int64Dtype())
+        return nullable.__from_arrow__(array)
+    if pa.types.is_nested(kind):
+        return raw_values(pd.Series(array.to_pylist(), dtype=object))
+    return raw_values(array.to_pandas())
+
+
+def _from_text(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    present = values.drop_null()
+    if not len(present):
+        return pa.nulls(len(values))
+    for pattern, types in (
+        (_WHOLE, (pa.int64(), pa.uint64())),
+        (_TRUTH, (pa.bool_(),)),
+        (_NUMBER, (pa.float64(),)),
+    ):
+        if not re.match(pattern, present[0].as_py()) or not pc.all(pc.match_substring_regex(present, pattern)).as_py():
+            continue
+        for each in types:
+            try:
+                return values.cast(each)
+            except pa.ArrowInvalid:
+                continue
+        break
+    return values
+
+
+def is_guessed(column: Column, rows: int, format: Format) -> bool:
+    """Say whether the rules make exactly this column again, so that no schema is needed for it.
+
+    Args:
+        column: A column about to be written.
+        rows: How many rows it has.
+        format: The format of the file.
+    """
+    if not rows:
+        return False
+    if column.spec.origin == "numpy":
+        return str(column.type) in {"int64", "double", "bool"}
+    if column.kind != "text" or column.dtype != str(TEXT_DTYPE):
+        return False
+    sample = column.read(0, min(rows, _WITNESSES)).to_pylist()
+    if column.spec.origin == "object" and None in sample:
+        return False
+    present = [text for text in sample if text is not None]
+    return bool(present) if format.name != "csv" else any(_NOT_TEXT.match(text) is None for text in present)

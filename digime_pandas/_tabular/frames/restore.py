@@ -1,0 +1,146 @@
+"""Arrow values as the pandas column they once were."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from digime_pandas._tabular.columns import Spec, as_array
+from digime_pandas._tabular.text_values import plain_type, typed
+
+NULLS: dict[str, Any] = {"None": None, "nan": np.nan, "NA": pd.NA, "NaT": pd.NaT}
+
+
+def restore(  # noqa: C901, PLR0911, PLR0912 - one case an origin
+    values: pa.Array | pa.ChunkedArray, spec: Spec, *, plain: bool = False
+) -> Any:
+    """Return the pandas array (or Index) that `spec` describes.
+
+    Args:
+        values: The values as Arrow has them.
+        spec: What the column was.
+        plain: Whether the values are as a text format holds them (see `_text.plain`).
+
+    Raises:
+        ValueError: The values are not what the spec says (`pyarrow.ArrowInvalid` is one).
+    """
+    match spec.origin:
+        case "range":
+            return pd.RangeIndex(*spec.detail)
+        case "period":
+            return _period(values, spec.detail, plain=plain)
+        case "interval" if spec.inner:
+            return _interval(as_array(values), spec.inner, spec.detail, plain=plain)
+        case "category" if spec.inner:
+            return _category(values, spec.inner, *spec.detail, plain=plain)
+        case "sparse" if spec.inner:
+            dense = restore(values, spec.inner, plain=plain)
+            natural = pd.SparseDtype(dense.dtype).fill_value
+            fill = natural if spec.detail is None else dense.dtype.type(spec.detail)
+            return pd.arrays.SparseArray(dense, fill_value=fill)
+    if plain:
+        values = typed(as_array(values), spec.type)
+    elif values.type != spec.type:
+        values = values.cast(spec.type)
+    match spec.origin:
+        case "numpy":
+            return _numpy(values, spec.type)
+        case "masked":
+            return _masked(values, spec.type)
+        case "string":
+            return _string(values, *spec.detail)
+        case "object":
+            return _objects(values, NULLS[spec.detail])
+        case "arrow":
+            return pd.array(values, dtype=pd.ArrowDtype(spec.type))
+        case _:
+            return values.to_pandas()
+
+
+def stored_type(spec: Spec) -> pa.DataType:
+    """Return the Arrow type of the column's values in a text format."""
+    if spec.origin in {"period", "interval"}:
+        return pa.string()
+    return stored_type(spec.inner) if spec.inner else plain_type(spec.type)
+
+
+def _numpy(values: Any, type: pa.DataType) -> Any:
+    if values.null_count and (pa.types.is_integer(type) or pa.types.is_boolean(type)):
+        return _masked(values, type)  # only a level of a MultiIndex can be this
+    if pa.types.is_timestamp(type) and type.tz:
+        naive = values.cast(pa.timestamp(type.unit)).to_numpy(zero_copy_only=False)
+        return pd.DatetimeIndex(naive).tz_localize("UTC").tz_convert(type.tz).array
+    array = values.to_numpy(zero_copy_only=False)
+    wanted = np.dtype(type.to_pandas_dtype()) if not pa.types.is_temporal(type) else None
+    return array if wanted is None or array.dtype == wanted else array.astype(wanted)
+
+
+def _masked(values: Any, type: pa.DataType) -> Any:
+    name = "boolean" if pa.types.is_boolean(type) else str(np.dtype(type.to_pandas_dtype())).title()
+    name = name.replace("Uint", "UInt")
+    dtype: Any = pd.api.types.pandas_dtype(name)
+    return dtype.__from_arrow__(values)
+
+
+def _string(values: Any, storage: Literal["python", "pyarrow"], na_value: str) -> Any:
+    if na_value == "nan":
+        return pd.array(values.to_numpy(zero_copy_only=False), dtype="str")
+    dtype: Any = pd.StringDtype(storage)
+    return dtype.__from_arrow__(values.cast(pa.large_string()))
+
+
+def _objects(values: Any, null: Any) -> Any:
+    found = values.to_pylist()
+    array = np.empty(len(found), dtype=object)
+    array[:] = found if null is None else [null if each is None else each for each in found]
+    return array
+
+
+def _period(values: Any, freq: str, *, plain: bool) -> Any:
+    if plain:
+        return pd.PeriodIndex(values.to_pylist(), freq=freq).array
+    dtype: Any = pd.PeriodDtype(freq)
+    return dtype.__from_arrow__(values)
+
+
+def _interval(values: pa.Array, inner: Spec, closed: Any, *, plain: bool) -> Any:
+    if plain:
+        pairs = [(None, None) if each is None else each[1:-1].split(", ") for each in values.to_pylist()]
+        texts = [pa.array([pair[i] for pair in pairs], pa.string()).cast(plain_type(inner.type)) for i in (0, 1)]
+        left, right = (_index(restore(each, inner, plain=True)) for each in texts)
+    else:
+        storage = values.storage if isinstance(values, pa.ExtensionArray) else values
+        left, right = (_index(restore(storage.field(i), inner)) for i in (0, 1))
+    return pd.arrays.IntervalArray.from_arrays(left, right, closed=closed)
+
+
+def _index(values: Any) -> pd.Index[Any]:
+    index: pd.Index[Any] = pd.Index(values, dtype=values.dtype)
+    return index
+
+
+def _category(values: Any, inner: Spec, ordered: bool, categories: pa.Array | None, *, plain: bool) -> Any:
+    found, codes = _factorized(as_array(values), inner, plain=plain)
+    known = found.sort_values() if categories is None else _index(restore(categories, inner, plain=True))
+    at = known.get_indexer(found)
+    if (at < 0).any():
+        raise ValueError("a value is none of the categories")
+    positions = np.append(at, -1)  # the last one is where the code -1 of a missing value points
+    return pd.Categorical.from_codes(positions[codes], categories=known, ordered=ordered)
+
+
+def _factorized(array: pa.Array, inner: Spec, *, plain: bool) -> tuple[pd.Index[Any], Any]:
+    """Return the distinct values and, for each value, where it is among them; -1 for missing ones."""
+    if isinstance(array.type, pa.BaseExtensionType):  # Arrow cannot encode them, and pandas knows their missing values
+        values = _index(restore(array, inner))
+        found = values.unique().dropna()
+        return found, found.get_indexer(values)
+    encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
+    if encoded.null_count == len(encoded):  # of nothing but nulls, null may be called a value
+        encoded = encoded.slice(0, 0)
+    found = _index(restore(encoded.dictionary.drop_null(), inner, plain=plain))
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return found, codes if len(codes) else np.full(len(array), -1)

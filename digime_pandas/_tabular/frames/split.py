@@ -1,0 +1,321 @@
+"""Which rows are whose: a frame's rows split by a column of account ids, and checked to be split well.
+
+Arrow tells the keys apart, byte for byte. The hash table of pandas does not: before pandas 3.1 it reads a text up to
+its first NUL character, so that to `groupby` and `factorize` all texts that agree up to there are one key.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Hashable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from reprlib import Repr
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from digime_pandas._service.descriptor import check_accounts
+from digime_pandas._tabular.columns import as_array, kind_of, raw_values
+from digime_pandas.errors import DescriptorError, InputError
+
+Positions = npt.NDArray[np.intp]
+
+_SHOWN = Repr()
+_SHOWN.maxstring = _SHOWN.maxother = 200
+_TELL_APART = "Account ids are text or whole numbers, the same one in every row of a person."
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSplit:
+    """The rows of a frame by account.
+
+    Attributes:
+        accounts: The account ids in order of first appearance. No two are the same.
+        positions: For each account the positions of its rows, counted from 0, ascending. Together each row once.
+    """
+
+    accounts: tuple[str, ...]
+    positions: tuple[Positions, ...]
+
+
+def split_rows(frame: pd.DataFrame, by: Hashable) -> AccountSplit:
+    """Split the rows of a frame by account, and check the result before returning it.
+
+    Args:
+        frame: The rows of all persons. Not changed, and not copied: only positions are returned.
+        by: Label of the column of account ids. Its values are text or whole numbers (taken as their decimal text), in
+            any dtype that holds such: str, string, object, category, integers, and their Arrow forms.
+
+    Returns:
+        The accounts and the positions of their rows.
+
+    Raises:
+        InputError: `by` names no single column, a row has no account id, a value is neither text nor a whole number,
+            two different keys would be one account, or the rows did not come apart as they should.
+        DescriptorError: An account id is blank, or holds a lone surrogate.
+    """
+    column = key_column(frame, by)
+    name = _name(column, by)
+    missing = column.isna().to_numpy()
+    if missing.any():
+        raise InputError(
+            f"{name} has no account id in row {int(missing.argmax())}; every row needs one. Fill it in, or leave "
+            f"such rows out with dropna(subset=[{by!r}])."
+        )
+    if not len(column):
+        return AccountSplit((), ())
+    keys, codes = _factorize(column, name)
+    order = np.argsort(codes.astype(np.min_scalar_type(len(keys))), kind="stable")
+    ends = np.cumsum(np.bincount(codes, minlength=len(keys))).tolist()
+    positions = tuple(order[start:end] for start, end in zip([0, *ends], ends, strict=False))
+    split = AccountSplit(_accounts(keys, [int(own[0]) for own in positions], name), positions)
+    check_split(column, split, by)
+    return split
+
+
+def key_column(frame: pd.DataFrame, by: Hashable) -> pd.Series[Any]:
+    """Return the column of account ids, of plain values where it is sparse, an Arrow dictionary or Arrow views.
+
+    Args:
+        frame: The frame.
+        by: Label of the column.
+
+    Returns:
+        The column.
+
+    Raises:
+        InputError: `by` is no label, or not that of exactly one column.
+    """
+    try:
+        hash(by)
+    except TypeError:
+        raise InputError(
+            f"by={_SHOWN.repr(by)} is a {type(by).__name__}; pass the label of one column of account ids, for example "
+            "by='patient'."
+        ) from None
+    # Found by hash: labels may be NA, which is not equal to anything.
+    places: dict[Hashable, list[int]] = {}
+    for place, label in enumerate(frame.columns):
+        places.setdefault(label, []).append(place)
+    found = places.get(by, [])
+    if len(found) > 1:
+        raise InputError(
+            f"by={by!r} names no single column: columns {' and '.join(map(str, found))} (from 0) are called so. "
+            "Rename all but the column of account ids."
+        )
+    if not found:
+        advice = " It is in the index: call reset_index() first." if by in set(frame.index.names) else ""
+        raise InputError(
+            f"by={by!r} names no single column; pass the column of account ids.{advice} "
+            f"The columns are {_SHOWN.repr(list(frame.columns))}."
+        )
+    column: pd.Series[Any] = frame.iloc[:, found[0]]
+    return _plain(column)
+
+
+def check_split(column: pd.Series[Any], split: AccountSplit, by: Hashable) -> None:
+    """Check that each row is in exactly one part and that each part has exactly one key, its account's.
+
+    Nothing that made the split is asked: the values are compared with each other.
+
+    Args:
+        column: What `key_column` returned.
+        split: How its rows were split.
+        by: Its label.
+
+    Raises:
+        InputError: The split is wrong; the message says where.
+    """
+    name = _name(column, by)
+    advice = "Nothing was sent. Was frame changed by another thread meanwhile? If not, please report this."
+    rows, sizes = len(column), [len(own) for own in split.positions]
+    if 0 in sizes or len(sizes) != len(split.accounts) or len(sizes) != len(set(split.accounts)):
+        raise InputError(
+            f"{name}: {len(split.accounts)} account ids do not match {len(sizes)} parts of {min(sizes, default=0)} or "
+            f"more rows. {advice}"
+        )
+    order = np.concatenate([np.empty(0, np.intp), *split.positions])
+    if len(order) != rows or (np.bincount(order[order >= 0], minlength=rows) != 1).any():
+        raise InputError(f"{name}: not every row is in exactly one of {len(sizes)} persons' parts. {advice}")
+    firsts = np.array([own[0] for own in split.positions], np.intp)
+    first_of_part = np.empty(rows, np.intp)
+    first_of_part[order] = np.repeat(firsts, sizes)
+    alike = _alike(column, first_of_part)
+    if not alike.all():
+        row = int(alike.argmin())
+        raise InputError(f"{name}: rows {int(first_of_part[row])} and {row} of one part differ. {advice}")
+    keys = _objects(column.iloc[firsts])
+    for account_id, row, key in zip(split.accounts, firsts.tolist(), keys, strict=True):
+        if _account_text(key, row, name) != account_id:
+            raise InputError(f"{name} holds {_shown(key)} in row {row}, which is not {account_id!r}. {advice}")
+
+
+def check_part(part: pd.DataFrame, by: Hashable, account_id: str) -> None:
+    """Check that the rows taken for an account are that account's and nobody else's.
+
+    The frame may have been changed, by another thread, between the split and the moment the rows were taken.
+
+    Args:
+        part: The rows taken.
+        by: Label of the column of account ids.
+        account_id: Whose rows they must be.
+
+    Raises:
+        InputError: There are others' rows among them.
+    """
+    column = key_column(part, by)
+    everything = np.arange(len(column), dtype=np.intp)
+    check_split(column, AccountSplit((account_id,), (everything,)), by)
+
+
+def _name(column: pd.Series[Any], by: Hashable) -> str:
+    return f"Column {by!r} ({column.dtype})"
+
+
+def _plain(column: pd.Series[Any]) -> pd.Series[Any]:
+    dtype = column.dtype
+    if isinstance(dtype, pd.SparseDtype):
+        values: Any = column.array
+        return pd.Series(values.to_dense())
+    if not isinstance(dtype, pd.ArrowDtype):
+        return column
+    arrow_type = dtype.pyarrow_dtype
+    if pa.types.is_dictionary(arrow_type):
+        # A dictionary may hold a value twice, or null, and each chunk may have one of its own.
+        return _cast(column, arrow_type.value_type)
+    # Of views pyarrow takes no rows.
+    return _cast(column, pa.large_string()) if pa.types.is_string_view(arrow_type) else column
+
+
+def _cast(column: pd.Series[Any], arrow_type: pa.DataType) -> pd.Series[Any]:
+    return pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array(pa.array(column.array)).cast(arrow_type)))
+
+
+def _factorize(column: pd.Series[Any], name: str) -> tuple[list[Any], Positions]:
+    """Return the distinct keys in order of first appearance, and for each row the position of its key among them."""
+    dtype: Any = column.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        used, codes = _encode(pa.array(column.cat.codes.to_numpy()))
+        return _objects(pd.Series(dtype.categories.take(used))), codes
+    values = raw_values(column)
+    if _is_integer(dtype):
+        return _encode(pa.array(values))
+    if _is_text(dtype):
+        return _encode_texts(values, name)
+    values = np.asarray(values, dtype=object)
+    inferred = pd.api.types.infer_dtype(values, skipna=False)
+    if inferred == "string":
+        return _encode_texts(values, name)
+    if inferred == "integer":
+        with suppress(OverflowError, pa.ArrowException):  # wider than 64 bits
+            return _encode(pa.array(values, type=pa.int64()))
+    return _factorize_mixed(values, name)
+
+
+def _factorize_mixed(values: npt.NDArray[np.object_], name: str) -> tuple[list[Any], Positions]:
+    texts = [_account_text(value, row, name) for row, value in enumerate(values)]
+    are_text = np.fromiter((isinstance(value, str) for value in values), dtype=bool, count=len(values))
+    found, codes = _encode_texts(texts, name)
+    # A number and the text of the same digits are two keys.
+    pairs, codes = _encode(pa.array(2 * codes + are_text))
+    return [found[pair // 2] if pair % 2 else int(found[pair // 2]) for pair in pairs], codes
+
+
+def _encode_texts(values: Any, name: str) -> tuple[list[Any], Positions]:
+    try:
+        # What is Arrow's already comes in its own type, and joined as `string` it may be too large.
+        array = pa.array(values, type=pa.large_string()).cast(pa.large_string())
+    except UnicodeEncodeError:
+        _check_accounts(values, range(len(values)), name)
+        raise
+    return _encode(array)
+
+
+def _encode(array: pa.Array | pa.ChunkedArray) -> tuple[list[Any], Positions]:
+    encoded = as_array(array).dictionary_encode()
+    return encoded.dictionary.to_pylist(), encoded.indices.to_numpy().astype(np.intp)
+
+
+def _is_integer(dtype: Any) -> bool:
+    if isinstance(dtype, pd.ArrowDtype):
+        return bool(pa.types.is_integer(dtype.pyarrow_dtype))
+    plain = getattr(dtype, "numpy_dtype", dtype)  # of masked integers
+    return isinstance(plain, np.dtype) and plain.kind in "iu" and bool(plain.isnative)
+
+
+def _is_text(dtype: Any) -> bool:
+    if isinstance(dtype, pd.ArrowDtype):
+        return kind_of(dtype.pyarrow_dtype) == "text"
+    return isinstance(dtype, pd.StringDtype)
+
+
+def _objects(column: pd.Series[Any]) -> list[Any]:
+    return list(column.astype(object).array)
+
+
+def _alike(column: pd.Series[Any], others: Positions) -> npt.NDArray[np.bool_]:
+    """Say for each row whether its value equals the value of another row."""
+    codes = isinstance(column.dtype, pd.CategoricalDtype)
+    values = column.cat.codes.to_numpy() if codes else raw_values(column)
+    return np.asarray(values == values.take(others), dtype=bool)
+
+
+def _accounts(keys: Sequence[Any], rows: Sequence[int], name: str) -> tuple[str, ...]:
+    """Return the account ids of the distinct keys, which first stand in `rows`."""
+    accounts = tuple(_account_text(key, row, name) for key, row in zip(keys, rows, strict=True))
+    _check_accounts(accounts, rows, name)
+    seen: dict[str, int] = {}
+    for place, account_id in enumerate(accounts):
+        other = seen.setdefault(_visible(account_id), place)
+        if other != place:
+            raise InputError(
+                f"{name} holds {_shown(keys[other])} in row {rows[other]} and {_shown(keys[place])} in row "
+                f"{rows[place]}, which are one account id, written in two ways. Use one of them in every row, or two "
+                "ids that differ visibly."
+            )
+    return accounts
+
+
+def _account_text(key: object, row: int, name: str) -> str:
+    if isinstance(key, str):
+        return str.__str__(key)  # of an Enum, say, the text itself
+    if isinstance(key, int | np.integer) and not isinstance(key, bool):
+        try:
+            return str(int(key))
+        except ValueError:
+            raise InputError(
+                f"{name} holds a whole number in row {row} with more digits than Python turns into text. {_TELL_APART}"
+            ) from None
+    raise InputError(
+        f"{name} holds {_SHOWN.repr(key)}, a {type(key).__name__}, in row {row}. {_TELL_APART} Convert them, for "
+        "example with astype('Int64') or astype('string')."
+    )
+
+
+def _check_accounts(account_ids: Iterable[str], rows: Iterable[int], name: str) -> None:
+    """Refuse what cannot be an account id, and say in which row it is."""
+    for account_id, row in zip(account_ids, rows, strict=True):
+        try:
+            check_accounts(account_id)
+        except DescriptorError as error:
+            raise DescriptorError(f"{name}, row {row}: {error}") from None
+
+
+def _visible(account_id: str) -> str:
+    """Return what two account ids have in common that nobody can tell apart: composed, without blanks at the ends.
+
+    Upper and lower case tell ids apart, and so do leading zeros.
+    """
+    if account_id.isascii():
+        return account_id.strip()
+    shown = "".join(letter for letter in account_id if unicodedata.category(letter) != "Cf")
+    return unicodedata.normalize("NFC", shown).strip()
+
+
+def _shown(key: object) -> str:
+    text = _SHOWN.repr(key)
+    return text if text.isascii() else f"{text} ({ascii(text)[1:-1]})"

@@ -1,0 +1,126 @@
+"""Files are decrypted, checked and decompressed on their way in, whatever pieces they come in."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Callable, Iterable
+from hashlib import sha256, sha512
+from typing import Any
+
+import brotli
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES256
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+from cryptography.hazmat.primitives.serialization import load_der_private_key
+
+from digime_pandas._service.crypto.encrypted_file import Vault
+from digime_pandas._service.download import Opening
+from digime_pandas.errors import SealedFileError
+
+
+@pytest.fixture(scope="module")
+def key() -> RSAPrivateKey:
+    return generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def sealed(plain: bytes, key: RSAPrivateKey) -> bytes:
+    aes, iv = bytes(range(32)), bytes(range(16))
+    missing = 16 - len(plain) % 16
+    encryptor = Cipher(AES256(aes), CBC(iv)).encryptor()
+    oaep = OAEP(mgf=MGF1(hashes.SHA1()), algorithm=hashes.SHA1(), label=None)
+    return key.public_key().encrypt(aes, oaep) + iv + encryptor.update(plain + bytes([missing]) * missing)
+
+
+def headers(compression: str | None = None) -> dict[str, str]:
+    document: dict[str, object] = {"metadata": {}}
+    if compression is not None:
+        document["compression"] = compression
+    return {"x-metadata": base64.urlsafe_b64encode(json.dumps(document).encode()).decode()}
+
+
+def opened(opening: Opening, pieces: Iterable[bytes]) -> bytes:
+    for piece in pieces:
+        opening.write(piece)
+    opening.finish()
+    content = opening.read()
+    assert opening.sha256 == sha256(content).hexdigest()
+    opening.close()
+    return content
+
+
+@pytest.mark.parametrize("step", [1, 7, 16, 271, 272, 273, 1 << 20])
+@pytest.mark.parametrize("size", [0, 1, 15, 16, 17, 1000])
+def test_a_file_opens_whatever_pieces_it_comes_in(key: RSAPrivateKey, size: int, step: int) -> None:
+    plain = bytes(number % 251 for number in range(size))
+    blob = sealed(plain, key)
+
+    pieces = (blob[start : start + step] for start in range(0, len(blob), step))
+
+    assert opened(Opening(headers(), key, hashed=False), pieces) == plain
+
+
+def test_the_vendors_blobs_open(vector: Callable[[str], Any]) -> None:
+    own = load_der_private_key(base64.b64decode(vector("keys")["contract_r"]), None)
+    assert isinstance(own, RSAPrivateKey)
+    for recorded in vector("read_blobs"):
+        blob = base64.b64decode(recorded["blob_b64"])
+        opening = Opening({"x-metadata": recorded["x_metadata"]}, own, hashed=False)
+        assert opened(opening, [blob]) == base64.b64decode(recorded["plaintext_b64"])
+
+
+def test_the_leading_hash_of_the_older_api_is_checked_and_taken_off(key: RSAPrivateKey) -> None:
+    plain = b"hello" * 100
+    hashed = sealed(sha512(plain).digest() + plain, key)
+    assert opened(Opening(headers(), key, hashed=True), [hashed[:300], hashed[300:]]) == plain
+
+    damaged = sealed(sha512(b"other").digest() + plain, key)
+    with pytest.raises(SealedFileError, match="SHA-512"):
+        opened(Opening(headers(), key, hashed=True), [damaged])
+
+
+@pytest.mark.parametrize("cut", [0, 100, 256, 272, 280, -1])
+def test_a_file_that_was_cut_short_does_not_open(key: RSAPrivateKey, cut: int) -> None:
+    with pytest.raises(SealedFileError):
+        opened(Opening(headers(), key, hashed=False), [sealed(b"hello" * 10, key)[:cut]])
+
+
+def test_another_key_does_not_open_it(key: RSAPrivateKey) -> None:
+    other = generate_private_key(public_exponent=65537, key_size=2048)
+    with pytest.raises(SealedFileError):
+        opened(Opening(headers(), other, hashed=False), [sealed(b"hello", key)])
+
+
+@pytest.mark.parametrize("compression", ["gzip", "brotli"])
+@pytest.mark.parametrize("plain", [b"", b"this was never compressed", b"\x1f\x8b\x08"])
+def test_what_is_not_compressed_as_it_says_is_refused(key: RSAPrivateKey, compression: str, plain: bytes) -> None:
+    with pytest.raises(SealedFileError, match=r"(?i)valid " + compression):
+        opened(Opening(headers(compression), key, hashed=False), [sealed(plain, key)])
+
+
+_COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "brotli": brotli.compress}
+
+
+@pytest.mark.parametrize("compression", _COMPRESSORS)
+def test_a_few_bytes_that_stand_for_many_are_kept_in_bounded_pieces(
+    key: RSAPrivateKey, compression: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    append = Vault.append
+
+    def measured(self: Vault, data: bytes) -> None:
+        sizes.append(len(data))
+        append(self, data)
+
+    monkeypatch.setattr(Vault, "append", measured)
+    plain = bytes(32 << 20)
+    assert (
+        opened(Opening(headers(compression), key, hashed=False), [sealed(_COMPRESSORS[compression](plain), key)])
+        == plain
+    )
+    assert max(sizes) <= 4 << 20

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any
+
+import pytest
+
+from digime_pandas._service.authorization import Authorization, Postbox, Token, UserAccessToken
+from digime_pandas._service.descriptor import FileDescriptor
+from digime_pandas._service.masking.secret import Secret
+from digime_pandas._service.messages import Buffer, Delivery, Upload
+from digime_pandas._service.upload import deliver
+from digime_pandas.errors import (
+    APIError,
+    AuthorizationExpiredError,
+    DigimeError,
+    InvalidTokenError,
+    Outcome,
+    RefusedError,
+    ServiceUnreachableError,
+)
+
+CHUNKS: list[Buffer] = [b"day,pulse\r\n", bytearray(b"2026-01-05,"), memoryview(b"61\r\n")]
+CONTENT = b"".join(bytes(chunk) for chunk in CHUNKS)
+UPLOAD = Upload(lambda: CHUNKS, len(CONTENT), "visits.csv", FileDescriptor("text/csv", "p"))
+OLD = Authorization("p", "write", UserAccessToken(Token("old", 1), Token("r", 2)))
+DELIVERED = Delivery("delivered", 17.0, 1)
+PENDING = Delivery("pending", None, 1)
+
+Answer = Delivery | Exception
+
+
+def invalid(outcome: Outcome = "refused", attempts: int = 1) -> InvalidTokenError:
+    return InvalidTokenError("old", outcome=outcome, status=401, attempts=attempts)
+
+
+class Service:
+    """Stands for the endpoints: gives its answers in turn."""
+
+    base_url = "https://api.test/v1.7/"
+
+    def __init__(self, *answers: Answer) -> None:
+        self.answers = list(answers)
+        self.sent: list[tuple[str, str, bytes]] = []
+        self.refreshed: list[str] = []
+
+    def import_file(self, upload: Upload, access_token: Secret[str]) -> Delivery:
+        return self.take("import", upload, access_token)
+
+    def deliver_to_postbox(self, upload: Upload, postbox: Postbox, access_token: Secret[str]) -> Delivery:
+        return self.take(postbox.id, upload, access_token)
+
+    def take(self, where: str, upload: Upload, access_token: Secret[str]) -> Delivery:
+        self.sent.append((where, access_token.reveal(), b"".join(bytes(chunk) for chunk in upload.chunks())))
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def refresh(self, authorization: Authorization) -> Authorization:
+        self.refreshed.append(authorization.user_access_token.access_token.value)
+        return replace(authorization, user_access_token=UserAccessToken(Token("new", 9), Token("r2", 9)))
+
+    def deliver(
+        self, authorization: Authorization = OLD, upload: Upload = UPLOAD, refresh: Callable[..., Any] | None = None
+    ) -> Any:
+        return deliver(self, upload, authorization, refresh=refresh or self.refresh)  # type: ignore[arg-type] # a stand-in
+
+
+def test_a_delivery_ends_in_a_receipt_of_the_plain_bytes() -> None:
+    service = Service(Delivery("delivered", 17.0, 3))
+    receipt = service.deliver()
+    assert service.sent == [("import", "old", CONTENT)]
+    assert (receipt.status, receipt.expires, receipt.attempts) == ("delivered", 17.0, 3)
+    assert (receipt.size, receipt.sha256) == (len(CONTENT), sha256(CONTENT).hexdigest())
+    assert (receipt.file_name, receipt.rows, receipt.descriptor) == ("visits.csv", None, UPLOAD.descriptor)
+    assert receipt.environment == service.base_url
+    assert receipt.authorization is OLD
+    assert receipt.elapsed >= 0
+
+
+def test_a_postbox_is_used_where_there_is_one() -> None:
+    service = Service(DELIVERED)
+    service.deliver(replace(OLD, postbox=Postbox("box", "key")))
+    assert service.sent[0][0] == "box"
+
+
+@pytest.mark.parametrize("first", [PENDING, invalid()], ids=["pending", "401"])
+def test_pending_and_an_invalid_token_lead_to_one_refresh_and_one_more_sending(first: Answer) -> None:
+    service = Service(first, DELIVERED)
+    receipt = service.deliver()
+    assert [(token, content) for _, token, content in service.sent] == [("old", CONTENT), ("new", CONTENT)]
+    assert service.refreshed == ["old"]
+    assert (receipt.attempts, receipt.status) == (2, "delivered")
+    assert receipt.authorization.user_access_token.access_token.value == "new"
+    assert receipt.sha256 == sha256(CONTENT).hexdigest()
+
+
+def test_a_second_pending_is_a_result() -> None:
+    service = Service(PENDING, PENDING)
+    receipt = service.deliver()
+    assert (receipt.status, receipt.attempts, service.refreshed) == ("pending", 2, ["old"])
+
+
+def test_a_second_invalid_token_is_an_error() -> None:
+    service = Service(invalid(attempts=2), invalid())
+    with pytest.raises(InvalidTokenError) as raised:
+        service.deliver()
+    assert (raised.value.attempts, raised.value.outcome, service.refreshed) == (3, "refused", ["old"])
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (PENDING, RefusedError("no", outcome="refused", status=400)),
+        (PENDING, invalid()),
+        (invalid(outcome="unknown"), RefusedError("no", outcome="refused", status=400)),
+        (invalid(outcome="unknown"), ServiceUnreachableError("away", outcome="not sent")),
+    ],
+    ids=["pending, refused", "pending, 401", "lost then 401, refused", "lost then 401, away"],
+)
+def test_an_error_of_the_second_sending_does_not_hide_what_the_first_may_have_done(
+    first: Answer, second: Exception
+) -> None:
+    with pytest.raises(APIError) as raised:
+        Service(first, second).deliver()
+    assert raised.value is second
+    assert raised.value.outcome == "unknown"
+    assert "not known" in raised.value.__notes__[0]
+    assert raised.value.attempts == 2
+
+
+@pytest.mark.parametrize(
+    "error", [AuthorizationExpiredError("over"), ServiceUnreachableError("away", outcome="not sent")]
+)
+@pytest.mark.parametrize(
+    ("first", "known"),
+    [
+        (PENDING, "'pending' before: whether it keeps the file is not known"),
+        (invalid(), "The file was not delivered"),
+        (invalid(outcome="unknown"), "whether the file was delivered is not known"),
+    ],
+    ids=["pending", "401", "lost then 401"],
+)
+def test_a_refresh_that_fails_says_what_is_known_of_the_file(first: Answer, known: str, error: DigimeError) -> None:
+    def refresh(_: Authorization) -> Authorization:
+        raise type(error)(*error.args, **({"outcome": "not sent"} if isinstance(error, APIError) else {}))
+
+    with pytest.raises(type(error)) as raised:
+        Service(first).deliver(refresh=refresh)
+    assert known in raised.value.__notes__[0]
+
+
+def test_any_other_error_is_raised_at_once() -> None:
+    error = RefusedError("no", outcome="refused", status=400, attempts=2)
+    service = Service(error)
+    with pytest.raises(RefusedError) as raised:
+        service.deliver()
+    assert raised.value is error
+    assert (service.refreshed, error.attempts, hasattr(error, "__notes__")) == ([], 2, False)
+
+
+def test_digest_and_size_are_those_of_the_attempt_that_counted() -> None:
+    attempts: list[Iterable[Buffer]] = [[b"half"], CHUNKS]
+    service = Service(invalid(), DELIVERED)
+    receipt = service.deliver(upload=replace(UPLOAD, chunks=lambda: attempts.pop(0)))
+    assert (receipt.size, receipt.sha256) == (len(CONTENT), sha256(CONTENT).hexdigest())
