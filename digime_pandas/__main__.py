@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         status: int = arguments.run(arguments)
         sys.stdout.flush()
     except DigimeError as error:
-        print(f"digime-pandas: {_sentence(error, arguments)}", file=sys.stderr)
+        print(f"digime-pandas: {_error_text(error, arguments)}", file=sys.stderr)
         return _FAILED
     except BrokenPipeError:
         # Whoever read the output has gone; the interpreter's own flush at exit must not complain about it.
@@ -85,7 +85,7 @@ def _sandbox(arguments: argparse.Namespace) -> int:
     with ExitStack() as resources:
         data_dir = arguments.data_dir or Path(resources.enter_context(TemporaryDirectory(prefix="digime-sandbox-")))
         sandbox = resources.enter_context(sandbox_type(data_dir, port=arguments.port, postbox=arguments.postbox))
-        print(_surroundings(sandbox, Path(data_dir).expanduser().resolve()), flush=True)
+        print(_environment_exports(sandbox, Path(data_dir).expanduser().resolve()), flush=True)
         # In slices, since not every system interrupts a wait.
         while not stop.wait(_STOP_SECONDS):
             pass
@@ -93,7 +93,7 @@ def _sandbox(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _surroundings(sandbox: Any, data_dir: Path) -> str:
+def _environment_exports(sandbox: Any, data_dir: Path) -> str:
     """Return what to paste into another terminal. The keys are named by their files and never shown."""
     contracts: dict[str, Contract] = {"": sandbox.contract, "READ_": sandbox.read_contract}
     keys = {"": data_dir / "keys" / "write.pem", "READ_": data_dir / "keys" / "read.pem"}
@@ -170,7 +170,7 @@ def _forget(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _sentence(error: DigimeError, arguments: argparse.Namespace) -> str:
+def _error_text(error: DigimeError, arguments: argparse.Namespace) -> str:
     sentences = [str(error), *getattr(error, "__notes__", ())]
     if isinstance(error, NotAuthorizedError | AuthorizationExpiredError):
         access = "" if arguments.run is _write else " --access read"

@@ -22,7 +22,7 @@ import pandas as pd
 from digime_pandas._client.client import Client
 from digime_pandas._client.connect import current_client
 from digime_pandas._client.write import write_outlined
-from digime_pandas._client.write_plan import outline_write, plan_write
+from digime_pandas._client.write_plan import check_write_request, plan_write
 from digime_pandas._service.receipt import Receipt
 from digime_pandas.errors import ConfigurationError, DescriptorError
 
@@ -94,7 +94,7 @@ class DaskDigimeAccessor:
             "tags": tags if isinstance(tags, str) else tuple(tags),
             "mime_type": mime_type,
         }
-        outline = outline_write(file_name.replace("*", "0"), **named)
+        outline = check_write_request(file_name.replace("*", "0"), **named)
         meta = self._frame._meta  # noqa: SLF001 - Dask's name for the empty frame of the same dtypes
         if index is None:
             index = meta.index.name is not None or not isinstance(meta.index, pd.RangeIndex)
@@ -133,6 +133,6 @@ def _write_partition(
 ) -> dict[str, Any]:
     # A partition seldom has all categories, and which ones it has says nothing about the frame.
     receipt: Receipt = write_outlined(
-        part, outline_write(file_name, **named), progress=False, warn_of_cut=False, **arguments
+        part, check_write_request(file_name, **named), progress=False, warn_of_cut=False, **arguments
     )
     return {name: getattr(receipt, name) for name in _COLUMNS}

@@ -237,7 +237,7 @@ def _restore(kind: type[DigimeError], args: tuple[Any, ...], state: dict[str, An
 
 
 _PACKAGE = __name__.partition(".")[0]
-_collected: ContextVar[list[str] | None] = ContextVar("digime_collected_warnings", default=None)
+_wait_for_listing: ContextVar[list[str] | None] = ContextVar("digime_collected_warnings", default=None)
 
 
 def warn(message: str, category: type[Warning]) -> None:
@@ -247,7 +247,7 @@ def warn(message: str, category: type[Warning]) -> None:
         message: What there is to know, and what to do about it.
         category: The class of the warning.
     """
-    collected = _collected.get()
+    collected = _wait_for_listing.get()
     if collected is not None:
         collected.append(message)
         return
@@ -272,11 +272,11 @@ def collected_warnings() -> Iterator[list[str]]:
         The messages, to be shown in another way; filled while the block runs.
     """
     messages: list[str] = []
-    token = _collected.set(messages)
+    token = _wait_for_listing.set(messages)
     try:
         yield messages
     finally:
-        _collected.reset(token)
+        _wait_for_listing.reset(token)
 
 
 def _caller() -> FrameType:

@@ -1,4 +1,4 @@
-"""The notebook's way through consent. It draws what a `Walkthrough` says and passes clicks on; nothing more."""
+"""The notebook's way through consent. It draws what a `ConsentSession` says and passes clicks on; nothing more."""
 
 from __future__ import annotations
 
@@ -12,8 +12,16 @@ from IPython.display import display, update_display
 
 from digime_pandas._client.client import Client
 from digime_pandas._client.connect import current_client
-from digime_pandas._client.consent.html import STYLE, as_html, as_text, link_part, request_part, result_part, wait_part
-from digime_pandas._client.consent.session import Walkthrough
+from digime_pandas._client.consent.html import (
+    STYLE,
+    as_text,
+    link_part,
+    render_html,
+    render_request,
+    result_part,
+    wait_part,
+)
+from digime_pandas._client.consent.session import ConsentSession
 from digime_pandas._service.authorization import Access, Authorization
 from digime_pandas._service.oauth.flow import AuthorizationFlow
 
@@ -54,7 +62,7 @@ class AuthorizationWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets 
         self._drawing = threading.Lock()
         self._display_ids: list[str] = []
         self._timeout = timeout
-        self._walkthrough = Walkthrough(
+        self._walkthrough = ConsentSession(
             current_client(client), account_id, access, callback=callback, timeout=timeout, on_change=self._draw
         )
         self._request, self._link, self._wait, self._result = (ipywidgets.HTML() for _ in range(4))
@@ -127,7 +135,7 @@ class AuthorizationWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
         """Return the widget, and for front ends without widgets the same as text and HTML."""
         bundle = super()._repr_mimebundle_(**options) or {}
-        return {**bundle, "text/plain": as_text(self._walkthrough), "text/html": as_html(self._walkthrough)}
+        return {**bundle, "text/plain": as_text(self._walkthrough), "text/html": render_html(self._walkthrough)}
 
     def _ipython_display_(self) -> None:
         # Under an id, so that what front ends without widgets show, and files keep, follows the outcome.
@@ -150,7 +158,7 @@ class AuthorizationWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets 
         with self._drawing:
             walkthrough, view = self._walkthrough, self._walkthrough.view
             waiting, done = view.stage == "waiting", view.stage == "done"
-            self._request.value = STYLE + request_part(walkthrough)
+            self._request.value = STYLE + render_request(walkthrough)
             self._link.value = link_part(view)
             self._wait.value = wait_part(view, listens=_listens(walkthrough), minutes=self._timeout / 60)
             self._result.value = result_part(walkthrough)
@@ -193,5 +201,5 @@ def _row(*parts: Any) -> Any:
     return ipywidgets.HBox(parts).add_class("digime-row")
 
 
-def _listens(walkthrough: Walkthrough) -> bool:
+def _listens(walkthrough: ConsentSession) -> bool:
     return walkthrough.flow is not None and walkthrough.flow.listens

@@ -154,7 +154,7 @@ def reader(sandbox: Sandbox, client: Client, authorize: Authorize, person: Autho
 def other_contract(sandbox: Sandbox) -> Contract:
     """Another application's contract, which may write into the libraries of the shared sandbox too."""
     contract = Contract("another-application", "another-contract", generate_private_key(65537, 2048))
-    registrations = sandbox._now_running().service.registrations
+    registrations = sandbox._require_running().service.registrations
     assert isinstance(registrations, dict)
     registrations[contract.client_id] = Registration(contract, "write")
     return contract

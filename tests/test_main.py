@@ -27,7 +27,7 @@ from digime_pandas._service.contract import Contract
 from digime_pandas._service.descriptor import FileDescriptor
 from digime_pandas._service.oauth.token_store import MemoryTokenStore
 from digime_pandas.sandbox import Sandbox
-from digime_pandas.sandbox._browser import press
+from digime_pandas.sandbox._browser import submit_consent_form
 
 ACCOUNT = "patient-17"
 EXPORTS = 8
@@ -45,7 +45,7 @@ def surroundings(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     """Point the DIGIME_* variables to the sandbox, as its command tells people to, and the tokens to a new folder."""
     monkeypatch.setattr(_connect, "_default", None)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
-    variables = exports(command_line._surroundings(sandbox, sandbox._data_dir or Path()))
+    variables = exports(command_line._environment_exports(sandbox, sandbox._data_dir or Path()))
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     return variables
@@ -110,7 +110,7 @@ def authorize(variables: dict[str, str], access: Access) -> Authorization:
         tokens=MemoryTokenStore(),
     ) as client:
         flow = client.begin_authorization("someone", access=access)
-        return flow.complete(press(flow.url, "approve", origin=origin))
+        return flow.complete(submit_consent_form(flow.url, "approve", origin=origin))
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

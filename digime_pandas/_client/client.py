@@ -9,12 +9,12 @@ from itertools import chain, islice
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
-from digime_pandas._client.library import LibraryFile, list_library, select
+from digime_pandas._client.library import LibraryFile, list_files, select
 from digime_pandas._service.authorization import ACCESSES, Access, Authorization, UserAccessToken, check_authorization
 from digime_pandas._service.contract import Contract
-from digime_pandas._service.crypto.encrypted_file import Spool
+from digime_pandas._service.crypto.encrypted_file import ReplayableStream
 from digime_pandas._service.descriptor import FileDescriptor, check_accounts, check_file_name
-from digime_pandas._service.endpoints import Api
+from digime_pandas._service.endpoints import Endpoints
 from digime_pandas._service.http.transport import (
     DEFAULT_ATTEMPTS,
     DEFAULT_DEADLINE,
@@ -26,7 +26,7 @@ from digime_pandas._service.http.transport import (
 )
 from digime_pandas._service.masking.secret import Secret
 from digime_pandas._service.messages import Agent, Upload
-from digime_pandas._service.oauth.authorizations import Consents
+from digime_pandas._service.oauth.authorizations import ContractAuthorizations
 from digime_pandas._service.oauth.flow import AuthorizationFlow
 from digime_pandas._service.oauth.same_library import (
     another_library_notice,
@@ -100,9 +100,9 @@ class Client:
             transport=transport,
             trust_env=not is_loopback_url(self.base_url),
         )
-        self._consents: dict[Access, Consents] = {
-            access: Consents(
-                Api(used, self._http, self.base_url, Agent(*agent)),
+        self._consents: dict[Access, ContractAuthorizations] = {
+            access: ContractAuthorizations(
+                Endpoints(used, self._http, self.base_url, Agent(*agent)),
                 self.tokens,
                 access,
                 self.onboard_url,
@@ -242,7 +242,7 @@ class Client:
             return self.deliver(Upload(lambda: pieces_of(data), len(data), file_name, file_descriptor), authorization)
         pieces = checked_pieces(file_data)
         first = list(islice(pieces, 1))  # a file opened in text mode is noticed before anything is sent
-        with closing(Spool(chain(first, pieces))) as spool:
+        with closing(ReplayableStream(chain(first, pieces))) as spool:
             return self.deliver(Upload(spool.chunks, None, file_name, file_descriptor), authorization)
 
     def deliver(self, upload: Upload, authorization: Authorization) -> Receipt:
@@ -285,10 +285,10 @@ class Client:
             authorization = account
         else:
             authorization = authorization_to_read(self._consents, *_one_account(account))
-        listed = list_library(consents, authorization, timeout=timeout)
+        listed = list_files(consents, authorization, timeout=timeout)
         return select(listed, reference=_texts(reference), tags=_texts(tags), mime_type=mime_type)
 
-    def _for(self, access: Access) -> Consents:
+    def _for(self, access: Access) -> ContractAuthorizations:
         if access not in ACCESSES:
             raise InputError(f"access is {access!r}; pass 'write' or 'read'.")
         consents = self._consents.get(access)

@@ -23,7 +23,7 @@ ACCOUNT = "penguin-17"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class RoundTrip:
     """One file, there and back.
 
     Attributes:
@@ -57,7 +57,7 @@ def introduction(client: Client) -> str:
     )
 
 
-def deliver_all(client: Client) -> Iterator[Delivery]:
+def deliver_all(client: Client) -> Iterator[RoundTrip]:
     """Get one person's consent in the sandbox, then write and read back one file a format and protocol.
 
     Args:
@@ -76,7 +76,7 @@ def deliver_all(client: Client) -> Iterator[Delivery]:
             yield _there_and_back(client, frame, name, authorization)
 
 
-def summary(deliveries: Sequence[Delivery]) -> str:
+def summary(deliveries: Sequence[RoundTrip]) -> str:
     """Return a table of the deliveries and a closing sentence, as text."""
     lines = ["format   protocol  status       bytes  rows  write ms  read ms  read back"]
     lines += [
@@ -99,7 +99,7 @@ def _authorize(client: Client, access: Literal["write", "read"]) -> Authorizatio
         return flow.complete(client.sandbox.approve(flow.url))
 
 
-def _there_and_back(client: Client, frame: pd.DataFrame, format: str, authorization: Authorization) -> Delivery:
+def _there_and_back(client: Client, frame: pd.DataFrame, format: str, authorization: Authorization) -> RoundTrip:
     protocol: Literal["postbox", "import"] = "import" if authorization.postbox is None else "postbox"
     started = time.perf_counter()
     receipt = write(
@@ -107,7 +107,7 @@ def _there_and_back(client: Client, frame: pd.DataFrame, format: str, authorizat
     )
     written = time.perf_counter()
     difference = _difference(client, frame, receipt)
-    return Delivery(
+    return RoundTrip(
         format=format,
         protocol=protocol,
         status=receipt.status,

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from io import BufferedReader
 from typing import TYPE_CHECKING, Any
 
-from digime_pandas._service.download import Opening
+from digime_pandas._service.download import Download
 from digime_pandas._service.receipt import SCHEMA_PREFIX, WRITE_ID_PREFIX
 from digime_pandas._tabular.formats import Format, format_of
 from digime_pandas._tabular.parse import parse, parse_batches
@@ -25,8 +25,8 @@ from http import HTTPStatus
 
 from digime_pandas._service.authorization import Authorization
 from digime_pandas._service.masking.secret import Secret
-from digime_pandas._service.messages import FileList
-from digime_pandas._service.oauth.authorizations import Consents
+from digime_pandas._service.messages import FileListing
+from digime_pandas._service.oauth.authorizations import ContractAuthorizations
 from digime_pandas.errors import ReadError, RefusedError, ReplyError
 
 BATCH_ROWS = 65_536
@@ -58,7 +58,7 @@ class LibraryFile:
     tags: tuple[str, ...]
     updated: datetime
     contract_id: str | None
-    fetch: Callable[[], Opening] = field(repr=False, compare=False)
+    fetch: Callable[[], Download] = field(repr=False, compare=False)
 
     @property
     def write_id(self) -> str | None:
@@ -135,7 +135,7 @@ class LibraryFile:
             )
         return found
 
-    def _opened(self, sha256: str | None) -> Opening:
+    def _opened(self, sha256: str | None) -> Download:
         sha256 = check_sha256(sha256)
         opened = self.fetch()
         if sha256 not in {None, opened.sha256}:
@@ -161,8 +161,8 @@ def check_sha256(sha256: str | None) -> str | None:
     return digest
 
 
-def described(
-    file_id: str, updated_ms: float, metadata: Mapping[str, Any], fetch: Callable[[], Opening]
+def library_file(
+    file_id: str, updated_ms: float, metadata: Mapping[str, Any], fetch: Callable[[], Download]
 ) -> LibraryFile:
     """Make a LibraryFile of what the service says. Its names are lower case (observed): `mimetype`, `contractid`."""
     reference = _texts(metadata.get("reference"))
@@ -199,7 +199,7 @@ class _NotReadyError(ReadError):
     """The session is still collecting."""
 
 
-def list_library(consents: Consents, authorization: Authorization, *, timeout: float) -> list[LibraryFile]:
+def list_files(consents: ContractAuthorizations, authorization: Authorization, *, timeout: float) -> list[LibraryFile]:
     """Return the files of one person's library, newest first, each write once.
 
     Args:
@@ -211,13 +211,13 @@ def list_library(consents: Consents, authorization: Authorization, *, timeout: f
         ReadError: The service did not finish collecting in time.
     """
     session = consents.use(authorization, consents.api.trigger)
-    listing = _collected(consents, authorization, session, timeout)
+    listing = _wait_for_listing(consents, authorization, session, timeout)
     with ThreadPoolExecutor(min(_PARALLEL, max(1, len(listing.files)))) as threads:
         found = list(
             threads.map(lambda item: _describe(consents, authorization, session, *item), listing.files.items())
         )
     files = [file for file in found if file is not None]
-    return _each_write_once(sorted(files, key=lambda file: (file.updated, file.file_id), reverse=True))
+    return _drop_repeated_writes(sorted(files, key=lambda file: (file.updated, file.file_id), reverse=True))
 
 
 def select(
@@ -235,7 +235,9 @@ def select(
     ]
 
 
-def _collected(consents: Consents, authorization: Authorization, session: Secret[str], timeout: float) -> FileList:
+def _wait_for_listing(
+    consents: ContractAuthorizations, authorization: Authorization, session: Secret[str], timeout: float
+) -> FileListing:
     import stamina  # see Http.send
 
     try:
@@ -260,7 +262,11 @@ def _collected(consents: Consents, authorization: Authorization, session: Secret
 
 
 def _describe(
-    consents: Consents, authorization: Authorization, session: Secret[str], file_id: str, updated_ms: float
+    consents: ContractAuthorizations,
+    authorization: Authorization,
+    session: Secret[str],
+    file_id: str,
+    updated_ms: float,
 ) -> LibraryFile | None:
     """Return a file of the list, or None where it is gone by now or nothing can be told of it."""
     try:
@@ -272,11 +278,13 @@ def _describe(
     except ReplyError as error:
         warnings.warn(f"A file is left out of the list: {error}", stacklevel=2)
         return None
-    return described(file_id, updated_ms, found.metadata, lambda: _fetch(consents, authorization, session, file_id))
+    return library_file(file_id, updated_ms, found.metadata, lambda: _fetch(consents, authorization, session, file_id))
 
 
-def _fetch(consents: Consents, authorization: Authorization, session: Secret[str], file_id: str) -> Opening:
-    def read(key: Secret[str]) -> Opening:
+def _fetch(
+    consents: ContractAuthorizations, authorization: Authorization, session: Secret[str], file_id: str
+) -> Download:
+    def read(key: Secret[str]) -> Download:
         return consents.use(authorization, lambda token: consents.api.read_file(key, file_id, token))
 
     try:
@@ -288,7 +296,7 @@ def _fetch(consents: Consents, authorization: Authorization, session: Secret[str
         return read(consents.use(authorization, consents.api.trigger))
 
 
-def _each_write_once(files: Sequence[LibraryFile]) -> list[LibraryFile]:
+def _drop_repeated_writes(files: Sequence[LibraryFile]) -> list[LibraryFile]:
     # By contract too: a write id can be read by whoever reads the library, and given to another file.
     kept: dict[tuple[str | None, str], LibraryFile] = {}
     for file in files:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from digime_pandas._client.write_plan import Outline, Plan, outline_write, plan_write
+from digime_pandas._client.write_plan import WritePlan, WriteRequest, check_write_request, plan_write
 from digime_pandas._service.descriptor import FileDescriptor
 from digime_pandas._service.receipt import SCHEMA_PREFIX
 from digime_pandas._tabular.codecs.json_array import array_lines
@@ -132,11 +132,11 @@ def preview(
     Raises:
         InputError: Another argument is not valid; `write` would raise it too.
     """
-    outline = outline_write(
+    outline = check_write_request(
         file_name, account_id=account_id, format=format, reference=reference, tags=tags, mime_type=mime_type
     )
 
-    def plan(rows: object) -> Plan:
+    def plan(rows: object) -> WritePlan:
         return plan_write(rows, outline, index=index, options=format_options)
 
     with warnings.catch_warnings():
@@ -148,7 +148,7 @@ def preview(
             return _impossible(frame, outline, index, format_options)
         prepared = whole.prepared
         size, sample = None, "not read: this stream can be read once only"
-        if not prepared.one_shot:
+        if not prepared.single_pass:
             sampled = plan(_head(frame, _SAMPLED_ROWS)).prepared
             size = sum(map(len, sampled.chunks()))
             if sampled.rows and prepared.rows and prepared.rows > sampled.rows:
@@ -165,7 +165,7 @@ def preview(
     )
 
 
-def _impossible(frame: object, outline: Outline, index: bool | None, options: Mapping[str, object]) -> Preview:
+def _impossible(frame: object, outline: WriteRequest, index: bool | None, options: Mapping[str, object]) -> Preview:
     return Preview(
         file_name=outline.file_name,
         descriptor=outline.descriptor,
@@ -187,7 +187,7 @@ def _head(frame: Any, rows: int) -> object:
     return frame.iloc[:rows] if isinstance(frame, pd.DataFrame | pd.Series) else frame.slice(0, rows)
 
 
-def _sample(plan: Plan) -> str:
+def _sample(plan: WritePlan) -> str:
     content = b"".join(bytes(chunk) for chunk in plan.prepared.chunks())
     if plan.prepared.format.name == "parquet":
         text = parse(content, plan.prepared.format).to_string(max_cols=20)

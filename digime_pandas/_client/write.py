@@ -23,12 +23,12 @@ from typing import Any
 from digime_pandas._client.client import Client
 from digime_pandas._client.connect import current_client
 from digime_pandas._client.progress import show_progress
-from digime_pandas._client.write_plan import Outline, Plan, outline_write, plan_write
+from digime_pandas._client.write_plan import WritePlan, WriteRequest, check_write_request, plan_write
 from digime_pandas._service.authorization import Authorization, check_authorization
-from digime_pandas._service.crypto.encrypted_file import Spool
+from digime_pandas._service.crypto.encrypted_file import ReplayableStream
 from digime_pandas._service.messages import Buffer, Progress, Upload
 from digime_pandas._service.receipt import Receipt
-from digime_pandas._service.streams import FEW_CORES, SMALL_BYTES, closing_iter, in_order
+from digime_pandas._service.streams import FEW_CORES, SMALL_BYTES, closing_iterator, run_in_order
 from digime_pandas.errors import InputError
 
 
@@ -84,7 +84,7 @@ def write(
         AuthorizationError: The authorization is of another account or contract, or has expired.
         APIError: The file was not delivered, or it is not known whether it was: see `outcome`.
     """
-    outline = outline_write(
+    outline = check_write_request(
         file_name, account_id=account_id, format=format, reference=reference, tags=tags, mime_type=mime_type
     )
     return write_outlined(
@@ -100,7 +100,7 @@ def write(
 
 def write_outlined(
     frame: object,
-    outline: Outline,
+    outline: WriteRequest,
     *,
     index: bool | None,
     options: Mapping[str, object],
@@ -133,7 +133,7 @@ def write_outlined(
     return replace(receipt, rows=plan.prepared.rows)
 
 
-def _authorization(client: Client, plan: Plan, given: Authorization | None) -> Authorization:
+def _authorization(client: Client, plan: WritePlan, given: Authorization | None) -> Authorization:
     accounts = plan.descriptor.accounts
     if given is None:
         return client.authorization(accounts[0])
@@ -145,11 +145,11 @@ def _authorization(client: Client, plan: Plan, given: Authorization | None) -> A
     return given
 
 
-def _upload(plan: Plan, workers: int, progress: Progress | None, resources: ExitStack) -> Upload:
+def _upload(plan: WritePlan, workers: int, progress: Progress | None, resources: ExitStack) -> Upload:
     """Return the upload. A small file is serialized at once: its size is known then, which saves a chunked body."""
     prepared = plan.prepared
-    serialize = partial(prepared.chunks, in_order, workers=workers)
-    stream = resources.enter_context(closing_iter(serialize()))
+    serialize = partial(prepared.chunks, run_in_order, workers=workers)
+    stream = resources.enter_context(closing_iterator(serialize()))
     head: list[Buffer] = []
     size = 0
     for chunk in stream:
@@ -160,11 +160,11 @@ def _upload(plan: Plan, workers: int, progress: Progress | None, resources: Exit
     else:
         return Upload(lambda: head, size, plan.file_name, plan.descriptor, progress)
     begun = _joined(head, stream)
-    if prepared.one_shot:
-        chunks = resources.enter_context(closing(Spool(begun))).chunks
+    if prepared.single_pass:
+        chunks = resources.enter_context(closing(ReplayableStream(begun))).chunks
     else:
         chunks = _first_then(begun, serialize)
-    return Upload(chunks, None, plan.file_name, plan.descriptor, progress, threaded=not prepared.one_shot)
+    return Upload(chunks, None, plan.file_name, plan.descriptor, progress, threaded=not prepared.single_pass)
 
 
 def _joined(head: list[Buffer], rest: Iterator[Buffer]) -> Iterator[Buffer]:

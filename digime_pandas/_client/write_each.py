@@ -17,7 +17,7 @@ import pandas as pd
 from digime_pandas._client.client import Client
 from digime_pandas._client.connect import current_client
 from digime_pandas._client.write import write_outlined
-from digime_pandas._client.write_plan import outline_write, plan_write
+from digime_pandas._client.write_plan import check_write_request, plan_write
 from digime_pandas._service.descriptor import check_file_name
 from digime_pandas._service.receipt import Receipt
 from digime_pandas._tabular.formats import resolve_format
@@ -94,7 +94,7 @@ def write_each(
     people = list(split.accounts)
     if people:
         # What cannot be written for anybody is refused before anything is sent.
-        outline = outline_write(file_name, account_id=people, **named)
+        outline = check_write_request(file_name, account_id=people, **named)
         plan_write(frame.iloc[:0], outline, index=index, options=format_options, warn_of_cut=False)
 
     def write_one(account_id: str, positions: Positions) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def write_each(
                 part.attrs = {}  # that they are left out was said once, of the whole frame
             receipt = write_outlined(
                 part,
-                outline_write(file_name, account_id=account_id, **named),
+                check_write_request(file_name, account_id=account_id, **named),
                 index=index,
                 options=format_options,
                 client=client,

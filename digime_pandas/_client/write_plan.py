@@ -9,11 +9,11 @@ from uuid import uuid4
 from digime_pandas._service.descriptor import FileDescriptor, check_accounts, check_file_name
 from digime_pandas._service.receipt import SCHEMA_PREFIX, WRITE_ID_PREFIX
 from digime_pandas._tabular.formats import Format, resolve_format
-from digime_pandas._tabular.serialize import Prepared, prepare
+from digime_pandas._tabular.serialize import SerializableFrame, inspect_frame
 
 
 @dataclass(frozen=True, slots=True)
-class Outline:
+class WriteRequest:
     """What is known of a write without its rows."""
 
     file_name: str
@@ -23,15 +23,15 @@ class Outline:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class WritePlan:
     """A write that can be carried out as it stands."""
 
     file_name: str
     descriptor: FileDescriptor
-    prepared: Prepared
+    prepared: SerializableFrame
 
 
-def outline_write(
+def check_write_request(
     file_name: str,
     *,
     account_id: str | Iterable[str],
@@ -39,7 +39,7 @@ def outline_write(
     reference: Iterable[str] | None,
     tags: Iterable[str],
     mime_type: str | None,
-) -> Outline:
+) -> WriteRequest:
     """Check what does not depend on the rows; the arguments are those of `write`.
 
     Raises:
@@ -52,12 +52,12 @@ def outline_write(
         default_reference(file_name) if reference is None else reference,
         tags,
     )
-    return Outline(file_name, found, descriptor, carries_schema=reference is None)
+    return WriteRequest(file_name, found, descriptor, carries_schema=reference is None)
 
 
 def plan_write(
-    frame: object, outline: Outline, *, index: bool | None, options: Mapping[str, object], warn_of_cut: bool = True
-) -> Plan:
+    frame: object, outline: WriteRequest, *, index: bool | None, options: Mapping[str, object], warn_of_cut: bool = True
+) -> WritePlan:
     """Look at the rows and complete the outline.
 
     Args:
@@ -72,11 +72,11 @@ def plan_write(
         FidelityError: The format cannot hold a column.
         InputError: The frame or an option is not valid.
     """
-    prepared = prepare(frame, outline.format, index=index, options=options, warn_of_cut=warn_of_cut)
+    prepared = inspect_frame(frame, outline.format, index=index, options=options, warn_of_cut=warn_of_cut)
     descriptor = outline.descriptor
     if outline.carries_schema and prepared.schema is not None:
         descriptor = replace(descriptor, reference=(*descriptor.reference, SCHEMA_PREFIX + prepared.schema))
-    return Plan(outline.file_name, descriptor, prepared)
+    return WritePlan(outline.file_name, descriptor, prepared)
 
 
 def default_reference(file_name: str) -> tuple[str, str]:

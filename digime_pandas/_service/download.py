@@ -12,9 +12,9 @@ from typing import Protocol
 import brotli
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from digime_pandas._service.crypto.encrypted_file import Vault
-from digime_pandas._service.crypto.envelope import BlobOpener
-from digime_pandas._service.messages import Buffer, read_description
+from digime_pandas._service.crypto.encrypted_file import EncryptedFile
+from digime_pandas._service.crypto.envelope import FileDecryptor
+from digime_pandas._service.messages import Buffer, parse_file_metadata
 from digime_pandas.errors import SealedFileError
 
 _GZIP_WINDOW = 31  # zlib's word for "a gzip header, and the largest window"
@@ -22,7 +22,7 @@ _SHA512_BYTES = 64
 _PIECE_BYTES = 1 << 20
 
 
-class Opening:
+class Download:
     """One attempt at fetching a file.
 
     Args:
@@ -35,10 +35,10 @@ class Opening:
     """
 
     def __init__(self, headers: Mapping[str, str], private_key: RSAPrivateKey, *, hashed: bool) -> None:
-        compression = read_description(headers, "read a file").compression
-        self.content = Vault()
+        compression = parse_file_metadata(headers, "read a file").compression
+        self.content = EncryptedFile()
         self._digest = sha256()
-        self._opener = BlobOpener(private_key)
+        self._opener = FileDecryptor(private_key)
         self._check = _LeadingHash() if hashed else None
         self._decompressor = _decompressor(compression)
 

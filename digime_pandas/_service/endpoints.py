@@ -15,10 +15,10 @@ from digime_pandas._service.contract import Contract
 from digime_pandas._service.crypto.envelope import (
     BLOCK_BYTES,
     KEY_BYTES,
+    encrypt_bytes,
+    encryption_tasks,
     load_public_key,
-    seal_bytes,
     sealed_size,
-    sealing,
     wrap_key,
 )
 from digime_pandas._service.crypto.jws import (
@@ -30,25 +30,25 @@ from digime_pandas._service.crypto.jws import (
     sign,
     verify,
 )
-from digime_pandas._service.download import Opening
+from digime_pandas._service.download import Download
 from digime_pandas._service.http.transport import Http, Reply, Request
 from digime_pandas._service.masking.secret import Secret
 from digime_pandas._service.messages import (
     Agent,
     Buffer,
-    Delivery,
-    Description,
-    FileList,
-    Grant,
+    FileListing,
+    FileMetadata,
+    TokenReply,
     Upload,
-    read_delivery,
-    read_description,
-    read_document,
-    read_file_list,
-    read_grant,
+    UploadReply,
+    parse_document,
+    parse_file_listing,
+    parse_file_metadata,
+    parse_token_reply,
+    parse_upload_reply,
     read_secret,
 )
-from digime_pandas._service.streams import FEW_CORES, SMALL_BYTES, in_order, one_by_one
+from digime_pandas._service.streams import FEW_CORES, SMALL_BYTES, one_by_one, run_in_order
 from digime_pandas.errors import AuthorizationError, ReplyError
 
 _SEALED_AHEAD = 3  # pieces of 1 MiB; they keep the cipher busy while a slice is hashed
@@ -57,7 +57,7 @@ _JSON = "application/json"
 _OCTETS = "application/octet-stream"
 
 
-class Api:
+class Endpoints:
     """The endpoints as one contract sees them.
 
     Args:
@@ -112,15 +112,15 @@ class Api:
         )
         return read_secret(self._verified(reply, what), "preauthorization_code", what)
 
-    def exchange(self, *, code: Secret[str], code_verifier: Secret[str]) -> Grant:
+    def exchange(self, *, code: Secret[str], code_verifier: Secret[str]) -> TokenReply:
         """``POST oauth/token``: return the tokens for an authorization code."""
         return self._grant("exchange the code", grant_type="authorization_code", code=code, code_verifier=code_verifier)
 
-    def refresh(self, refresh_token: Secret[str]) -> Grant:
+    def refresh(self, refresh_token: Secret[str]) -> TokenReply:
         """``POST oauth/token``: return a new pair of tokens; the old pair is to be forgotten."""
         return self._grant("refresh the token", grant_type="refresh_token", refresh_token=refresh_token)
 
-    def deliver_to_postbox(self, upload: Upload, postbox: Postbox, access_token: Secret[str]) -> Delivery:
+    def deliver_to_postbox(self, upload: Upload, postbox: Postbox, access_token: Secret[str]) -> UploadReply:
         """``POST permission-access/postbox/{id}``: seal and upload a file.
 
         Every attempt has its own AES key, IV and nonce; the descriptor is sealed with the file's key and IV.
@@ -144,17 +144,17 @@ class Api:
                 f"Content-Type: {upload.descriptor.mime_type}\r\n\r\n"
             ).encode()
             tail = f"\r\n--{boundary}--\r\n".encode()
-            tasks = sealing(upload.chunks(), key=key, iv=iv, buffers=_SEALED_AHEAD)
+            tasks = encryption_tasks(upload.chunks(), key=key, iv=iv, buffers=_SEALED_AHEAD)
             if small:
                 body: Iterable[Buffer] = [b"".join([head, *map(bytes, one_by_one(tasks)), tail])]
             elif upload.threaded and FEW_CORES:
                 body = _enclosed(head, one_by_one(tasks), tail)
             else:
-                body = _enclosed(head, in_order(tasks, workers=1, window=_SEALED_AHEAD), tail)
+                body = _enclosed(head, run_in_order(tasks, workers=1, window=_SEALED_AHEAD), tail)
             headers = self._signed(
                 access_token=access_token,
                 iv=Secret(iv.reveal().hex()),
-                metadata=base64.b64encode(seal_bytes(metadata, key=key, iv=iv)).decode(),
+                metadata=base64.b64encode(encrypt_bytes(metadata, key=key, iv=iv)).decode(),
                 symmetrical_key=base64.b64encode(wrap_key(key, public_key)).decode(),
             )
             return Request(
@@ -167,9 +167,9 @@ class Api:
             )
 
         reply = self._http.send(request, what=what)
-        return read_delivery(reply.body, reply.attempts, what)
+        return parse_upload_reply(reply.body, reply.attempts, what)
 
-    def import_file(self, upload: Upload, access_token: Secret[str]) -> Delivery:
+    def import_file(self, upload: Upload, access_token: Secret[str]) -> UploadReply:
         """``POST permission-access/import``: upload the plain bytes under TLS, the descriptor signed in a header.
 
         Any 2xx is a success and its body says nothing (observed), so the status is always ``"delivered"``.
@@ -183,34 +183,34 @@ class Api:
             url = self.base_url + "permission-access/import"
             return Request("POST", url, headers, upload.chunks(), upload.size, upload.progress)
 
-        return Delivery("delivered", None, self._http.send(request, what=f"import {upload.file_name!r}").attempts)
+        return UploadReply("delivered", None, self._http.send(request, what=f"import {upload.file_name!r}").attempts)
 
     def trigger(self, access_token: Secret[str]) -> Secret[str]:
         """``POST permission-access/trigger``: return the key of a new reading session."""
         what = "open a reading session"
         reply = self._post_json("permission-access/trigger", what, access_token=access_token)
-        return read_secret(read_document(reply.body, what).get("session"), "key", what)
+        return read_secret(parse_document(reply.body, what).get("session"), "key", what)
 
-    def list_files(self, session: Secret[str], access_token: Secret[str]) -> FileList:
+    def list_files(self, session: Secret[str], access_token: Secret[str]) -> FileListing:
         """``GET permission-access/query/{session}``: return what the session shows by now."""
         what = "list the library"
-        return read_file_list(self._query("GET", session, None, access_token, accept=_JSON, what=what).body, what)
+        return parse_file_listing(self._query("GET", session, None, access_token, accept=_JSON, what=what).body, what)
 
-    def read_file(self, session: Secret[str], name: str, access_token: Secret[str]) -> Opening:
+    def read_file(self, session: Secret[str], name: str, access_token: Secret[str]) -> Download:
         """``GET permission-access/query/{session}/{name}``: fetch a file and open it on its way in."""
 
-        def receive(headers: Mapping[str, str]) -> Opening:
-            return Opening(headers, self.contract.private_key, hashed="/v1.6/" in self.base_url)
+        def receive(headers: Mapping[str, str]) -> Download:
+            return Download(headers, self.contract.private_key, hashed="/v1.6/" in self.base_url)
 
         reply = self._query("GET", session, name, access_token, accept=_OCTETS, what="read a file", receive=receive)
-        opening: Opening = reply.received
+        opening: Download = reply.received
         return opening
 
-    def describe_file(self, session: Secret[str], name: str, access_token: Secret[str]) -> Description:
+    def describe_file(self, session: Secret[str], name: str, access_token: Secret[str]) -> FileMetadata:
         """``HEAD permission-access/query/{session}/{name}``: return what is known of a file, without its bytes."""
         what = "read a file's description"
         reply = self._query("HEAD", session, name, access_token, accept=_JSON, what=what)
-        return read_description(reply.headers, what)
+        return parse_file_metadata(reply.headers, what)
 
     def _query(
         self,
@@ -221,7 +221,7 @@ class Api:
         *,
         accept: str,
         what: str,
-        receive: Callable[[Mapping[str, str]], Opening] | None = None,
+        receive: Callable[[Mapping[str, str]], Download] | None = None,
     ) -> Reply:
         file = "" if name is None else f"/{quote(name, safe='')}"
         url = Secret(f"{self.base_url}permission-access/query/{quote(session.reveal(), safe='')}{file}")
@@ -241,12 +241,12 @@ class Api:
 
         return self._http.send(request, what=what)
 
-    def _grant(self, what: str, **claims: object) -> Grant:
+    def _grant(self, what: str, **claims: object) -> TokenReply:
         def request() -> Request:
             headers = self._signed(**claims) | {"Content-Type": _JSON, "Accept": _JSON}
             return Request("POST", self.base_url + "oauth/token", headers, [], 0)
 
-        return read_grant(self._verified(self._http.send(request, what=what), what), what)
+        return parse_token_reply(self._verified(self._http.send(request, what=what), what), what)
 
     def _signed(self, **claims: object) -> dict[str, str | Secret[str]]:
         """Return the headers of one attempt: nonce and timestamp are new at each call."""
@@ -255,7 +255,7 @@ class Api:
 
     def _verified(self, reply: Reply, what: str) -> Mapping[str, Any]:
         """Return the payload of the answer's `token`, once the key's origin and the signature are proven."""
-        token = read_secret(read_document(reply.body, what), "token", what)
+        token = read_secret(parse_document(reply.body, what), "token", what)
         try:
             jku, kid = key_address(token)
             if not same_origin(jku, self.base_url):
@@ -274,7 +274,7 @@ class Api:
         if fresh or key_set is None or self._now() - fetched > _KEY_SET_SECONDS:
             what = "fetch the service's key set"
             reply = self._http.send(lambda: Request("GET", url, {"Accept": _JSON}), what=what)
-            key_set = read_document(reply.body, what)
+            key_set = parse_document(reply.body, what)
             self._key_sets[url] = (self._now(), key_set)
         return key_set
 

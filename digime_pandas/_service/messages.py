@@ -57,7 +57,7 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class UploadReply:
     """What the service said to an upload. `expires` is Unix milliseconds (inferred), None after a direct import."""
 
     status: Status
@@ -66,7 +66,7 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
+class TokenReply:
     """What the token endpoint gives for a code or a refresh token."""
 
     user_access_token: UserAccessToken
@@ -75,7 +75,7 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
-class FileList:
+class FileListing:
     """One look at a session. `files` maps names to `updatedDate` (Unix milliseconds)."""
 
     state: str
@@ -83,20 +83,20 @@ class FileList:
 
 
 @dataclass(frozen=True, slots=True)
-class Description:
+class FileMetadata:
     """What the service says of a stored file: its descriptor, and how it is compressed inside its seal."""
 
     metadata: Mapping[str, Any]
     compression: str | None
 
 
-def read_document(body: Secret[bytes], what: str) -> Mapping[str, Any]:
+def parse_document(body: Secret[bytes], what: str) -> Mapping[str, Any]:
     """Return the JSON object of a reply, masked; `what` names the call in the ReplyError it raises otherwise."""
     document = None
     with suppress(ValueError, RecursionError), FramesDropped():
         document = masked_object(json.loads(body.reveal()))
     if document is None:
-        raise _lacking(what, "a JSON object")
+        raise _missing(what, "a JSON object")
     return document
 
 
@@ -109,36 +109,36 @@ def read_secret(members: object, name: str, what: str) -> Secret[str]:
     """Return a member that must be a non-empty text, masked."""
     known = masked_object(members)
     if known is None or not isinstance(known.get(name), str) or not known[name]:
-        raise _lacking(what, f"a text {name!r}")
+        raise _missing(what, f"a text {name!r}")
     return Secret(known[name])
 
 
-def read_grant(payload: Mapping[str, Any], what: str) -> Grant:
+def parse_token_reply(payload: Mapping[str, Any], what: str) -> TokenReply:
     """Return the tokens of a verified payload (`expires_on` is Unix seconds, observed)."""
     pair = UserAccessToken(_token(payload, "access_token", what), _token(payload, "refresh_token", what))
-    return Grant(pair, _text_or_none(payload.get("sub")), _text_or_none(payload.get("consentid")))
+    return TokenReply(pair, _text_or_none(payload.get("sub")), _text_or_none(payload.get("consentid")))
 
 
-def read_delivery(body: Secret[bytes], attempts: int, what: str) -> Delivery:
+def parse_upload_reply(body: Secret[bytes], attempts: int, what: str) -> UploadReply:
     """Return what a postbox answered."""
-    document = read_document(body, what)
+    document = parse_document(body, what)
     status = document.get("status")
     if status not in ("delivered", "pending"):  # of a tuple, since what is not hashable may stand there too
-        raise _lacking(what, "a status 'delivered' or 'pending'")
-    return Delivery(status, _number_or_none(document.get("expires")), attempts)
+        raise _missing(what, "a status 'delivered' or 'pending'")
+    return UploadReply(status, _number_or_none(document.get("expires")), attempts)
 
 
-def read_file_list(body: Secret[bytes], what: str) -> FileList:
+def parse_file_listing(body: Secret[bytes], what: str) -> FileListing:
     """Return what a session shows."""
-    document = read_document(body, what)
+    document = parse_document(body, what)
     listed = document.get("fileList") or []
     if not isinstance(listed, list) or not all(isinstance(item, Mapping) for item in listed):
-        raise _lacking(what, "a list of objects 'fileList'")
+        raise _missing(what, "a list of objects 'fileList'")
     files = {read_text(item, "name", what): _number_or_none(item.get("updatedDate")) or 0.0 for item in listed}
-    return FileList(read_text(document.get("status"), "state", what), files)
+    return FileListing(read_text(document.get("status"), "state", what), files)
 
 
-def read_description(headers: Mapping[str, str], what: str) -> Description:
+def parse_file_metadata(headers: Mapping[str, str], what: str) -> FileMetadata:
     """Return what a file's `X-Metadata` (base64url of JSON, observed without padding) says."""
     text = headers.get("x-metadata", "")
     try:
@@ -147,15 +147,15 @@ def read_description(headers: Mapping[str, str], what: str) -> Description:
         document = None
     metadata = document.get("metadata") if isinstance(document, Mapping) else None
     if not isinstance(document, Mapping) or not isinstance(metadata, Mapping):
-        raise _lacking(what, "an object 'metadata' in a readable header 'X-Metadata'")
-    return Description(metadata, _text_or_none(document.get("compression")))
+        raise _missing(what, "an object 'metadata' in a readable header 'X-Metadata'")
+    return FileMetadata(metadata, _text_or_none(document.get("compression")))
 
 
 def _token(payload: Mapping[str, Any], name: str, what: str) -> Token:
     pair = masked_object(payload.get(name))
     expiry = None if pair is None else _number_or_none(pair.get("expires_on"))
     if expiry is None:
-        raise _lacking(what, f"{name!r} with 'value' and 'expires_on'")
+        raise _missing(what, f"{name!r} with 'value' and 'expires_on'")
     return Token(read_text(pair, "value", what), int(expiry))
 
 
@@ -170,5 +170,5 @@ def _text_or_none(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _lacking(what: str, lacking: str) -> ReplyError:
+def _missing(what: str, lacking: str) -> ReplyError:
     return ReplyError(f"Could not {what}: the answer lacks {lacking}. Is base_url the digi.me API?", outcome="unknown")

@@ -35,12 +35,12 @@ class Run(Protocol):
 def one_by_one(tasks: Iterable[Callable[[], T]], /, *, workers: int = 1) -> Iterator[T]:
     """Yield what the tasks return, without threads, whatever `workers` says."""
     del workers
-    with closing_iter(tasks) as left:
+    with closing_iterator(tasks) as left:
         for task in left:
             yield task()
 
 
-def in_order(tasks: Iterable[Callable[[], T]], /, *, workers: int = 2, window: int | None = None) -> Iterator[T]:
+def run_in_order(tasks: Iterable[Callable[[], T]], /, *, workers: int = 2, window: int | None = None) -> Iterator[T]:
     """Yield what the tasks return, in their order, while the next ones run in threads.
 
     With one worker they also run in their order, never two at a time. A single task runs in the caller's thread, so
@@ -53,7 +53,7 @@ def in_order(tasks: Iterable[Callable[[], T]], /, *, workers: int = 2, window: i
         window: How many are begun and not yet asked for, at most. Default: one more than there are workers.
     """
     window = window or workers + 1
-    with closing_iter(tasks) as left:
+    with closing_iterator(tasks) as left:
         few = list(islice(left, 2))
         if len(few) < 2:  # noqa: PLR2004
             yield from (task() for task in few)
@@ -72,7 +72,7 @@ def in_order(tasks: Iterable[Callable[[], T]], /, *, workers: int = 2, window: i
                     future.cancel()
 
 
-def closing_iter(source: Iterable[T]) -> AbstractContextManager[Iterator[T]]:
+def closing_iterator(source: Iterable[T]) -> AbstractContextManager[Iterator[T]]:
     """Iterate in a ``with`` block, after which the source is closed, if it is something that can be closed."""
     return closing(_each(source))
 

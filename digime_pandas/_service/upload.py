@@ -9,15 +9,15 @@ from hashlib import sha256
 from typing import BinaryIO
 
 from digime_pandas._service.authorization import Authorization
-from digime_pandas._service.endpoints import Api
-from digime_pandas._service.messages import Buffer, Delivery, Upload
+from digime_pandas._service.endpoints import Endpoints
+from digime_pandas._service.messages import Buffer, Upload, UploadReply
 from digime_pandas._service.receipt import Receipt
-from digime_pandas._service.streams import closing_iter
+from digime_pandas._service.streams import closing_iterator
 from digime_pandas.errors import APIError, DigimeError, InputError, InvalidTokenError
 
 
 def deliver(
-    api: Api, upload: Upload, authorization: Authorization, *, refresh: Callable[[Authorization], Authorization]
+    api: Endpoints, upload: Upload, authorization: Authorization, *, refresh: Callable[[Authorization], Authorization]
 ) -> Receipt:
     """Send a file: to the postbox if the authorization has one, by direct import otherwise.
 
@@ -34,7 +34,7 @@ def deliver(
         The receipt, with `rows` left open.
     """
     started = time.monotonic()
-    measured = _Measured(upload)
+    measured = _HashingStream(upload)
     measured_upload = replace(upload, chunks=measured.chunks)
     attempts = 0
     doubt: str | None = None
@@ -78,14 +78,14 @@ def deliver(
     )
 
 
-def _send(api: Api, upload: Upload, authorization: Authorization) -> Delivery:
+def _send(api: Endpoints, upload: Upload, authorization: Authorization) -> UploadReply:
     token = authorization.user_access_token.access_token.secret
     if authorization.postbox is None:
         return api.import_file(upload, token)
     return api.deliver_to_postbox(upload, authorization.postbox, token)
 
 
-class _Measured:
+class _HashingStream:
     """Counts and hashes the bytes of the latest attempt."""
 
     def __init__(self, upload: Upload) -> None:
@@ -115,7 +115,7 @@ class _Measure:
         self.digest = sha256()
 
     def pass_on(self) -> Iterator[Buffer]:
-        with closing_iter(self._chunks) as chunks:
+        with closing_iterator(self._chunks) as chunks:
             for chunk in chunks:
                 self.size += memoryview(chunk).nbytes
                 self.digest.update(chunk)

@@ -22,25 +22,25 @@ Take = Callable[[int, int], Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Spec:
+class ColumnSpec:
     """How a column is made again from Arrow values.
 
     Attributes:
         origin: What the column was: ``numpy``, ``masked``, ``string``, ``object``, ``arrow``, ``period``, ``interval``,
             ``category``, ``sparse`` or ``range``.
         type: The Arrow type of its values (of its categories, for ``category``).
-        detail: What else `origin` needs, as plain JSON values; see `_restore.py`.
+        detail: What else `dtype_family` needs, as plain JSON values; see `_restore.py`.
         inner: The column inside a ``category``, ``interval`` or ``sparse`` column.
     """
 
-    origin: str
+    dtype_family: str
     type: pa.DataType
-    detail: Any = None
-    inner: Spec | None = None
+    parameters: Any = None
+    inner: ColumnSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class Finding:
     """Something about a column's values that a rule of fidelity speaks of.
 
     Attributes:
@@ -60,7 +60,7 @@ class Column:
 
     Attributes:
         name: Its name in the file.
-        kind: Name of the rule of fidelity that its type falls under.
+        rule: Name of the rule of fidelity that its type falls under.
         dtype: The type by which its owner knows it, as text.
         type: Arrow type of the arrays that `read` gives.
         spec: How it is made again.
@@ -69,12 +69,12 @@ class Column:
     """
 
     name: str
-    kind: str
+    rule: str
     dtype: str
     type: pa.DataType
-    spec: Spec
+    spec: ColumnSpec
     read: Callable[[int, int], pa.Array]
-    facts: tuple[Fact, ...] = ()
+    facts: tuple[Finding, ...] = ()
 
     @property
     def readable(self) -> bool:
@@ -88,12 +88,12 @@ class Column:
 
 
 @lru_cache(maxsize=1024)
-def kind_of(type: pa.DataType) -> str:
+def rule_of_type(type: pa.DataType) -> str:
     """Return the name of the rule of fidelity for an Arrow type."""
     types = pa.types
     if isinstance(type, pa.BaseExtensionType):
         named = {"pandas.period": "period", "pandas.interval": "interval"}.get(type.extension_name)
-        return named or kind_of(type.storage_type)
+        return named or rule_of_type(type.storage_type)
     if types.is_timestamp(type):
         return "zoned timestamp" if type.tz else "timestamp"
     if types.is_list_view(type) or types.is_large_list_view(type) or types.is_run_end_encoded(type):
@@ -134,13 +134,13 @@ def raw_values(values: pd.Series[Any] | pd.Index[Any]) -> Any:
     return values.to_numpy() if isinstance(values.dtype, np.dtype) else values.array
 
 
-def unconvertible(read: Callable[[int, int], pa.Array], rows: int, rule: str) -> tuple[Fact, ...]:
+def first_unconvertible_row(read: Callable[[int, int], pa.Array], rows: int, rule: str) -> tuple[Finding, ...]:
     """Convert everything once, and return the first row that does not convert, if any."""
     for start in range(0, rows, BLOCK_ROWS):
         stop = min(start + BLOCK_ROWS, rows)
         if _converts(read, start, stop):
             continue
-        return (Fact(rule, next(row for row in range(start, stop) if not _converts(read, row, row + 1))),)
+        return (Finding(rule, next(row for row in range(start, stop) if not _converts(read, row, row + 1))),)
     return ()
 
 
@@ -152,7 +152,7 @@ def _converts(read: Callable[[int, int], pa.Array], start: int, stop: int) -> bo
     return True
 
 
-def unreadable(name: str, dtype: Any, fact: Fact) -> Column:
+def unsupported_column(name: str, dtype: Any, fact: Finding) -> Column:
     """Return a column that says why it has no values."""
-    spec = Spec("object", pa.null())
+    spec = ColumnSpec("object", pa.null())
     return Column(name, fact.rule, str(dtype), pa.null(), spec, lambda start, stop: pa.nulls(stop - start), (fact,))

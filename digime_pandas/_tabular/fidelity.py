@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from digime_pandas._tabular.columns import Column, Fact
+from digime_pandas._tabular.columns import Column, Finding
 from digime_pandas._tabular.fidelity_rules import IN_SCHEMA, LEFT_OUT, NOT_IN_JSON, RULES, Outcome, Verdict
 from digime_pandas._tabular.formats import Format
 
@@ -40,8 +40,8 @@ class ColumnVerdict:
     stored_as: str
 
 
-def judge(
-    column: Column, facts: Iterable[Fact], format: Format, options: Mapping[str, Any], *, warn_of_cut: bool = True
+def verdict_for(
+    column: Column, facts: Iterable[Finding], format: Format, options: Mapping[str, Any], *, warn_of_cut: bool = True
 ) -> tuple[ColumnVerdict, tuple[Reason, ...]]:
     """Return what becomes of a column, and what there is to warn of.
 
@@ -52,26 +52,26 @@ def judge(
         options: Options of the format; some decide verdicts.
         warn_of_cut: Whether to warn of what is left out because no row has it.
     """
-    every = (Fact(column.kind), *column.facts, *facts)
-    if options.get("escape_formulas") and column.kind == "text":
-        every += (Fact("escaped text"),)
-    judged, warned = _judged(every, format, tuple(options.items()), warn_of_cut)
+    every = (Finding(column.rule), *column.facts, *facts)
+    if options.get("escape_formulas") and column.rule == "text":
+        every += (Finding("escaped text"),)
+    judged, warned = _verdict(every, format, tuple(options.items()), warn_of_cut)
     return replace(judged, name=column.name, dtype=column.dtype), warned
 
 
 def judge_labels(
-    facts: Iterable[Fact], format: Format, options: Mapping[str, Any], *, warn_of_cut: bool = True
+    facts: Iterable[Finding], format: Format, options: Mapping[str, Any], *, warn_of_cut: bool = True
 ) -> tuple[Reason, ...]:
-    """Return what there is to warn of about the column labels; the arguments are those of `judge`."""
+    """Return what there is to warn of about the column labels; the arguments are those of `verdict_for`."""
     found = tuple(facts)
-    return _judged(found, format, tuple(options.items()), warn_of_cut)[1] if found else ()
+    return _verdict(found, format, tuple(options.items()), warn_of_cut)[1] if found else ()
 
 
 @lru_cache(maxsize=1024)
-def _judged(
-    facts: tuple[Fact, ...], format: Format, options: tuple[tuple[str, Any], ...], warn_of_cut: bool
+def _verdict(
+    facts: tuple[Finding, ...], format: Format, options: tuple[tuple[str, Any], ...], warn_of_cut: bool
 ) -> tuple[ColumnVerdict, tuple[Reason, ...]]:
-    """Return what `judge` does for a column without name and type."""
+    """Return what `verdict_for` does for a column without name and type."""
     # One fact a rule: the kind says the rule alone, what was found of it may say the row too.
     every = {fact.rule: fact for fact in facts}
     found = [(fact, _outcome(fact.rule, format, dict(options))) for fact in every.values()]
@@ -106,7 +106,7 @@ def _outcome(rule: str, format: Format, options: Mapping[str, Any]) -> Outcome:
     return outcome
 
 
-def _note(fact: Fact, outcome: Outcome) -> str:
+def _note(fact: Finding, outcome: Outcome) -> str:
     rule = RULES[fact.rule]
     if not fact.count:
         return f"{rule.about}: {outcome.form}"

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from digime_pandas._tabular.columns import Column, Fact, kind_of
+from digime_pandas._tabular.columns import Column, Finding, rule_of_type
 from digime_pandas._tabular.formats import Format
 
 _TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}  # a second
@@ -22,7 +22,7 @@ _DAY = 86_400
 _LONGEST_MILLISECONDS = 2**63 // 1000
 
 
-class Examination:
+class ColumnInspection:
     """Looks at a column block by block, and knows at the end what can be said of it.
 
     Args:
@@ -36,8 +36,8 @@ class Examination:
         self._format = format.name
         self._by_type, self._units = _of_type(column.type)
         self._kinds = {fact.rule for fact in self._by_type}
-        self._blank_lines = alone and format.name == "csv" and column.kind in {"text", "category"}
-        self._found: dict[str, Fact] = {}
+        self._blank_lines = alone and format.name == "csv" and column.rule in {"text", "category"}
+        self._found: dict[str, Finding] = {}
         self._unit: int | None = None
 
     @property
@@ -49,7 +49,7 @@ class Examination:
         return times or self._blank_lines or (self._format != "csv" and "float" in self._kinds)
 
     @property
-    def facts(self) -> tuple[Fact, ...]:
+    def facts(self) -> tuple[Finding, ...]:
         """What was found so far, what follows from the type alone included."""
         return (*self._by_type, *self._found.values())
 
@@ -78,12 +78,12 @@ class Examination:
                 self._look_at_floats(leaf, row)
             elif pa.types.is_timestamp(leaf.type) and len(leaf) > leaf.null_count:
                 self._look_at_times(leaf, row)
-            elif kind_of(leaf.type) == "period" and self._format != "parquet":
+            elif rule_of_type(leaf.type) == "period" and self._format != "parquet":
                 self._look_at_periods(leaf, row)
 
     def _look_at_floats(self, leaf: pa.Array, row: int | None) -> None:
         values = leaf.cast(pa.float32()) if pa.types.is_float16(leaf.type) else leaf
-        if leaf.null_count and self._column.spec.origin in {"numpy", "sparse"}:
+        if leaf.null_count and self._column.spec.dtype_family in {"numpy", "sparse"}:
             self._find("missing float", leaf.is_null(), row)
         if pc.all(pc.is_finite(values)).as_py() is not False:
             return
@@ -106,7 +106,7 @@ class Examination:
             beyond = pc.or_(pc.less(ticks, first * second), pc.greater_equal(ticks, (last + 1) * second))
             self._find(rule, beyond, row)
         if row is not None and self._format != "parquet":
-            self._narrow(np.asarray(ticks.fill_null(0) if ticks.null_count else ticks))
+            self._refine_unit(np.asarray(ticks.fill_null(0) if ticks.null_count else ticks))
 
     def _look_at_periods(self, leaf: pa.Array, row: int | None) -> None:
         dtype: Any = pd.PeriodDtype(leaf.type.freq)
@@ -114,7 +114,7 @@ class Examination:
         beyond = (years < _FIRST_PERIOD_YEAR) | (years > _LAST_PERIOD_YEAR)
         self._find("year of a period", pc.and_(pa.array(beyond), leaf.is_valid()), row)
 
-    def _narrow(self, ticks: Any) -> None:
+    def _refine_unit(self, ticks: Any) -> None:
         """Go to a finer unit as long as one of the times is no multiple of it."""
         sizes = list(self._units.values())
         unit = self._unit or 0
@@ -130,15 +130,15 @@ class Examination:
         row = None if start is None else start + pc.index(mask, pa.scalar(True)).as_py()
         if known is not None:
             row, count = known.row, count + (known.count or 0)
-        self._found[rule] = Fact(rule, row, count)
+        self._found[rule] = Finding(rule, row, count)
 
 
 @lru_cache(maxsize=1024)
-def _of_type(type: pa.DataType) -> tuple[tuple[Fact, ...], dict[str, int]]:
+def _of_type(type: pa.DataType) -> tuple[tuple[Finding, ...], dict[str, int]]:
     """Return what is the same for all columns of a type: what is to be said of them, and the units of their times."""
-    facts = [Fact(kind) for kind in sorted(set(_kinds(type)))]
+    facts = [Finding(kind) for kind in sorted(set(_kinds(type)))]
     if pa.types.is_timestamp(type) and type.unit == "s":
-        facts.append(Fact("timestamp in seconds"))
+        facts.append(Finding("timestamp in seconds"))
     return tuple(facts), _units(type)
 
 
@@ -153,7 +153,7 @@ def _units(type: pa.DataType) -> dict[str, int]:
 
 def _kinds(type: pa.DataType) -> Iterator[str]:
     """Yield the kinds that a type is made of, its own first."""
-    yield kind_of(type)
+    yield rule_of_type(type)
     if isinstance(type, pa.BaseExtensionType):
         return
     if pa.types.is_dictionary(type):

@@ -28,7 +28,7 @@ from digime_pandas._tabular.codecs.tables import (
 )
 from digime_pandas._tabular.fidelity import FidelityWarning
 from digime_pandas._tabular.formats import PARQUET, Format
-from digime_pandas._tabular.rebuild import Rebuild
+from digime_pandas._tabular.rebuild import FrameBuilder
 from digime_pandas._tabular.schema import Schema, schema_from_json, schema_from_text
 from digime_pandas.errors import InputError, ReadError
 
@@ -48,8 +48,8 @@ def parse(
     Args:
         data: The file, or a binary stream of it that can seek.
         format: Its format.
-        schema: The text that `prepare` made for it, or None. It is not trusted: one that is damaged, or does not fit
-            the file, is ignored with a warning.
+        schema: The text that `inspect_frame` made for it, or None. It is not trusted: one that is damaged, or does not
+            fit the file, is ignored with a warning.
         columns: Names of the columns that are wanted, as they are in the file; the index comes in any case.
         limit: How many rows are wanted at most, from the first.
 
@@ -82,7 +82,7 @@ def parse_batches(
     Args:
         source: As for `parse`, and so are the others.
         format: Its format.
-        schema: The text that `prepare` made for it, or None.
+        schema: The text that `inspect_frame` made for it, or None.
         columns: Names of the columns that are wanted.
         batch_rows: Rows of each piece; the last one may have fewer. A file without rows gives one empty frame.
 
@@ -156,7 +156,7 @@ def _read(
     if format.name == "parquet" and schema is None:
         yield from _foreign_parquet(stream, columns, rows)
         return
-    rebuild = Rebuild(format, schema, columns)
+    rebuild = FrameBuilder(format, schema, columns)
     nothing = True
     for piece in _columns(stream, format, rebuild, rows, typed=schema is not None):
         nothing = False
@@ -165,7 +165,9 @@ def _read(
         yield rebuild.empty()
 
 
-def _columns(stream: BinaryIO, format: Format, rebuild: Rebuild, rows: int | None, *, typed: bool) -> Iterator[Columns]:
+def _columns(
+    stream: BinaryIO, format: Format, rebuild: FrameBuilder, rows: int | None, *, typed: bool
+) -> Iterator[Columns]:
     match format.name:
         case "csv":
             yield from csv_columns(stream, rebuild.types, rows, escaped=rebuild.escaped)
@@ -185,6 +187,6 @@ def _foreign_parquet(stream: BinaryIO, columns: Sequence[str] | None, rows: int 
     metadata = file.schema_arrow.metadata or {}
     by_pandas = b"pandas" in metadata
     for table in parquet_tables(file, columns, rows, use_pandas_metadata=by_pandas):
-        frame = table.to_pandas() if by_pandas else Rebuild(PARQUET, None, columns).frame(as_columns(table))
+        frame = table.to_pandas() if by_pandas else FrameBuilder(PARQUET, None, columns).frame(as_columns(table))
         frame.attrs.update(json.loads(metadata.get(ATTRS_KEY, b"{}")))
         yield frame

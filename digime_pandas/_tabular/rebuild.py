@@ -11,15 +11,15 @@ import pyarrow as pa
 from digime_pandas._tabular.codecs.csv import unescape
 from digime_pandas._tabular.codecs.json import from_text
 from digime_pandas._tabular.codecs.tables import Columns
-from digime_pandas._tabular.columns import TEXT_DTYPE, Spec, as_array
+from digime_pandas._tabular.columns import TEXT_DTYPE, ColumnSpec, as_array
 from digime_pandas._tabular.formats import Format
-from digime_pandas._tabular.frames.inference import guess
+from digime_pandas._tabular.frames.inference import infer
 from digime_pandas._tabular.frames.restore import restore, stored_type
 from digime_pandas._tabular.schema import Schema
 from digime_pandas.errors import InputError
 
 
-class Rebuild:
+class FrameBuilder:
     """Makes frames of the pieces of one file.
 
     Args:
@@ -66,7 +66,7 @@ class Rebuild:
             ValueError: The schema does not fit the values.
         """
         if self._schema is None:
-            guessed = {name: self._guessed(columns[name]) for name in self._selected(list(columns))}
+            guessed = {name: self._inferred(columns[name]) for name in self._selected(list(columns))}
             return _frame(guessed, pd.RangeIndex(_length(columns)))
         if not self._names:
             self._names = list(columns)
@@ -80,16 +80,16 @@ class Rebuild:
         nothing = {name: pa.nulls(0, self._type(spec)) for name, spec in specs.items() if spec}
         return self._restored(self._schema, nothing)
 
-    def _read_type(self, spec: Spec | None) -> pa.DataType:
+    def _read_type(self, spec: ColumnSpec | None) -> pa.DataType:
         stored = pa.string() if spec is None else stored_type(spec)
         if spec is not None and pa.types.is_decimal(spec.type) and self._format.name != "csv":
             return spec.type  # the one type that the reader takes from strings and from numbers
         return pa.string() if self._format.name == "csv" and pa.types.is_nested(stored) else stored
 
-    def _type(self, spec: Spec) -> pa.DataType:
+    def _type(self, spec: ColumnSpec) -> pa.DataType:
         return spec.type if self._format.name == "parquet" else stored_type(spec)
 
-    def _specs(self) -> dict[str, Spec | None]:
+    def _specs(self) -> dict[str, ColumnSpec | None]:
         if self._schema is None:
             return dict.fromkeys(self._names)
         if len(self._names) != len(self._schema.columns):
@@ -105,10 +105,10 @@ class Rebuild:
             raise InputError(f"columns={missing!r} are not in the file. It has {', '.join(map(repr, names))}.")
         return [*names[:levels], *(name for name in self._wanted if name not in names[:levels])]
 
-    def _guessed(self, values: Any) -> Any:
+    def _inferred(self, values: Any) -> Any:
         if isinstance(values, list):
             return pd.Series(values, dtype=object).array
-        return guess(values, self._format)
+        return infer(values, self._format)
 
     def _restored(self, schema: Schema, columns: Columns) -> pd.DataFrame:
         specs = self._specs()
@@ -119,8 +119,8 @@ class Rebuild:
             spec = specs[name]
             assert spec is not None
             values = columns[name]
-            if spec.origin == "range":
-                arrays[name] = pd.RangeIndex(*spec.detail)[self._rows : self._rows + rows]
+            if spec.dtype_family == "range":
+                arrays[name] = pd.RangeIndex(*spec.parameters)[self._rows : self._rows + rows]
                 continue
             if schema.escaped and not pa.types.is_decimal(spec.type):
                 values = unescape(as_array(values))
@@ -178,10 +178,10 @@ def _flat(values: Any, name: Any) -> pd.Index[Any]:
     return index
 
 
-def _multi(levels: list[Any], specs: Sequence[Spec], names: tuple[Any, ...]) -> pd.MultiIndex:
+def _multi(levels: list[Any], specs: Sequence[ColumnSpec], names: tuple[Any, ...]) -> pd.MultiIndex:
     index = pd.MultiIndex.from_arrays(levels, names=names)
     # Whole numbers with missing values had to come as nullable ones; the level itself has none.
     for number, level in enumerate(index.levels):
-        if specs[number].origin == "numpy" and hasattr(level.dtype, "numpy_dtype"):
+        if specs[number].dtype_family == "numpy" and hasattr(level.dtype, "numpy_dtype"):
             index = index.set_levels(level.astype(level.dtype.numpy_dtype), level=number)
     return index

@@ -18,12 +18,12 @@ import pandas as pd
 import pyarrow as pa
 
 from digime_pandas._tabular.arrow import type_from_json, type_to_json
-from digime_pandas._tabular.columns import Spec
+from digime_pandas._tabular.columns import ColumnSpec
 from digime_pandas._tabular.formats import Format
-from digime_pandas._tabular.frames.inference import is_guessed
+from digime_pandas._tabular.frames.inference import is_inferable
 from digime_pandas._tabular.frames.labels import label_columns
 from digime_pandas._tabular.frames.restore import NULLS, stored_type
-from digime_pandas._tabular.frames.source import Frame
+from digime_pandas._tabular.frames.source import ColumnSource
 from digime_pandas._tabular.text_values import plain
 
 PREFIX = "d1."
@@ -35,10 +35,10 @@ _ORIGINS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Values:
+class LabelLevel:
     """Column labels: the values with their spec; as a text format holds them once they were read."""
 
-    spec: Spec
+    spec: ColumnSpec
     array: pa.Array
 
 
@@ -50,7 +50,7 @@ class Schema:
         columns: One spec a column of the file, index levels first.
         index: Names of the levels of the index; empty when it was the default one and is not in the file.
         freq: Frequency of a datetime or timedelta index, or None.
-        labels: The column labels, one `Values` a level, or empty when they are the names in the file.
+        labels: The column labels, one `LabelLevel` a level, or empty when they are the names in the file.
         label_names: Names of the levels of the column labels.
         attrs: The frame's `attrs`.
         names: Names of the columns where the file may not have them: a JSON file without rows.
@@ -58,10 +58,10 @@ class Schema:
         multi: Which of index and labels are a MultiIndex: ``""``, ``"i"``, ``"l"`` or ``"il"``.
     """
 
-    columns: tuple[Spec, ...]
+    columns: tuple[ColumnSpec, ...]
     index: tuple[Any, ...] = ()
     freq: str | None = None
-    labels: tuple[Values, ...] = ()
+    labels: tuple[LabelLevel, ...] = ()
     label_names: tuple[Any, ...] = (None,)
     attrs: Mapping[Any, Any] = field(default_factory=dict)
     names: tuple[str, ...] = ()
@@ -143,39 +143,39 @@ def schema_from_json(text: str | bytes) -> Schema:
         raise ValueError("not a schema") from error
 
 
-def _spec_to_json(spec: Spec) -> Any:
-    if spec.origin == "numpy" and isinstance(type_to_json(spec.type), str):
+def _spec_to_json(spec: ColumnSpec) -> Any:
+    if spec.dtype_family == "numpy" and isinstance(type_to_json(spec.type), str):
         return type_to_json(spec.type)
-    detail = spec.detail
-    if spec.origin == "category":
-        ordered, categories = detail
-        detail = [ordered, None if categories is None else _texts(categories)]
-    parts = [spec.origin, type_to_json(spec.type), detail, _spec_to_json(spec.inner) if spec.inner else None]
+    parameters = spec.parameters
+    if spec.dtype_family == "category":
+        ordered, categories = parameters
+        parameters = [ordered, None if categories is None else _texts(categories)]
+    parts = [spec.dtype_family, type_to_json(spec.type), parameters, _spec_to_json(spec.inner) if spec.inner else None]
     while parts[-1] is None:
         parts.pop()
     return parts
 
 
-def _spec_from_json(value: Any, depth: int = 0) -> Spec:
+def _spec_from_json(value: Any, depth: int = 0) -> ColumnSpec:
     if isinstance(value, str):
-        return Spec("numpy", type_from_json(value))
-    origin, form, detail, inner = (*value, None, None)[:4]
-    if origin not in _ORIGINS or depth > 4:  # noqa: PLR2004
+        return ColumnSpec("numpy", type_from_json(value))
+    dtype_family, form, parameters, inner = (*value, None, None)[:4]
+    if dtype_family not in _ORIGINS or depth > 4:  # noqa: PLR2004
         raise ValueError("not a column")
     inside = None if inner is None else _spec_from_json(inner, depth + 1)
-    if (origin in {"category", "interval", "sparse"}) != (inside is not None):
+    if (dtype_family in {"category", "interval", "sparse"}) != (inside is not None):
         raise ValueError("not a column")
-    if origin == "object" and detail not in NULLS:
+    if dtype_family == "object" and parameters not in NULLS:
         raise ValueError("not a missing value")
-    if origin == "category" and inside:
-        ordered, categories = detail
-        detail = [bool(ordered), None if categories is None else _array(inside, categories)]
-    return Spec(origin, type_from_json(form), detail, inside)
+    if dtype_family == "category" and inside:
+        ordered, categories = parameters
+        parameters = [bool(ordered), None if categories is None else _array(inside, categories)]
+    return ColumnSpec(dtype_family, type_from_json(form), parameters, inside)
 
 
-def _values(spec: Any, texts: Any) -> Values:
+def _values(spec: Any, texts: Any) -> LabelLevel:
     known = _spec_from_json(spec)
-    return Values(known, _array(known, texts))
+    return LabelLevel(known, _array(known, texts))
 
 
 def _texts(array: pa.Array) -> list[str | None]:
@@ -183,7 +183,7 @@ def _texts(array: pa.Array) -> list[str | None]:
     return texts
 
 
-def _array(spec: Spec, texts: list[str | None]) -> pa.Array:
+def _array(spec: ColumnSpec, texts: list[str | None]) -> pa.Array:
     stored = stored_type(spec)
     # Arrow casts no text to nothing, not even none at all.
     return pa.nulls(len(texts)) if pa.types.is_null(stored) else pa.array(texts, pa.string()).cast(stored)
@@ -199,7 +199,7 @@ def _name_from_json(value: Any) -> Any:
     return tuple(_name_from_json(each) for each in value) if isinstance(value, list) else value
 
 
-def schema_of(frame: Frame, *, escaped: bool = False, attrs: bool = False) -> Schema:
+def schema_of(frame: ColumnSource, *, escaped: bool = False, attrs: bool = False) -> Schema:
     """Return the schema of a frame.
 
     Args:
@@ -217,7 +217,9 @@ def schema_of(frame: Frame, *, escaped: bool = False, attrs: bool = False) -> Sc
         names=names,
         index=labels.index_names if labels.index else (),
         freq=labels.index_freq if labels.index else None,
-        labels=tuple(Values(each.spec, each.read(0, len(labels.columns))) for each in label_columns(labels.columns)),
+        labels=tuple(
+            LabelLevel(each.spec, each.read(0, len(labels.columns))) for each in label_columns(labels.columns)
+        ),
         label_names=tuple(labels.columns.names),
         attrs=labels.attrs if attrs and _survives_json(labels.attrs) else {},
         escaped=escaped,
@@ -226,7 +228,7 @@ def schema_of(frame: Frame, *, escaped: bool = False, attrs: bool = False) -> Sc
     )
 
 
-def travelling_schema(frame: Frame, format: Format, options: Mapping[str, Any]) -> tuple[str | None, list[str]]:
+def sidecar_schema(frame: ColumnSource, format: Format, options: Mapping[str, Any]) -> tuple[str | None, list[str]]:
     """Return the text that should travel with the file, or None, and what is lost without it.
 
     Args:
@@ -249,7 +251,7 @@ def travelling_schema(frame: Frame, format: Format, options: Mapping[str, Any]) 
     return text, lost
 
 
-def _lost_of_attrs(frame: Frame, format: Format, options: Mapping[str, Any]) -> list[str]:
+def _lost_of_attrs(frame: ColumnSource, format: Format, options: Mapping[str, Any]) -> list[str]:
     attrs = {} if frame.labels is None else frame.labels.attrs
     if not attrs:
         return []
@@ -262,11 +264,11 @@ def _lost_of_attrs(frame: Frame, format: Format, options: Mapping[str, Any]) -> 
     return []
 
 
-def _is_implied(frame: Frame, format: Format) -> bool:
+def _is_implied(frame: ColumnSource, format: Format) -> bool:
     labels, rows = frame.labels, frame.rows
     if labels is None or not rows or labels.index or label_columns(labels.columns):
         return False
-    return labels.columns.name is None and all(is_guessed(each, rows, format) for each in frame.columns)
+    return labels.columns.name is None and all(is_inferable(each, rows, format) for each in frame.columns)
 
 
 def _survives_json(attrs: Mapping[Any, Any]) -> bool:

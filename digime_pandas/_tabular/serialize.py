@@ -1,7 +1,7 @@
 """A frame as the bytes of a file, in slices.
 
-`prepare` finds out everything that can be found out before the first byte is sent, and refuses what the format cannot
-hold; `Prepared.chunks` then serializes slice by slice in bounded memory, anew at each call.
+`inspect_frame` finds out everything that can be found out before the first byte is sent, and refuses what the format
+cannot hold; `Prepared.chunks` then serializes slice by slice in bounded memory, anew at each call.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from digime_pandas._tabular.codecs import csv as _csv
 from digime_pandas._tabular.codecs import json as _json
 from digime_pandas._tabular.codecs import parquet as _parquet
 from digime_pandas._tabular.columns import Column
-from digime_pandas._tabular.fidelity import ColumnVerdict, FidelityWarning, Reason, judge, judge_labels
+from digime_pandas._tabular.fidelity import ColumnVerdict, FidelityWarning, Reason, judge_labels, verdict_for
 from digime_pandas._tabular.fidelity_rules import Verdict
 from digime_pandas._tabular.formats import Format, check_options
-from digime_pandas._tabular.frames.source import Frame, look_at
-from digime_pandas._tabular.inspection import Examination
-from digime_pandas._tabular.schema import schema_of, travelling_schema
+from digime_pandas._tabular.frames.source import ColumnSource, column_source_of
+from digime_pandas._tabular.inspection import ColumnInspection
+from digime_pandas._tabular.schema import schema_of, sidecar_schema
 from digime_pandas._tabular.text_values import plain
 from digime_pandas.errors import FidelityError
 
@@ -44,7 +44,7 @@ _NO_OPTIONS: Mapping[str, object] = MappingProxyType({})
 
 
 @dataclass(slots=True, kw_only=True)
-class Prepared:
+class SerializableFrame:
     """A frame that can be serialized.
 
     Attributes:
@@ -59,12 +59,12 @@ class Prepared:
 
     format: Format
     rows: int | None
-    one_shot: bool
+    single_pass: bool
     columns: tuple[ColumnVerdict, ...]
     schema: str | None
-    _frame: Frame = field(repr=False)
+    _frame: ColumnSource = field(repr=False)
     _options: Mapping[str, Any] = field(repr=False)
-    _examinations: tuple[Examination, ...] = field(repr=False)
+    _examinations: tuple[ColumnInspection, ...] = field(repr=False)
     _warned: frozenset[Reason] = field(repr=False)
 
     def chunks(self, run: Run = one_by_one, *, workers: int = 1) -> Iterator[Buffer]:
@@ -88,7 +88,7 @@ class Prepared:
             yield from _parquet.chunks(groups, schema, compression=self._options["compression"], run=run)
         else:
             yield from self._text(run, workers)
-        if self.one_shot:
+        if self.single_pass:
             _warn([each for each in self._judge()[1] if each not in self._warned])
 
     def _text(self, run: Run, workers: int) -> Iterator[Buffer]:
@@ -103,7 +103,7 @@ class Prepared:
             yield self._piece(pa.RecordBatch.from_arrays(empty, names=self._names()), first=True)
 
     def _slices(self, size: int) -> Iterator[Callable[[], Buffer]]:
-        pace = _Pace(size, self._frame.first_rows(FIRST_SLICE_BYTES // _TEXT_GROWTH))
+        pace = _BatchSizer(size, self._frame.first_rows(FIRST_SLICE_BYTES // _TEXT_GROWTH))
 
         def serialize(batch: pa.RecordBatch, *, first: bool) -> Buffer:
             piece = self._piece(batch, first=first)
@@ -122,22 +122,22 @@ class Prepared:
             first = False
 
     def _row_groups(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        pace = _Pace(ROW_GROUP_BYTES, self._frame.first_rows(ROW_GROUP_BYTES))
+        pace = _BatchSizer(ROW_GROUP_BYTES, self._frame.first_rows(ROW_GROUP_BYTES))
         for batch in self._batches(pace):
             pace.adapt(batch.num_rows, batch.nbytes)
             yield _parquet.storable(batch, schema)
 
-    def _batches(self, pace: _Pace) -> Iterator[pa.RecordBatch]:
+    def _batches(self, pace: _BatchSizer) -> Iterator[pa.RecordBatch]:
         take = self._frame.open()
         position = 0
         while (batch := take(pace.rows)) is not None:
-            if self.one_shot:
-                self._look_on_the_way(position, batch)
+            if self.single_pass:
+                self._inspect_batch(position, batch)
             position += batch.num_rows
-            yield from _bounded(batch, pace.wanted)
+            yield from _split_oversized(batch, pace.wanted)
         self.rows = position
 
-    def _look_on_the_way(self, position: int, batch: pa.RecordBatch) -> None:
+    def _inspect_batch(self, position: int, batch: pa.RecordBatch) -> None:
         for examination, array in zip(self._examinations, batch.columns, strict=True):
             if examination.needed:
                 examination.look(position, array)
@@ -148,7 +148,7 @@ class Prepared:
 
     def _piece(self, batch: pa.RecordBatch, *, first: bool) -> Buffer:
         arrays = [
-            self._stored(array, None if self.one_shot else examination.file_type)
+            self._stored(array, None if self.single_pass else examination.file_type)
             for array, examination in zip(batch.columns, self._examinations, strict=True)
         ]
         ready = pa.RecordBatch.from_arrays(arrays, names=self._names())
@@ -179,7 +179,7 @@ class Prepared:
         return self.format.name == name
 
 
-class _Pace:
+class _BatchSizer:
     """How many rows to take next, so that what comes out has about the wanted size."""
 
     def __init__(self, wanted: int, rows: int) -> None:
@@ -190,15 +190,15 @@ class _Pace:
         self.rows = max(1, min(rows * _GROWTH, self.wanted * rows // max(size, 1)))
 
 
-def _bounded(batch: pa.RecordBatch, size: int) -> Iterator[pa.RecordBatch]:
+def _split_oversized(batch: pa.RecordBatch, size: int) -> Iterator[pa.RecordBatch]:
     """Yield a batch as it is, or in parts where its rows are much longer than those the pace was made for."""
     taken = sum((each.indices if isinstance(each, pa.DictionaryArray) else each).nbytes for each in batch.columns)
     if taken <= _LONGER * size or batch.num_rows == 1:
         yield batch
         return
     half = batch.num_rows // 2
-    yield from _bounded(batch.slice(0, half), size)
-    yield from _bounded(batch.slice(half), size)
+    yield from _split_oversized(batch.slice(0, half), size)
+    yield from _split_oversized(batch.slice(half), size)
 
 
 def examine(
@@ -207,7 +207,7 @@ def examine(
     """Return what would become of each column, the impossible included, without warnings or errors about them.
 
     Args:
-        frame: As for `prepare`, and so are the others. A one-shot stream is not read.
+        frame: As for `inspect_frame`, and so are the others. A one-shot stream is not read.
         format: The format.
         index: Whether the index is kept.
         options: Options of the format.
@@ -216,18 +216,18 @@ def examine(
         InputError: The frame is none, or the format has no such option.
     """
     checked = check_options(format, options)
-    known = look_at(frame, index=index, keep_unused=bool(checked["keep_unused_categories"]))
+    known = column_source_of(frame, index=index, keep_unused=bool(checked["keep_unused_categories"]))
     return _judge(known.columns, _examined(known, format), format, checked)[0]
 
 
-def prepare(
+def inspect_frame(
     frame: object,
     format: Format,
     *,
     index: bool | None = None,
     options: Mapping[str, object] = _NO_OPTIONS,
     warn_of_cut: bool = True,
-) -> Prepared:
+) -> SerializableFrame:
     """Look at a frame and refuse what the format cannot hold.
 
     The file holds only what its rows use. A categorical column, index, or label of columns comes back with the
@@ -257,21 +257,21 @@ def prepare(
         FidelityWarning: Something of the frame will not be in the file, or be there in another form.
     """
     checked = check_options(format, options)
-    known = look_at(frame, index=index, keep_unused=bool(checked["keep_unused_categories"]))
+    known = column_source_of(frame, index=index, keep_unused=bool(checked["keep_unused_categories"]))
     examinations = _examined(known, format)
     verdicts, warned = _judge(known.columns, examinations, format, checked, warn_of_cut=warn_of_cut)
     _refuse(verdicts)
     if known.rows and not known.columns:
         raise FidelityError(f"The frame has {known.rows} rows and no column. Give index=True to write its index.")
-    schema, lost = travelling_schema(known, format, checked)
+    schema, lost = sidecar_schema(known, format, checked)
     if known.labels is not None:
         about_labels = judge_labels(known.labels.facts, format, checked, warn_of_cut=warn_of_cut)
         warned += [(verdict, f"column labels: {note}") for verdict, note in about_labels]
     _warn([*warned, *(("lost", each) for each in lost)])
-    return Prepared(
+    return SerializableFrame(
         format=format,
         rows=known.rows,
-        one_shot=known.one_shot,
+        single_pass=known.single_pass,
         columns=verdicts,
         schema=schema,
         _frame=known,
@@ -281,9 +281,9 @@ def prepare(
     )
 
 
-def _examined(frame: Frame, format: Format) -> tuple[Examination, ...]:
+def _examined(frame: ColumnSource, format: Format) -> tuple[ColumnInspection, ...]:
     alone = len(frame.columns) == 1
-    examinations = tuple(Examination(column, format, alone=alone) for column in frame.columns)
+    examinations = tuple(ColumnInspection(column, format, alone=alone) for column in frame.columns)
     if frame.rows is not None:
         for column, examination in zip(frame.columns, examinations, strict=True):
             if examination.needed and column.readable:
@@ -294,14 +294,14 @@ def _examined(frame: Frame, format: Format) -> tuple[Examination, ...]:
 
 def _judge(
     columns: Sequence[Column],
-    examinations: Iterable[Examination],
+    examinations: Iterable[ColumnInspection],
     format: Format,
     options: Mapping[str, Any],
     *,
     warn_of_cut: bool = True,
 ) -> tuple[tuple[ColumnVerdict, ...], list[Reason]]:
     pairs = [
-        judge(column, examination.facts, format, options, warn_of_cut=warn_of_cut)
+        verdict_for(column, examination.facts, format, options, warn_of_cut=warn_of_cut)
         for column, examination in zip(columns, examinations, strict=True)
     ]
     warned = [(kind, f"column {verdict.name!r}: {note}") for verdict, notes in pairs for kind, note in notes]

@@ -42,14 +42,14 @@ class _Form:
     """How one family of types goes to text and back."""
 
     applies: Callable[[pa.DataType], bool]
-    plain_type: Callable[[pa.DataType], pa.DataType]
+    text_type: Callable[[pa.DataType], pa.DataType]
     plain: Callable[[pa.Array], pa.Array]
     typed: Callable[[pa.Array, pa.DataType], pa.Array]
 
 
-def plain_type(type: pa.DataType) -> pa.DataType:
+def text_type(type: pa.DataType) -> pa.DataType:
     """Return the type that `plain` turns values of `type` into."""
-    return _form(type).plain_type(type)
+    return _form(type).text_type(type)
 
 
 def plain(array: pa.Array) -> pa.Array:
@@ -258,7 +258,7 @@ _FORMS = (
     _Form(pa.types.is_float16, lambda _: pa.float32(), lambda array: array.cast(pa.float32()), _cast),
     _Form(
         pa.types.is_dictionary,
-        lambda kind: plain_type(kind.value_type),
+        lambda kind: text_type(kind.value_type),
         lambda array: plain(array.dictionary).take(array.indices),
         lambda array, kind: typed(array, kind.value_type).dictionary_encode().cast(kind),
     ),
@@ -266,25 +266,25 @@ _FORMS = (
     _Form(_is_pandas("pandas.period"), _as_text, _period_text, _not_here),
     _Form(
         lambda kind: isinstance(kind, pa.BaseExtensionType),
-        lambda kind: plain_type(kind.storage_type),
+        lambda kind: text_type(kind.storage_type),
         lambda array: plain(array.storage),
         lambda array, kind: pa.ExtensionArray.from_storage(kind, typed(array, kind.storage_type)),
     ),
     _Form(
         pa.types.is_map,
-        lambda kind: plain_type(_map_entries(kind)),
+        lambda kind: text_type(_map_entries(kind)),
         lambda array: plain(array.cast(_map_entries(array.type))),
         _map_of,
     ),
     _Form(
         _is_list,
-        lambda kind: pa.list_(plain_type(kind.value_type)),
+        lambda kind: pa.list_(text_type(kind.value_type)),
         lambda array: _relist(array, plain(pc.list_flatten(array))),
         lambda array, kind: _relist(array, typed(pc.list_flatten(array), kind.value_type)).cast(kind),
     ),
     _Form(
         pa.types.is_struct,
-        lambda kind: pa.struct([(field.name, plain_type(field.type)) for field in kind]),
+        lambda kind: pa.struct([(field.name, text_type(field.type)) for field in kind]),
         lambda array: _restruct(array, [plain(array.field(i)) for i in range(array.type.num_fields)]),
         lambda array, kind: _restruct(array, [typed(array.field(i), field.type) for i, field in enumerate(kind)]),
     ),

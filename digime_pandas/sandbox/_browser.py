@@ -12,7 +12,7 @@ from digime_pandas.errors import AuthorizationError, InputError
 _TIMEOUT = 10.0
 
 
-def press(url: str, decision: Literal["approve", "refuse"], *, origin: str) -> str:
+def submit_consent_form(url: str, decision: Literal["approve", "refuse"], *, origin: str) -> str:
     """Open a consent page and press one of its buttons.
 
     Args:

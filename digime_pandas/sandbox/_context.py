@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from digime_pandas._service.contract import Contract
 from digime_pandas.errors import ConfigurationError
-from digime_pandas.sandbox._store.authorizations import Grants
+from digime_pandas.sandbox._store.authorizations import AuthorizationStore
 from digime_pandas.sandbox._store.keys import ServiceKeys
 from digime_pandas.sandbox._store.library import Library
 from digime_pandas.sandbox._wire.envelope import Compression
@@ -25,7 +25,7 @@ class Registration:
 
 
 @dataclass(slots=True)
-class Rehearsals:
+class ScriptedReplies:
     """Turns of events that a test or a demonstration asks for; counted down as they happen.
 
     Attributes:
@@ -72,7 +72,7 @@ class Service:
         settings: How the service behaves.
         registrations: The known contracts by client id.
         keys: The service's own keys.
-        grants: Consents, tokens, sessions.
+        grants: ContractAuthorizations, tokens, sessions.
         library: People and files.
         rehearsals: What to make happen next.
     """
@@ -80,9 +80,9 @@ class Service:
     settings: Settings
     registrations: Mapping[str, Registration]
     keys: ServiceKeys
-    grants: Grants
+    grants: AuthorizationStore
     library: Library
-    rehearsals: Rehearsals
+    rehearsals: ScriptedReplies
 
     def now(self) -> float:
         """Return the Unix time in seconds."""

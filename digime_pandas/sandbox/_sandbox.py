@@ -22,10 +22,10 @@ from filelock import FileLock, Timeout
 from digime_pandas._service.contract import Contract
 from digime_pandas.errors import ConfigurationError
 from digime_pandas.sandbox._app import CONSENT_PATH, VERSIONS, build_app
-from digime_pandas.sandbox._browser import press
-from digime_pandas.sandbox._context import Registration, Rehearsals, Service, Settings
+from digime_pandas.sandbox._browser import submit_consent_form
+from digime_pandas.sandbox._context import Registration, ScriptedReplies, Service, Settings
 from digime_pandas.sandbox._server import HOST, Server, is_served
-from digime_pandas.sandbox._store.authorizations import Grants
+from digime_pandas.sandbox._store.authorizations import AuthorizationStore
 from digime_pandas.sandbox._store.database import Database
 from digime_pandas.sandbox._store.keys import ServiceKeys, key_id, load_keys
 from digime_pandas.sandbox._store.library import Library, SandboxFile
@@ -104,7 +104,7 @@ class Sandbox:
         )
         self._contracts = contracts
         self._postbox_key = postbox_key
-        self._rehearsals = Rehearsals()
+        self._rehearsals = ScriptedReplies()
         self._running: _Running | None = None
 
     def start(self) -> Self:
@@ -159,17 +159,17 @@ class Sandbox:
     @property
     def contract(self) -> Contract:
         """The contract that writes."""
-        return self._now_running().contract
+        return self._require_running().contract
 
     @property
     def read_contract(self) -> Contract:
         """The contract that reads back."""
-        return self._now_running().read_contract
+        return self._require_running().read_contract
 
     @property
     def origin(self) -> str:
         """Scheme, host and port, such as ``http://127.0.0.1:45439``."""
-        return f"http://{HOST}:{self._now_running().server.port}"
+        return f"http://{HOST}:{self._require_running().server.port}"
 
     @property
     def base_url(self) -> str:
@@ -216,7 +216,7 @@ class Sandbox:
             InputError: The address is not on this sandbox.
             AuthorizationError: The link is unknown, used or expired.
         """
-        return press(url, "approve", origin=self.origin)
+        return submit_consent_form(url, "approve", origin=self.origin)
 
     def refuse(self, url: str) -> str:
         """Do what a person does who reads the consent page and presses Refuse.
@@ -232,7 +232,7 @@ class Sandbox:
             InputError: The address is not on this sandbox.
             AuthorizationError: The link is unknown, used or expired.
         """
-        return press(url, "refuse", origin=self.origin)
+        return submit_consent_form(url, "refuse", origin=self.origin)
 
     def files(self, account_id: str | None = None) -> list[SandboxFile]:
         """Return what the libraries hold, opened, oldest first.
@@ -241,22 +241,22 @@ class Sandbox:
             account_id: Only files whose descriptor names this account. None: all files of all people.
         """
         self._check_process()
-        files = self._now_running().service.library.files()
+        files = self._require_running().service.library.files()
         return [file for file in files if account_id is None or account_id in file.accounts]
 
     def expire_access_tokens(self) -> None:
         """End every access token issued so far."""
         self._check_process()
-        service = self._now_running().service
+        service = self._require_running().service
         service.grants.expire_access_tokens(service.now())
 
     def expire_refresh_tokens(self) -> None:
         """End every refresh token issued so far."""
         self._check_process()
-        service = self._now_running().service
+        service = self._require_running().service
         service.grants.expire_refresh_tokens(service.now())
 
-    def _now_running(self) -> _Running:
+    def _require_running(self) -> _Running:
         if self._running is None:
             raise ConfigurationError("The sandbox is not running. Use `with Sandbox() as sandbox:`, or call start().")
         return self._running
@@ -275,7 +275,7 @@ class Sandbox:
         database = Database(folder / "index.sqlite")
         resources.callback(database.close)
         settings = self._settings
-        grants = Grants(
+        grants = AuthorizationStore(
             database,
             access_lifetime=settings.access_token_lifetime,
             refresh_lifetime=settings.refresh_token_lifetime,

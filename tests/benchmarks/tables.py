@@ -18,8 +18,8 @@ import pandas as pd
 from digime_pandas._service.crypto.envelope import seal
 from digime_pandas._service.masking.secret import Secret
 from digime_pandas._tabular.formats import FORMATS
-from digime_pandas._tabular.frames.source import look_at
-from digime_pandas._tabular.serialize import prepare
+from digime_pandas._tabular.frames.source import column_source_of
+from digime_pandas._tabular.serialize import inspect_frame
 
 from .contenders import Ours, Send
 from .frames import Case
@@ -96,11 +96,11 @@ def slowest_stage(frame: pd.DataFrame, case: Case, runs: int) -> float:
     """Return the seconds of the step that takes longest when nothing runs beside it."""
 
     def serialize() -> int:
-        return sum(len(chunk) for chunk in prepare(frame, FORMATS[case.format]).chunks())
+        return sum(len(chunk) for chunk in inspect_frame(frame, FORMATS[case.format]).chunks())
 
     steps = {"serialize": serialize}
     if case.protocol == "postbox":
-        chunks = [bytes(chunk) for chunk in prepare(frame, FORMATS[case.format]).chunks()]
+        chunks = [bytes(chunk) for chunk in inspect_frame(frame, FORMATS[case.format]).chunks()]
         steps["encrypt"] = lambda: sum(
             len(piece) for piece in seal(chunks, key=Secret(bytes(32)), iv=Secret(bytes(16)))
         )
@@ -121,7 +121,7 @@ def steps(ours: Ours, cases: Iterable[Case], runs: Callable[[Case], int]) -> Non
 
 def _steps(ours: Ours, case: Case) -> dict[str, Callable[[], int]]:
     frame, target = case.make(), FORMATS[case.format]
-    prepared = prepare(frame, target)
+    prepared = inspect_frame(frame, target)
     chunks = [bytes(chunk) for chunk in prepared.chunks()]
     data = bytearray(b"".join(chunks))
 
@@ -136,8 +136,8 @@ def _steps(ours: Ours, case: Case) -> dict[str, Callable[[], int]]:
         return len(data)
 
     return {
-        "describe": lambda: len(look_at(frame).columns),
-        "prepare": lambda: len(prepare(frame, target).columns),
+        "describe": lambda: len(column_source_of(frame).columns),
+        "prepare": lambda: len(inspect_frame(frame, target).columns),
         "serialize": lambda: sum(len(chunk) for chunk in prepared.chunks()),
         "hash": digest,
         "encrypt": lambda: sum(len(piece) for piece in seal(chunks, key=Secret(bytes(32)), iv=Secret(bytes(16)))),

@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from digime_pandas._client.library import LibraryFile, described
-from digime_pandas._service.crypto.envelope import seal_bytes, wrap_key
-from digime_pandas._service.download import Opening
+from digime_pandas._client.library import LibraryFile, library_file
+from digime_pandas._service.crypto.envelope import encrypt_bytes, wrap_key
+from digime_pandas._service.download import Download
 from digime_pandas._service.masking.secret import Secret
 from digime_pandas.errors import DigestMismatchError, FormatError, InputError, ReplyError, SealedFileError
 
@@ -33,7 +33,7 @@ def key(vendor_keys: dict[str, RSAPrivateKey]) -> RSAPrivateKey:
 @pytest.fixture(scope="module")
 def sealed(key: RSAPrivateKey) -> Callable[[bytes], bytes]:
     head = wrap_key(KEY, key.public_key()) + IV.reveal()
-    return lambda plain: head + seal_bytes(plain, key=KEY, iv=IV)
+    return lambda plain: head + encrypt_bytes(plain, key=KEY, iv=IV)
 
 
 def headers(document: bytes = b'{"metadata":{}}') -> dict[str, str]:
@@ -46,8 +46,8 @@ def compressed(name: str) -> dict[str, str]:
 
 def opened(
     key: RSAPrivateKey, fields: dict[str, str], blob: bytes, *, step: int = 1 << 16, hashed: bool = False
-) -> Opening:
-    opening = Opening(fields, key, hashed=hashed)
+) -> Download:
+    opening = Download(fields, key, hashed=hashed)
     for start in range(0, len(blob), step):
         opening.write(blob[start : start + step])
     opening.finish()
@@ -125,10 +125,10 @@ class TestOpening:
 
     def test_a_file_without_metadata_is_an_error(self, key: RSAPrivateKey) -> None:
         with pytest.raises(ReplyError, match="X-Metadata"):
-            Opening({}, key, hashed=False)
+            Download({}, key, hashed=False)
 
 
-class Fetched(Opening):
+class Fetched(Download):
     """What was fetched, without a service; knows whether it was closed."""
 
     def __init__(self, key: RSAPrivateKey, content: bytes) -> None:
@@ -160,7 +160,7 @@ class TestFile:
             "contractid": "c",
             "created": 5,
         }
-        return described("file-1", 1_700_000_000_123, metadata, fetch)
+        return library_file("file-1", 1_700_000_000_123, metadata, fetch)
 
     def test_what_the_service_says_is_read_whatever_else_it_says(self, file: LibraryFile) -> None:
         assert (file.name, file.file_id, file.mime_type) == ("visits.csv", "file-1", "text/csv")
@@ -174,7 +174,7 @@ class TestFile:
         "metadata", [{}, {"accounts": None, "reference": "x", "tags": {}, "contractid": 5}, {"accounts": ["p"]}]
     )
     def test_what_it_does_not_say_is_empty(self, file: LibraryFile, metadata: dict[str, Any]) -> None:
-        bare = described("file-1", 0, metadata, file.fetch)
+        bare = library_file("file-1", 0, metadata, file.fetch)
         assert (bare.name, bare.mime_type) == ("file-1", "application/octet-stream")
         assert (bare.accounts, bare.reference, bare.tags, bare.write_id) == ((), (), (), None)
         assert bare.contract_id is None

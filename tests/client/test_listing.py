@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from digime_pandas._client.client import Client
-from digime_pandas._client.library import LibraryFile, _each_write_once, described, select
+from digime_pandas._client.library import LibraryFile, _drop_repeated_writes, library_file, select
 from digime_pandas._service.authorization import Authorization
 from digime_pandas._service.descriptor import FileDescriptor
 from digime_pandas.errors import RefusedError
@@ -156,7 +156,7 @@ def test_another_contracts_file_of_the_same_write_id_hides_nothing(
 
 def listed(name: str, *reference: str, tags: list[str] | None = None, contract_id: object = None) -> LibraryFile:
     metadata = {"mimetype": "text/csv", "reference": list(reference), "tags": tags or [], "contractid": contract_id}
-    return described(name, 0, metadata, lambda: pytest.fail("nothing is fetched"))
+    return library_file(name, 0, metadata, lambda: pytest.fail("nothing is fetched"))
 
 
 def test_files_are_selected_by_all_that_is_asked_for() -> None:
@@ -169,13 +169,13 @@ def test_files_are_selected_by_all_that_is_asked_for() -> None:
 
 def test_copies_are_told_by_their_write_id_alone() -> None:
     files = [listed("1", "a", "urn:uuid:1"), listed("2", "b", "urn:uuid:1"), listed("3", "a"), listed("4", "a")]
-    assert [file.file_id for file in _each_write_once(files)] == ["1", "3", "4"]
+    assert [file.file_id for file in _drop_repeated_writes(files)] == ["1", "3", "4"]
     assert files[0].updated == datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def test_copies_are_of_one_contract() -> None:
     files = [listed(str(number), "urn:uuid:1", contract_id=each) for number, each in enumerate(["b", "a", None, "a"])]
-    assert [file.file_id for file in _each_write_once(files)] == ["0", "1", "2"]
+    assert [file.file_id for file in _drop_repeated_writes(files)] == ["0", "1", "2"]
 
 
 def test_a_file_that_went_between_list_and_look_is_left_out(

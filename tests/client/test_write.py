@@ -145,7 +145,7 @@ def test_a_frame_in_many_pieces_arrives_whole_even_after_the_network_broke(
     pd.testing.assert_frame_equal(found, large)
 
 
-def one_shot(frame: pd.DataFrame) -> pa.RecordBatchReader:
+def single_pass(frame: pd.DataFrame) -> pa.RecordBatchReader:
     table = pa.Table.from_pandas(frame)
     return pa.RecordBatchReader.from_batches(table.schema, iter(table.to_batches(max_chunksize=10_000)))
 
@@ -158,7 +158,7 @@ def relation(frame: pd.DataFrame) -> object:
 
 @pytest.mark.parametrize(
     "make",
-    [pl.from_pandas, pa.Table.from_pandas, one_shot, relation, lambda frame: frame["value"]],
+    [pl.from_pandas, pa.Table.from_pandas, single_pass, relation, lambda frame: frame["value"]],
     ids=["polars", "table", "reader", "duckdb", "series"],
 )
 @pytest.mark.usefixtures("no_waiting")
@@ -183,7 +183,7 @@ def test_a_failed_write_leaves_no_thread_behind_while_its_error_is_held(
     through: Through, person: Authorization, large: pd.DataFrame, suffix: str, gate: dict[str, int]
 ) -> None:
     client = through(Gate(99, **gate), max_attempts=2)
-    for frame in (large, one_shot(large)):
+    for frame in (large, single_pass(large)):
         with pytest.raises((RefusedError, ServiceUnreachableError)) as raised:
             write(frame, f"large.{suffix}", account_id=person.account_id, client=client, authorization=person)
         assert our_threads() == []

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from digime_pandas._client.write_plan import Plan, outline_write, plan_write
+from digime_pandas._client.write_plan import WritePlan, check_write_request, plan_write
 from digime_pandas._service.receipt import SCHEMA_PREFIX
 from digime_pandas.errors import DescriptorError, FormatError, InputError
 
@@ -14,10 +14,10 @@ FRAME = pd.DataFrame({"day": ["2026-01-05"], "pulse": [61]})
 UUID = re.compile(r"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
-def plan(frame: object = FRAME, file_name: str = "visits.csv", **changes: Any) -> Plan:
+def plan(frame: object = FRAME, file_name: str = "visits.csv", **changes: Any) -> WritePlan:
     options = changes.pop("options", {})
     arguments = {"account_id": "p", "format": None, "reference": None, "tags": (), "mime_type": None} | changes
-    return plan_write(frame, outline_write(file_name, **arguments), index=None, options=options)
+    return plan_write(frame, check_write_request(file_name, **arguments), index=None, options=options)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ import pytest
 import digime_pandas as digime
 from digime_pandas._client.client import Client
 from digime_pandas._service.authorization import Authorization, Token, UserAccessToken
-from digime_pandas._service.crypto.encrypted_file import Vault
+from digime_pandas._service.crypto.encrypted_file import EncryptedFile
 from digime_pandas._service.http.transport import Http, Request
 from digime_pandas._service.oauth.token_store import FileTokenStore, MemoryTokenStore
 from digime_pandas.errors import AuthorizationError, ConfigurationError, ServiceUnreachableError, TokenStoreError
@@ -212,7 +212,7 @@ def writer(
     if request.param == "http":
         yield connected(sandbox)
         return
-    with served(build_app(sandbox._now_running().service), certificate) as url:
+    with served(build_app(sandbox._require_running().service), certificate) as url:
         transport = httpx.HTTPTransport(verify=certificate.context())
         client = connected(sandbox, base_url=f"{url}/v1.7/", transport=transport)
         yield client
@@ -376,7 +376,7 @@ class TestFlows:
 
 
 def test_a_file_that_is_kept_is_read_by_both_at_the_same_time() -> None:
-    with Vault() as vault:
+    with EncryptedFile() as vault:
         for letter in range(16):
             vault.append(bytes([letter]) * (1 << 20))
 

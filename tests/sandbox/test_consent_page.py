@@ -19,7 +19,7 @@ def parameters(address: str) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(urlsplit(address).query, keep_blank_values=True).items()}
 
 
-def press(url: str, **fields: str) -> httpx.Response:
+def submit_consent_form(url: str, **fields: str) -> httpx.Response:
     return httpx.post(url.partition("?")[0], data={"code": parameters(url)["code"]} | fields, trust_env=False)
 
 
@@ -87,7 +87,7 @@ def test_a_callback_that_is_not_registered_is_no_open_redirect(wire: Wire) -> No
     url = wire.consent_url(wire.sandbox.contract)
     with pytest.raises(AuthorizationError, match="not registered"):
         wire.sandbox.refuse(f"{url}&callback=https%3A%2F%2Fevil.example%2F")
-    assert press(url, callback="https://evil.example/", decision="refuse").status_code == 400
+    assert submit_consent_form(url, callback="https://evil.example/", decision="refuse").status_code == 400
 
 
 def test_the_address_registered_on_the_contract_may_be_an_applications_own() -> None:
@@ -107,9 +107,9 @@ def test_the_address_registered_on_the_contract_may_be_an_applications_own() -> 
 @pytest.mark.parametrize("decision", ["approve", "refuse"])
 def test_a_link_works_once(wire: Wire, decision: str) -> None:
     url = wire.consent_url(wire.sandbox.contract)
-    assert press(url, decision=decision).status_code == 303
+    assert submit_consent_form(url, decision=decision).status_code == 303
     assert show(url).status_code == 410
-    assert press(url, decision="approve").status_code == 410
+    assert submit_consent_form(url, decision="approve").status_code == 410
     with pytest.raises(AuthorizationError, match="used already"):
         wire.sandbox.approve(url)
 
@@ -132,9 +132,9 @@ def test_an_unknown_or_expired_link_shows_a_page_that_says_so() -> None:
 def test_looking_at_the_page_decides_nothing_and_neither_does_a_form_without_a_button(wire: Wire) -> None:
     url = wire.consent_url(wire.sandbox.contract)
     assert show(url).status_code == show(url).status_code == 200
-    assert press(url).status_code == 400
-    assert press(url, decision="perhaps").status_code == 400
-    assert press(url, decision="approve").status_code == 303
+    assert submit_consent_form(url).status_code == 400
+    assert submit_consent_form(url, decision="perhaps").status_code == 400
+    assert submit_consent_form(url, decision="approve").status_code == 303
 
 
 def test_an_address_elsewhere_is_not_visited(wire: Wire) -> None:
@@ -147,15 +147,18 @@ def test_a_person_is_new_unless_linked_or_chosen(wire: Wire) -> None:
     assert first.payload["sub"] != second.payload["sub"]
     assert wire.reader(first).payload["sub"] == first.payload["sub"]
     url = wire.consent_url(wire.sandbox.contract)
-    chosen = press(url, decision="approve", person=first.payload["sub"])
+    chosen = submit_consent_form(url, decision="approve", person=first.payload["sub"])
     assert parameters(chosen.headers["Location"])["postboxId"] == first.redirected["postboxId"]
-    assert press(wire.consent_url(wire.sandbox.contract), decision="approve", person="nobody").status_code == 410
+    assert (
+        submit_consent_form(wire.consent_url(wire.sandbox.contract), decision="approve", person="nobody").status_code
+        == 410
+    )
 
 
 def test_a_linked_person_cannot_be_swapped_on_the_page(wire: Wire) -> None:
     mine, other = wire.consent(), wire.consent()
     url = wire.consent_url(wire.sandbox.contract, access_token=mine.access_token)
-    swapped = press(url, decision="approve", person=other.payload["sub"])
+    swapped = submit_consent_form(url, decision="approve", person=other.payload["sub"])
     assert parameters(swapped.headers["Location"])["postboxId"] == mine.redirected["postboxId"]
 
 

@@ -275,7 +275,7 @@ def test_a_failure_of_its_own_is_answered_in_the_same_form_and_logged(
         reader = wire.reader(person)
         session = wire.session(reader)
         (tmp_path / "index.sqlite").chmod(0o600)
-        sandbox._now_running().service.library._database.execute("DROP TABLE files")
+        sandbox._require_running().service.library._database.execute("DROP TABLE files")
         answer = wire.get(reader, f"permission-access/query/{session}")
         assert refusal(answer) == (500, "ServerError")
         assert [record.name for record in caplog.records] == ["digime_pandas.sandbox"]

@@ -72,7 +72,7 @@ def replay(wire: Wire, request: dict[str, Any]) -> httpx.Response:
 
 def seed_tokens(wire: Wire, *, access_token: str = "a", refresh_token: str = "r", postbox_id: str = "p") -> str:
     """Make the sandbox know what the recording's server had issued; returns the person."""
-    service = wire.sandbox._now_running().service
+    service = wire.sandbox._require_running().service
     user_id = service.library.add_person(RECORDED)
     client_id = wire.sandbox.contract.client_id
     execute = service.library._database.execute
@@ -112,7 +112,7 @@ def test_the_recorded_verifier_belongs_to_the_recorded_challenge(wire: Wire) -> 
 
 def test_a_recorded_exchange_is_accepted(wire: Wire) -> None:
     (request,) = posts("v8_token_exchange")
-    service = wire.sandbox._now_running().service
+    service = wire.sandbox._require_running().service
     verifier = claims(request)["code_verifier"]
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
     user_id = service.library.add_person(RECORDED)
@@ -159,7 +159,7 @@ def test_a_recorded_write_that_goes_through_a_refresh_is_opened(wire: Wire) -> N
     renewed = wire.verified(replay(wire, refresh).json()["token"])
     assert renewed["sub"] == user_id
     # The recording used the token that its own server gave.
-    wire.sandbox._now_running().service.library._database.execute(
+    wire.sandbox._require_running().service.library._database.execute(
         "UPDATE tokens SET access_token = ? WHERE access_token = ?",
         *(claims(second)["access_token"], renewed["access_token"]["value"]),
     )

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 
-from digime_pandas._service.crypto.encrypted_file import Vault
-from digime_pandas._service.download import Opening
+from digime_pandas._service.crypto.encrypted_file import EncryptedFile
+from digime_pandas._service.download import Download
 from digime_pandas.errors import SealedFileError
 
 
@@ -44,7 +44,7 @@ def headers(compression: str | None = None) -> dict[str, str]:
     return {"x-metadata": base64.urlsafe_b64encode(json.dumps(document).encode()).decode()}
 
 
-def opened(opening: Opening, pieces: Iterable[bytes]) -> bytes:
+def opened(opening: Download, pieces: Iterable[bytes]) -> bytes:
     for piece in pieces:
         opening.write(piece)
     opening.finish()
@@ -62,7 +62,7 @@ def test_a_file_opens_whatever_pieces_it_comes_in(key: RSAPrivateKey, size: int,
 
     pieces = (blob[start : start + step] for start in range(0, len(blob), step))
 
-    assert opened(Opening(headers(), key, hashed=False), pieces) == plain
+    assert opened(Download(headers(), key, hashed=False), pieces) == plain
 
 
 def test_the_vendors_blobs_open(vector: Callable[[str], Any]) -> None:
@@ -70,37 +70,37 @@ def test_the_vendors_blobs_open(vector: Callable[[str], Any]) -> None:
     assert isinstance(own, RSAPrivateKey)
     for recorded in vector("read_blobs"):
         blob = base64.b64decode(recorded["blob_b64"])
-        opening = Opening({"x-metadata": recorded["x_metadata"]}, own, hashed=False)
+        opening = Download({"x-metadata": recorded["x_metadata"]}, own, hashed=False)
         assert opened(opening, [blob]) == base64.b64decode(recorded["plaintext_b64"])
 
 
 def test_the_leading_hash_of_the_older_api_is_checked_and_taken_off(key: RSAPrivateKey) -> None:
     plain = b"hello" * 100
     hashed = sealed(sha512(plain).digest() + plain, key)
-    assert opened(Opening(headers(), key, hashed=True), [hashed[:300], hashed[300:]]) == plain
+    assert opened(Download(headers(), key, hashed=True), [hashed[:300], hashed[300:]]) == plain
 
     damaged = sealed(sha512(b"other").digest() + plain, key)
     with pytest.raises(SealedFileError, match="SHA-512"):
-        opened(Opening(headers(), key, hashed=True), [damaged])
+        opened(Download(headers(), key, hashed=True), [damaged])
 
 
 @pytest.mark.parametrize("cut", [0, 100, 256, 272, 280, -1])
 def test_a_file_that_was_cut_short_does_not_open(key: RSAPrivateKey, cut: int) -> None:
     with pytest.raises(SealedFileError):
-        opened(Opening(headers(), key, hashed=False), [sealed(b"hello" * 10, key)[:cut]])
+        opened(Download(headers(), key, hashed=False), [sealed(b"hello" * 10, key)[:cut]])
 
 
 def test_another_key_does_not_open_it(key: RSAPrivateKey) -> None:
     other = generate_private_key(public_exponent=65537, key_size=2048)
     with pytest.raises(SealedFileError):
-        opened(Opening(headers(), other, hashed=False), [sealed(b"hello", key)])
+        opened(Download(headers(), other, hashed=False), [sealed(b"hello", key)])
 
 
 @pytest.mark.parametrize("compression", ["gzip", "brotli"])
 @pytest.mark.parametrize("plain", [b"", b"this was never compressed", b"\x1f\x8b\x08"])
 def test_what_is_not_compressed_as_it_says_is_refused(key: RSAPrivateKey, compression: str, plain: bytes) -> None:
     with pytest.raises(SealedFileError, match=r"(?i)valid " + compression):
-        opened(Opening(headers(compression), key, hashed=False), [sealed(plain, key)])
+        opened(Download(headers(compression), key, hashed=False), [sealed(plain, key)])
 
 
 _COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "brotli": brotli.compress}
@@ -111,16 +111,16 @@ def test_a_few_bytes_that_stand_for_many_are_kept_in_bounded_pieces(
     key: RSAPrivateKey, compression: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []
-    append = Vault.append
+    append = EncryptedFile.append
 
-    def measured(self: Vault, data: bytes) -> None:
+    def measured(self: EncryptedFile, data: bytes) -> None:
         sizes.append(len(data))
         append(self, data)
 
-    monkeypatch.setattr(Vault, "append", measured)
+    monkeypatch.setattr(EncryptedFile, "append", measured)
     plain = bytes(32 << 20)
     assert (
-        opened(Opening(headers(compression), key, hashed=False), [sealed(_COMPRESSORS[compression](plain), key)])
+        opened(Download(headers(compression), key, hashed=False), [sealed(_COMPRESSORS[compression](plain), key)])
         == plain
     )
     assert max(sizes) <= 4 << 20

@@ -18,12 +18,12 @@ from joserfc.jwk import RSAKey
 
 from digime_pandas._service.authorization import Postbox
 from digime_pandas._service.contract import Contract
-from digime_pandas._service.crypto.envelope import seal_bytes, wrap_key
+from digime_pandas._service.crypto.envelope import encrypt_bytes, wrap_key
 from digime_pandas._service.descriptor import FileDescriptor
-from digime_pandas._service.endpoints import Api
+from digime_pandas._service.endpoints import Endpoints
 from digime_pandas._service.http.transport import Http
 from digime_pandas._service.masking.secret import Secret
-from digime_pandas._service.messages import Agent, Delivery, Upload
+from digime_pandas._service.messages import Agent, Upload, UploadReply
 from digime_pandas.errors import AuthorizationError, RefusedError, ReplyError
 
 BASE = "https://api.test/v1.7/"
@@ -86,9 +86,9 @@ def contract(vector: Callable[[str], Any], vendor_keys: dict[str, RSAPrivateKey]
 
 
 @pytest.fixture
-def api(service: Service, contract: Contract) -> Iterator[Api]:
+def api(service: Service, contract: Contract) -> Iterator[Endpoints]:
     http = Http(transport=httpx.MockTransport(service))
-    yield Api(contract, http, BASE, Agent("nodejs", "16.1.5"), now=lambda: NOW)
+    yield Endpoints(contract, http, BASE, Agent("nodejs", "16.1.5"), now=lambda: NOW)
     http.close()
 
 
@@ -112,7 +112,7 @@ def common(contract: Contract, claims: dict[str, Any]) -> dict[str, Any]:
 
 class TestAuthorization:
     def test_a_pre_authorization_is_asked_for_as_the_vendor_does(
-        self, vector: Callable[[str], Any], api: Api, service: Service, contract: Contract
+        self, vector: Callable[[str], Any], api: Endpoints, service: Service, contract: Contract
     ) -> None:
         recorded = vector("v16_authorize")["requests"][0]
         theirs = json.loads(recorded["authorization_jwt"]["claims_json"])
@@ -135,7 +135,7 @@ class TestAuthorization:
         assert request.headers["Content-Type"] == "application/json"
 
     def test_a_token_of_the_same_person_links_the_libraries(
-        self, api: Api, service: Service, contract: Contract
+        self, api: Endpoints, service: Service, contract: Contract
     ) -> None:
         service.answer({"token": service.token({"preauthorization_code": "p"})})
         api.pre_authorize(code_challenge="c", redirect_uri="r", state=Secret(""), access_token=Secret("token"))
@@ -143,7 +143,7 @@ class TestAuthorization:
         assert (claims["access_token"], claims["state"]) == ("token", "")
 
     def test_a_code_is_exchanged_as_the_vendor_does(
-        self, vector: Callable[[str], Any], api: Api, service: Service, contract: Contract
+        self, vector: Callable[[str], Any], api: Endpoints, service: Service, contract: Contract
     ) -> None:
         recorded = vector("v8_token_exchange")["requests"][0]
         theirs = json.loads(recorded["authorization_jwt"]["claims_json"])
@@ -161,7 +161,7 @@ class TestAuthorization:
         }
 
     def test_tokens_are_refreshed_as_the_vendor_does(
-        self, vector: Callable[[str], Any], api: Api, service: Service, contract: Contract
+        self, vector: Callable[[str], Any], api: Endpoints, service: Service, contract: Contract
     ) -> None:
         recorded = vector("v16_refresh")["requests"][0]
         theirs = json.loads(recorded["authorization_jwt"]["claims_json"])
@@ -175,7 +175,7 @@ class TestAuthorization:
         assert request.headers["Content-Type"] == "application/json"
 
     @pytest.mark.parametrize("answer", [{}, {"token": ""}, {"token": 17}, {"token": None}, [], "token"])
-    def test_an_answer_without_a_token_is_an_error(self, api: Api, service: Service, answer: object) -> None:
+    def test_an_answer_without_a_token_is_an_error(self, api: Endpoints, service: Service, answer: object) -> None:
         service.answer(answer)
         with pytest.raises(ReplyError, match="Could not refresh the token"):
             api.refresh(Secret("r"))
@@ -183,14 +183,14 @@ class TestAuthorization:
     @pytest.mark.parametrize(
         "payload", [{}, {"preauthorization_code": ""}, {"preauthorization_code": 1}, {"code": "p"}]
     )
-    def test_a_payload_without_the_code_is_an_error(self, api: Api, service: Service, payload: object) -> None:
+    def test_a_payload_without_the_code_is_an_error(self, api: Endpoints, service: Service, payload: object) -> None:
         service.answer({"token": service.token(payload)})
         with pytest.raises(ReplyError, match="preauthorization_code"):
             api.pre_authorize(code_challenge="c", redirect_uri="r", state=Secret("s"), access_token=None)
 
 
 class TestGenuineness:
-    def test_the_key_set_is_asked_for_without_the_contracts_token(self, api: Api, service: Service) -> None:
+    def test_the_key_set_is_asked_for_without_the_contracts_token(self, api: Endpoints, service: Service) -> None:
         service.grant()
         api.refresh(Secret("r"))
         (request,) = service.key_set_requests
@@ -199,7 +199,9 @@ class TestGenuineness:
 
     def test_the_key_set_is_kept_for_a_quarter_of_an_hour(self, service: Service, contract: Contract) -> None:
         clock = [NOW]
-        api = Api(contract, Http(transport=httpx.MockTransport(service)), BASE, Agent("n", "1"), now=lambda: clock[0])
+        api = Endpoints(
+            contract, Http(transport=httpx.MockTransport(service)), BASE, Agent("n", "1"), now=lambda: clock[0]
+        )
         for seconds, fetched in ((0, 1), (1, 1), (898, 1), (2, 2), (1, 2)):
             clock[0] += seconds
             service.grant()
@@ -207,7 +209,7 @@ class TestGenuineness:
             assert len(service.key_set_requests) == fetched
 
     def test_an_unknown_key_is_looked_for_once_more(
-        self, api: Api, service: Service, vendor_keys: dict[str, RSAPrivateKey]
+        self, api: Endpoints, service: Service, vendor_keys: dict[str, RSAPrivateKey]
     ) -> None:
         service.grant()
         api.refresh(Secret("r"))
@@ -217,7 +219,7 @@ class TestGenuineness:
         api.refresh(Secret("r"))
         assert len(service.key_set_requests) == 2
 
-    def test_a_key_that_stays_unknown_is_an_error(self, api: Api, service: Service) -> None:
+    def test_a_key_that_stays_unknown_is_an_error(self, api: Endpoints, service: Service) -> None:
         service.grant(kid="another")
         with pytest.raises(ReplyError, match=r"not genuine: .*no such key"):
             api.refresh(Secret("r"))
@@ -234,7 +236,7 @@ class TestGenuineness:
             "https://api.test\n/v1.7/jwks/oauth",
         ],
     )
-    def test_a_key_set_elsewhere_is_never_asked_for(self, api: Api, service: Service, jku: str) -> None:
+    def test_a_key_set_elsewhere_is_never_asked_for(self, api: Endpoints, service: Service, jku: str) -> None:
         service.grant(jku=jku)
         with pytest.raises(ReplyError, match=r"not genuine: .*another address") as raised:
             api.refresh(Secret("r"))
@@ -243,7 +245,7 @@ class TestGenuineness:
         assert len(service.requests) == 1
 
     @pytest.mark.parametrize("missing", ["jku", "kid"])
-    def test_a_token_that_names_no_key_is_not_looked_up(self, api: Api, service: Service, missing: str) -> None:
+    def test_a_token_that_names_no_key_is_not_looked_up(self, api: Endpoints, service: Service, missing: str) -> None:
         header = {name: value for name, value in {"alg": "PS512", "jku": JKU, "kid": KID}.items() if name != missing}
         payload = json.dumps(TOKENS).encode()
         service.answer({"token": jws.serialize_compact(header, payload, service.signing_key, algorithms=["PS512"])})
@@ -251,7 +253,7 @@ class TestGenuineness:
             api.refresh(Secret("r"))
         assert service.key_set_requests == []
 
-    def test_a_key_set_that_redirects_is_not_followed(self, api: Api, service: Service) -> None:
+    def test_a_key_set_that_redirects_is_not_followed(self, api: Endpoints, service: Service) -> None:
         service.key_set = httpx.Response(302, headers={"Location": "https://evil.test/jwks"})
         service.grant()
         with pytest.raises(RefusedError, match=r"key set.*Redirects are not followed"):
@@ -261,14 +263,14 @@ class TestGenuineness:
     @pytest.mark.parametrize(
         "key_set", [{}, [], {"keys": {}}, {"keys": [{"kid": KID}]}, {"keys": [{"kid": KID, "pem": "x"}]}]
     )
-    def test_a_key_set_that_cannot_be_read_is_an_error(self, api: Api, service: Service, key_set: object) -> None:
+    def test_a_key_set_that_cannot_be_read_is_an_error(self, api: Endpoints, service: Service, key_set: object) -> None:
         service.key_set = key_set
         service.grant()
         with pytest.raises(ReplyError):
             api.refresh(Secret("r"))
 
     def test_a_token_of_another_key_is_an_error_that_does_not_quote_it(
-        self, api: Api, service: Service, vendor_keys: dict[str, RSAPrivateKey]
+        self, api: Endpoints, service: Service, vendor_keys: dict[str, RSAPrivateKey]
     ) -> None:
         token = Service(vendor_keys["postbox0"]).token(TOKENS)
         service.answer({"token": token})
@@ -276,7 +278,7 @@ class TestGenuineness:
             api.refresh(Secret("r"))
         assert token[:20] not in repr(raised.value)
 
-    def test_an_expired_token_is_an_error(self, api: Api, service: Service) -> None:
+    def test_an_expired_token_is_an_error(self, api: Endpoints, service: Service) -> None:
         service.answer({"token": service.token(TOKENS | {"exp": 1_600_000_000})})
         with pytest.raises(ReplyError, match="it has expired"):
             api.refresh(Secret("r"))
@@ -315,14 +317,14 @@ class TestPostbox:
     def box(self, openssl: Callable[..., bytes], vendor_keys: dict[str, RSAPrivateKey], tmp_path: Path) -> Box:
         return Box(openssl, vendor_keys["postbox0"], tmp_path)
 
-    def deliver(self, api: Api, postbox: Postbox, *chunks: bytes, sized: bool = True) -> Delivery:
+    def deliver(self, api: Endpoints, postbox: Postbox, *chunks: bytes, sized: bool = True) -> UploadReply:
         size = sum(map(len, chunks)) if sized else None
         return api.deliver_to_postbox(Upload(lambda: chunks, size, "hello.txt", DESCRIPTOR), postbox, TOKEN)
 
     @pytest.mark.parametrize("sized", [True, False])
     @pytest.mark.parametrize("chunks", [[], [b"hello digi.me\n"], [b"a" * 15, b"", b"b" * 17]], ids=len)
     def test_openssl_opens_what_is_delivered(
-        self, api: Api, service: Service, box: Box, chunks: list[bytes], sized: bool
+        self, api: Endpoints, service: Service, box: Box, chunks: list[bytes], sized: bool
     ) -> None:
         service.answer({"status": "delivered", "expires": 17})
         delivery = self.deliver(api, box.postbox, *chunks, sized=sized)
@@ -340,7 +342,7 @@ class TestPostbox:
 
     @pytest.mark.parametrize("sized", [True, False])
     def test_a_large_file_is_the_same_whole_and_in_pieces(
-        self, api: Api, service: Service, box: Box, sized: bool
+        self, api: Endpoints, service: Service, box: Box, sized: bool
     ) -> None:
         chunks = [secrets.token_bytes(size) for size in (1, 3 << 20, 700_001, 5 << 20, 31)]
         service.answer({"status": "delivered", "expires": 17})
@@ -355,7 +357,7 @@ class TestPostbox:
         recorded = recording["requests"][0]
         theirs = json.loads(recorded["authorization_jwt"]["claims_json"])
         random = {32: [box.key(theirs)], 16: [bytes.fromhex(theirs["iv"]), bytes(16), bytes(16)]}
-        api = Api(
+        api = Endpoints(
             contract,
             Http(transport=httpx.MockTransport(service)),
             BASE,
@@ -374,7 +376,7 @@ class TestPostbox:
         theirs_boundary = dict(recorded["headers"])["content-type"].partition("boundary=")[2]
         assert request.content.replace(boundary.encode(), theirs_boundary.encode()) == b64decode(recorded["body_b64"])
 
-    def test_nothing_is_used_twice(self, api: Api, service: Service, contract: Contract, box: Box) -> None:
+    def test_nothing_is_used_twice(self, api: Endpoints, service: Service, contract: Contract, box: Box) -> None:
         for status in (503, 429, 500):
             service.answer({}, status)
         service.answer({"status": "delivered"})
@@ -384,12 +386,14 @@ class TestPostbox:
         assert len({request.content for request in service.requests}) == 4
         assert len({request.headers["Content-Type"] for request in service.requests}) == 4
 
-    def test_a_key_that_cannot_seal_sends_nothing(self, api: Api, service: Service) -> None:
+    def test_a_key_that_cannot_seal_sends_nothing(self, api: Endpoints, service: Service) -> None:
         with pytest.raises(AuthorizationError, match="public key"):
             self.deliver(api, Postbox("box", "hunter2"), b"hello")
         assert service.requests == []
 
-    def test_a_status_that_is_not_known_leaves_the_outcome_unknown(self, api: Api, service: Service, box: Box) -> None:
+    def test_a_status_that_is_not_known_leaves_the_outcome_unknown(
+        self, api: Endpoints, service: Service, box: Box
+    ) -> None:
         service.answer({"status": "eaten"})
         with pytest.raises(ReplyError) as raised:
             self.deliver(api, box.postbox, b"hello")
@@ -410,7 +414,7 @@ def part_of(request: httpx.Request) -> bytes:
 
 class TestImport:
     def test_the_file_goes_as_it_is_beside_its_signed_descriptor_as_the_vendors_does(
-        self, vector: Callable[[str], Any], api: Api, service: Service, contract: Contract
+        self, vector: Callable[[str], Any], api: Endpoints, service: Service, contract: Contract
     ) -> None:
         recording = vector("v16_write_text")
         recorded = recording["requests"][0]
@@ -433,14 +437,16 @@ class TestImport:
     @pytest.mark.parametrize(
         "answer", [httpx.Response(200, content=b"<html>"), httpx.Response(201, json={"x": 1})], ids=str
     )
-    def test_any_2xx_is_a_delivery_whatever_its_body(self, api: Api, service: Service, answer: httpx.Response) -> None:
+    def test_any_2xx_is_a_delivery_whatever_its_body(
+        self, api: Endpoints, service: Service, answer: httpx.Response
+    ) -> None:
         service.answers.append(answer)
         assert api.import_file(Upload(list, 0, "a", DESCRIPTOR), TOKEN).status == "delivered"
         assert service.requests[0].headers["Content-Length"] == "0"
 
 
 class TestReading:
-    def test_a_session_is_triggered_and_listed(self, api: Api, service: Service, contract: Contract) -> None:
+    def test_a_session_is_triggered_and_listed(self, api: Endpoints, service: Service, contract: Contract) -> None:
         service.answer({"session": {"key": "s/1", "expiry": 17}})
         service.answer({"status": {"state": "completed"}, "fileList": [{"name": "f", "updatedDate": 5}]})
         assert api.trigger(TOKEN).reveal() == "s/1"
@@ -455,7 +461,7 @@ class TestReading:
         self, vector: Callable[[str], Any], service: Service, vendor_keys: dict[str, RSAPrivateKey]
     ) -> None:
         reader = Contract("a", "r", vendor_keys["contract_r"])
-        api = Api(reader, Http(transport=httpx.MockTransport(service)), BASE, Agent("n", "1"))
+        api = Endpoints(reader, Http(transport=httpx.MockTransport(service)), BASE, Agent("n", "1"))
         for recorded in vector("read_blobs"):
             headers = {"X-Metadata": recorded["x_metadata"]}
             service.answers.append(httpx.Response(200, headers=headers, content=b64decode(recorded["blob_b64"])))
@@ -473,12 +479,12 @@ class TestReading:
         self, service: Service, vendor_keys: dict[str, RSAPrivateKey]
     ) -> None:
         reader = Contract("a", "r", vendor_keys["contract_r"])
-        api = Api(reader, Http(transport=httpx.MockTransport(service)), BASE, Agent("n", "1"))
+        api = Endpoints(reader, Http(transport=httpx.MockTransport(service)), BASE, Agent("n", "1"))
         plain, key, iv = secrets.token_bytes(3 << 20), bytes(32), bytes(16)
         blob = (
             wrap_key(Secret(key), reader.private_key.public_key())
             + iv
-            + seal_bytes(plain, key=Secret(key), iv=Secret(iv))
+            + encrypt_bytes(plain, key=Secret(key), iv=Secret(iv))
         )
         headers = {"X-Metadata": urlsafe_b64encode(b'{"metadata":{}}').decode()}
 

@@ -10,12 +10,12 @@ import pytest
 from digime_pandas._service.masking.secret import Secret
 from digime_pandas._service.messages import (
     Agent,
-    Delivery,
-    read_delivery,
-    read_description,
-    read_document,
-    read_file_list,
-    read_grant,
+    UploadReply,
+    parse_document,
+    parse_file_listing,
+    parse_file_metadata,
+    parse_token_reply,
+    parse_upload_reply,
     read_text,
 )
 from digime_pandas.errors import ReplyError
@@ -45,7 +45,7 @@ def test_the_agent_has_the_nested_form_of_the_vendors_sdk(vector: Callable[[str]
 @pytest.mark.parametrize("body", ODD_BODIES, ids=lambda body: repr(body[:8]))
 def test_a_body_that_is_no_json_object_is_an_error_that_names_the_call(body: bytes) -> None:
     with pytest.raises(ReplyError, match="Could not count sheep: the answer lacks a JSON object") as raised:
-        read_document(Secret(body), "count sheep")
+        parse_document(Secret(body), "count sheep")
     assert raised.value.outcome == "unknown"
 
 
@@ -56,7 +56,7 @@ def test_a_text_that_must_be_there_is_not_empty(members: object) -> None:
 
 
 def test_a_grant_has_both_tokens_and_may_say_who_and_which_consent() -> None:
-    grant = read_grant(PAYLOAD, "ask")
+    grant = parse_token_reply(PAYLOAD, "ask")
     assert (grant.user_access_token.access_token.value, grant.user_access_token.access_token.expiry) == (
         "a",
         1_700_000_000,
@@ -66,7 +66,7 @@ def test_a_grant_has_both_tokens_and_may_say_who_and_which_consent() -> None:
         1_715_000_000,
     )
     assert (grant.user_id, grant.consent_id) == ("user", "consent")
-    least = read_grant({name: PAYLOAD[name] for name in ("access_token", "refresh_token")}, "ask")
+    least = parse_token_reply({name: PAYLOAD[name] for name in ("access_token", "refresh_token")}, "ask")
     assert (least.user_id, least.consent_id) == (None, None)
 
 
@@ -92,26 +92,28 @@ def test_a_grant_has_both_tokens_and_may_say_who_and_which_consent() -> None:
 )
 def test_a_token_without_value_or_a_time_of_expiry_is_an_error(name: str, pair: object) -> None:
     with pytest.raises(ReplyError, match=r"value|expires_on"):
-        read_grant(PAYLOAD | {name: pair}, "refresh the token")
+        parse_token_reply(PAYLOAD | {name: pair}, "refresh the token")
 
 
 def test_a_delivery_is_delivered_or_pending() -> None:
-    assert read_delivery(Secret(b'{"status":"delivered","expires":1700000000000}'), 2, "d") == Delivery(
+    assert parse_upload_reply(Secret(b'{"status":"delivered","expires":1700000000000}'), 2, "d") == UploadReply(
         "delivered", 1.7e12, 2
     )
-    assert read_delivery(Secret(b'{"status":"pending","session":{},"more":[]}'), 1, "d") == Delivery("pending", None, 1)
+    assert parse_upload_reply(Secret(b'{"status":"pending","session":{},"more":[]}'), 1, "d") == UploadReply(
+        "pending", None, 1
+    )
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"status":"lost"}', b'{"status":null}', b'{"status":["delivered"]}', b"OK"])
 def test_any_other_status_leaves_the_outcome_unknown(body: bytes) -> None:
     with pytest.raises(ReplyError) as raised:
-        read_delivery(Secret(body), 1, "deliver")
+        parse_upload_reply(Secret(body), 1, "deliver")
     assert raised.value.outcome == "unknown"
 
 
 def test_a_file_list_may_be_missing_and_a_date_too() -> None:
-    assert read_file_list(Secret(b'{"status":{"state":"pending"}}'), "list").files == {}
-    listed = read_file_list(
+    assert parse_file_listing(Secret(b'{"status":{"state":"pending"}}'), "list").files == {}
+    listed = parse_file_listing(
         Secret(
             dumped({"status": {"state": "completed"}, "fileList": [{"name": "a", "updatedDate": 5.5}, {"name": "b"}]})
         ),
@@ -123,7 +125,7 @@ def test_a_file_list_may_be_missing_and_a_date_too() -> None:
 @pytest.mark.parametrize("date", [1e300, -1, float("inf"), 10**400, "now", None, False])
 def test_a_date_that_is_none_counts_as_missing(date: object) -> None:
     body = dumped({"status": {"state": "completed"}, "fileList": [{"name": "a", "updatedDate": date}]})
-    assert read_file_list(Secret(body), "list").files == {"a": 0.0}
+    assert parse_file_listing(Secret(body), "list").files == {"a": 0.0}
 
 
 @pytest.mark.parametrize(
@@ -140,12 +142,12 @@ def test_a_date_that_is_none_counts_as_missing(date: object) -> None:
 )
 def test_a_file_list_of_another_shape_is_an_error(document: object) -> None:
     with pytest.raises(ReplyError):
-        read_file_list(Secret(dumped(document)), "list")
+        parse_file_listing(Secret(dumped(document)), "list")
 
 
 def test_the_vendors_file_metadata_is_read(vector: Callable[[str], Any]) -> None:
     for recorded in vector("read_blobs"):
-        stored = read_description({"x-metadata": recorded["x_metadata"]}, "read")
+        stored = parse_file_metadata({"x-metadata": recorded["x_metadata"]}, "read")
         assert stored.metadata == recorded["x_metadata_json"]["metadata"]
         assert stored.compression == recorded["x_metadata_json"]["compression"]
 
@@ -170,10 +172,10 @@ def encoded(text: bytes) -> str:
 )
 def test_a_file_without_readable_metadata_is_an_error(headers: dict[str, str]) -> None:
     with pytest.raises(ReplyError, match="X-Metadata"):
-        read_description(headers, "read a file")
+        parse_file_metadata(headers, "read a file")
 
 
 def test_padding_of_the_metadata_is_optional() -> None:
     for text in (b'{"metadata":{}}', b'{"metadata":{}} ', b'{"metadata":{}}  '):
-        assert read_description({"x-metadata": encoded(text)}, "read").metadata == {}
-        assert read_description({"x-metadata": encoded(text).rstrip("=")}, "read").metadata == {}
+        assert parse_file_metadata({"x-metadata": encoded(text)}, "read").metadata == {}
+        assert parse_file_metadata({"x-metadata": encoded(text).rstrip("=")}, "read").metadata == {}

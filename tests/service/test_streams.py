@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digime_pandas._service.crypto.envelope import sealing
+from digime_pandas._service.crypto.envelope import encryption_tasks
 from digime_pandas._service.masking.secret import Secret
-from digime_pandas._service.streams import closing_iter, in_order, one_by_one
+from digime_pandas._service.streams import closing_iterator, one_by_one, run_in_order
 
 _PATIENCE = 20.0
 _WINDOW = 3
@@ -36,7 +36,7 @@ def _raise(error: BaseException) -> int:
 @pytest.mark.parametrize("workers", [1, 2, 3])
 @pytest.mark.parametrize("number", [0, 1, 2, _WINDOW, _WINDOW + 1, 50])
 def test_results_come_in_the_order_of_the_tasks(number: int, workers: int) -> None:
-    assert list(in_order(_tasks(range(number)), workers=workers)) == list(range(number))
+    assert list(run_in_order(_tasks(range(number)), workers=workers)) == list(range(number))
     assert list(one_by_one(_tasks(range(number)))) == list(range(number))
     assert not _workers()
 
@@ -52,12 +52,12 @@ def test_a_slow_task_is_not_overtaken_though_a_later_one_is_done() -> None:
         later_done.set()
         return 2
 
-    assert list(in_order([lambda: 0, slow, quick])) == [0, 1, 2]
+    assert list(run_in_order([lambda: 0, slow, quick])) == [0, 1, 2]
 
 
 def test_as_many_tasks_run_at_a_time_as_there_are_workers() -> None:
     together = threading.Barrier(2, timeout=_PATIENCE)
-    results = list(in_order([lambda: 0, together.wait, together.wait]))
+    results = list(run_in_order([lambda: 0, together.wait, together.wait]))
     assert sorted(results) == [0, 0, 1]
 
 
@@ -71,7 +71,7 @@ def test_one_worker_runs_the_tasks_in_order_and_never_two_at_a_time() -> None:
         busy.release()
         return number
 
-    assert list(in_order((partial(task, number) for number in range(200)), workers=1)) == ran == list(range(200))
+    assert list(run_in_order((partial(task, number) for number in range(200)), workers=1)) == ran == list(range(200))
 
 
 def test_a_single_task_needs_no_thread() -> None:
@@ -82,8 +82,8 @@ def test_a_single_task_needs_no_thread() -> None:
         return len(threading.enumerate())
 
     before = len(threading.enumerate())
-    assert list(in_order([task])) == [before]
-    list(in_order([task, task]))
+    assert list(run_in_order([task])) == [before]
+    list(run_in_order([task, task]))
     assert ran_in[0] is threading.current_thread()
     assert threading.current_thread() not in ran_in[1:]
 
@@ -96,7 +96,7 @@ def test_the_source_is_asked_in_the_thread_of_the_consumer() -> None:
             asked_in.add(threading.current_thread())
             yield task
 
-    list(in_order(source()))
+    list(run_in_order(source()))
     assert asked_in == {threading.current_thread()}
 
 
@@ -109,9 +109,9 @@ def test_nothing_is_begun_before_it_is_asked_for_and_no_more_than_the_window_ahe
             begun += 1
             yield task
 
-    results = in_order(source())
+    results = run_in_order(source())
     assert begun == 0
-    with closing_iter(results) as used:
+    with closing_iterator(results) as used:
         for taken, _ in enumerate(used, start=1):
             assert begun - taken <= _WINDOW - 1
 
@@ -131,7 +131,7 @@ def test_the_first_error_is_raised_after_what_came_before_it(position: int, erro
 
     taken: list[int] = []
     with pytest.raises(type(error)) as raised:
-        taken.extend(in_order(source()))
+        taken.extend(run_in_order(source()))
     assert raised.value is error
     assert closed.is_set()
     assert not _workers()
@@ -143,7 +143,7 @@ def test_an_error_of_the_source_is_raised_and_ends_the_threads() -> None:
         raise OSError("the cursor is gone")
 
     with pytest.raises(OSError, match="the cursor is gone"):
-        list(in_order(source()))
+        list(run_in_order(source()))
     assert not _workers()
 
 
@@ -157,7 +157,7 @@ def test_a_consumer_that_stops_early_ends_the_threads_and_closes_the_source(take
         finally:
             closed.set()
 
-    with closing_iter(in_order(source())) as results:
+    with closing_iterator(run_in_order(source())) as results:
         for _ in range(taken):
             next(results)
     assert closed.is_set() is (taken > 0)
@@ -175,7 +175,7 @@ def test_an_interrupt_ends_the_threads_and_comes_through() -> None:
         yield from _tasks(count())
 
     with pytest.raises(KeyboardInterrupt):
-        list(in_order(source()))
+        list(run_in_order(source()))
     # It may have come while a worker was being started, before anybody could have waited for that one.
     for thread in _workers():
         thread.join(_PATIENCE)
@@ -196,10 +196,10 @@ def test_closing_goes_through_to_what_can_be_closed_and_leaves_the_rest_alone() 
             self.closed = True
 
     source = Source()
-    with closing_iter(source) as left:
+    with closing_iterator(source) as left:
         assert next(left) == 1
     assert source.closed
-    with closing_iter([1, 2]) as left:
+    with closing_iterator([1, 2]) as left:
         assert next(left) == 1
 
 
@@ -213,8 +213,8 @@ def test_what_is_sealed_in_a_thread_is_what_openssl_opens(
     # Copied one by one, as a socket does: the buffer of each is filled again later.
     sealed = b"".join(
         bytes(piece)
-        for piece in in_order(
-            sealing(chunks, key=Secret(key), iv=Secret(iv), buffers=_WINDOW), workers=1, window=_WINDOW
+        for piece in run_in_order(
+            encryption_tasks(chunks, key=Secret(key), iv=Secret(iv), buffers=_WINDOW), workers=1, window=_WINDOW
         )
     )
     path: Path = tmp_path_factory.mktemp("sealed") / "file"
@@ -226,8 +226,10 @@ def test_what_is_sealed_in_a_thread_is_what_openssl_opens(
 def test_a_buffer_is_not_filled_again_while_its_piece_is_in_use() -> None:
     chunks = [bytes([number]) * (1 << 20) for number in range(12)]
     key, iv = bytes(32), bytes(16)
-    copies = [bytes(piece) for piece in one_by_one(sealing(chunks, key=Secret(key), iv=Secret(iv), buffers=1))]
-    pieces = in_order(sealing(chunks, key=Secret(key), iv=Secret(iv), buffers=_WINDOW), workers=1, window=_WINDOW)
+    copies = [bytes(piece) for piece in one_by_one(encryption_tasks(chunks, key=Secret(key), iv=Secret(iv), buffers=1))]
+    pieces = run_in_order(
+        encryption_tasks(chunks, key=Secret(key), iv=Secret(iv), buffers=_WINDOW), workers=1, window=_WINDOW
+    )
     for expected, piece in zip(copies, pieces, strict=True):
         # The worker goes on meanwhile; what was handed out must stay as it is until the next one is asked for.
         seen = [bytes(piece) for _ in range(3)]

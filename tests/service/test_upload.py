@@ -10,7 +10,7 @@ import pytest
 from digime_pandas._service.authorization import Authorization, Postbox, Token, UserAccessToken
 from digime_pandas._service.descriptor import FileDescriptor
 from digime_pandas._service.masking.secret import Secret
-from digime_pandas._service.messages import Buffer, Delivery, Upload
+from digime_pandas._service.messages import Buffer, Upload, UploadReply
 from digime_pandas._service.upload import deliver
 from digime_pandas.errors import (
     APIError,
@@ -26,10 +26,10 @@ CHUNKS: list[Buffer] = [b"day,pulse\r\n", bytearray(b"2026-01-05,"), memoryview(
 CONTENT = b"".join(bytes(chunk) for chunk in CHUNKS)
 UPLOAD = Upload(lambda: CHUNKS, len(CONTENT), "visits.csv", FileDescriptor("text/csv", "p"))
 OLD = Authorization("p", "write", UserAccessToken(Token("old", 1), Token("r", 2)))
-DELIVERED = Delivery("delivered", 17.0, 1)
-PENDING = Delivery("pending", None, 1)
+DELIVERED = UploadReply("delivered", 17.0, 1)
+PENDING = UploadReply("pending", None, 1)
 
-Answer = Delivery | Exception
+Answer = UploadReply | Exception
 
 
 def invalid(outcome: Outcome = "refused", attempts: int = 1) -> InvalidTokenError:
@@ -46,13 +46,13 @@ class Service:
         self.sent: list[tuple[str, str, bytes]] = []
         self.refreshed: list[str] = []
 
-    def import_file(self, upload: Upload, access_token: Secret[str]) -> Delivery:
+    def import_file(self, upload: Upload, access_token: Secret[str]) -> UploadReply:
         return self.take("import", upload, access_token)
 
-    def deliver_to_postbox(self, upload: Upload, postbox: Postbox, access_token: Secret[str]) -> Delivery:
+    def deliver_to_postbox(self, upload: Upload, postbox: Postbox, access_token: Secret[str]) -> UploadReply:
         return self.take(postbox.id, upload, access_token)
 
-    def take(self, where: str, upload: Upload, access_token: Secret[str]) -> Delivery:
+    def take(self, where: str, upload: Upload, access_token: Secret[str]) -> UploadReply:
         self.sent.append((where, access_token.reveal(), b"".join(bytes(chunk) for chunk in upload.chunks())))
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
@@ -70,7 +70,7 @@ class Service:
 
 
 def test_a_delivery_ends_in_a_receipt_of_the_plain_bytes() -> None:
-    service = Service(Delivery("delivered", 17.0, 3))
+    service = Service(UploadReply("delivered", 17.0, 3))
     receipt = service.deliver()
     assert service.sent == [("import", "old", CONTENT)]
     assert (receipt.status, receipt.expires, receipt.attempts) == ("delivered", 17.0, 3)

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from digime_pandas._tabular.columns import Fact
-from digime_pandas._tabular.fidelity import judge
+from digime_pandas._tabular.columns import Finding
+from digime_pandas._tabular.fidelity import verdict_for
 from digime_pandas._tabular.fidelity_rules import IN_SCHEMA, LEFT_OUT, NOT_IN_JSON, RULES, render_rules
 from digime_pandas._tabular.formats import CSV, FORMATS, JSON, PARQUET
 from digime_pandas._tabular.frames.pandas_columns import describe
@@ -33,12 +33,12 @@ def test_rules_that_options_speak_of_are_rules() -> None:
 def test_the_worst_rule_decides_and_its_row_is_told() -> None:
     values = np.array([0.5, 1.0])
     column = describe("x", values.dtype, lambda start, stop: values[start:stop], 2)
-    facts = (Fact("missing float", 0, 3), Fact("infinity", 7, 1))
-    verdict, warned = judge(column, facts, JSON, {})
+    facts = (Finding("missing float", 0, 3), Finding("infinity", 7, 1))
+    verdict, warned = verdict_for(column, facts, JSON, {})
     assert (verdict.verdict, verdict.row, verdict.dtype) == ("lost", 7, "float64")
     assert [(kind, note[:4]) for kind, note in warned] == [("changed", "3 of"), ("lost", "1 of")]
-    assert judge(column, facts, PARQUET, {})[0].verdict == "kept"
-    assert judge(column, facts, JSON, {"strict": True})[0].row == 0
+    assert verdict_for(column, facts, PARQUET, {})[0].verdict == "kept"
+    assert verdict_for(column, facts, JSON, {"strict": True})[0].row == 0
 
 
 def test_an_impossible_column_is_stored_as_nothing() -> None:

@@ -20,7 +20,7 @@ from digime_pandas._tabular.fidelity import FidelityWarning
 from digime_pandas._tabular.fidelity_rules import LEFT_OUT, RULES, Outcome
 from digime_pandas._tabular.formats import FORMATS, Format
 from digime_pandas._tabular.parse import parse
-from digime_pandas._tabular.serialize import examine, prepare
+from digime_pandas._tabular.serialize import examine, inspect_frame
 from digime_pandas.errors import FidelityError
 
 PANDAS = int(pd.__version__.partition(".")[0])
@@ -492,7 +492,7 @@ def test_every_rule_has_a_case_and_every_case_a_rule() -> None:
 
 
 def content(frame: object, format: Format, **options: object) -> tuple[bytes, str | None]:
-    prepared = prepare(frame, format, options=options)
+    prepared = inspect_frame(frame, format, options=options)
     return b"".join(prepared.chunks()), prepared.schema
 
 
@@ -508,7 +508,7 @@ def test_a_column_becomes_what_its_rule_says(
     assert expected.verdict == "kept" or expected.form in verdict.note
     if expected.verdict == "impossible":
         with pytest.raises(FidelityError, match="'value'") as caught:
-            prepare(frame, format)
+            inspect_frame(frame, format)
         assert (caught.value.column, caught.value.row) == ("value", verdict.row)
         return
     data, schema = content(frame, format, **options_of(format))
@@ -535,7 +535,7 @@ def test_a_frame_becomes_what_its_rule_says(
     assert expected.verdict == "kept" or expected.form in verdict.note
     if expected.verdict == "impossible":
         with pytest.raises(FidelityError) as caught:
-            prepare(frame, format, options=options)
+            inspect_frame(frame, format, options=options)
         assert caught.value.column == verdict.name
         return
     with warnings.catch_warnings(record=True) as warned:
@@ -565,7 +565,7 @@ def test_a_column_of_mixed_values_is_refused_with_one_sentence() -> None:
 def test_a_warning_tells_what_is_lost_from_what_is_only_changed() -> None:
     frame = pd.DataFrame({"a": [0.5, np.nan, np.inf], "b": [np.nan, np.nan, 0.5]})
     with pytest.warns(FidelityWarning) as caught:
-        prepare(frame, FORMATS["json"])
+        inspect_frame(frame, FORMATS["json"])
     (warning,) = caught
     lost, changed = str(warning.message).split(" Written in another form: ")
     assert lost.startswith("Not everything is in the file: column 'a': 1 of +inf")

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from digime_pandas._tabular.fidelity import FidelityWarning
 from digime_pandas._tabular.formats import FORMATS, Format
 from digime_pandas._tabular.parse import parse, parse_batches
-from digime_pandas._tabular.serialize import examine, prepare
+from digime_pandas._tabular.serialize import examine, inspect_frame
 from digime_pandas.errors import FidelityError
 
 EXAMPLES = int(os.environ.get("DIGIME_TEST_EXAMPLES", "200"))
@@ -122,7 +122,7 @@ def test_what_is_written_comes_back_or_is_refused_or_is_warned_of(format: Format
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
             try:
-                prepared = prepare(frame, format, options=options)
+                prepared = inspect_frame(frame, format, options=options)
             except FidelityError as error:
                 refused = error.column
             else:
@@ -155,7 +155,7 @@ def test_what_is_written_comes_back_or_is_refused_or_is_warned_of(format: Format
 def test_any_text_survives_csv_by_plain_rules_when_one_is_plainly_text(texts: list[str | None]) -> None:
     csv = FORMATS["csv"]
     frame = pd.DataFrame({"n": range(len(texts) + 1), "t": pd.Series(["plainly text", *texts])})
-    prepared = prepare(frame, csv)
+    prepared = inspect_frame(frame, csv)
     assert (prepared.schema is None) == (frame["t"].dtype != object or None not in texts)
     pd.testing.assert_frame_equal(parse(b"".join(prepared.chunks()), csv), frame)
 
@@ -166,7 +166,7 @@ def test_decimals_are_exact_or_refused(values: list[Decimal]) -> None:
     frame = pd.DataFrame({"d": pd.Series(values, dtype=object)})
     for each in FORMATS.values():
         try:
-            prepared = prepare(frame, each)
+            prepared = inspect_frame(frame, each)
         except FidelityError:
             continue
         assert parse(b"".join(prepared.chunks()), each, prepared.schema)["d"].tolist() == values
@@ -178,7 +178,7 @@ def test_zoned_moments_stay_the_same_instants(moments: list[dt.datetime]) -> Non
     frame = pd.DataFrame({"t": pd.Series(moments, dtype=object)})
     for each in FORMATS.values():
         try:
-            prepared = prepare(frame, each)
+            prepared = inspect_frame(frame, each)
         except FidelityError:
             continue
         found = parse(b"".join(prepared.chunks()), each, prepared.schema)["t"].tolist()

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from digime_pandas._tabular.formats import CSV, JSON, NDJSON, PARQUET, Format
-from digime_pandas._tabular.serialize import prepare
+from digime_pandas._tabular.serialize import inspect_frame
 
 TEXTS = [
     'say "hi"',
@@ -79,7 +79,7 @@ ROWS = len(FRAME)
 
 
 def content(frame: object, format: Format, **options: object) -> bytes:
-    return b"".join(prepare(frame, format, options=options).chunks())
+    return b"".join(inspect_frame(frame, format, options=options).chunks())
 
 
 def records(format: Format) -> list[dict[str, Any]]:

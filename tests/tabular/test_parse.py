@@ -17,7 +17,7 @@ import pytest
 from digime_pandas._tabular.fidelity import FidelityWarning
 from digime_pandas._tabular.formats import CSV, FORMATS, JSON, NDJSON, PARQUET, Format
 from digime_pandas._tabular.parse import parse, parse_batches
-from digime_pandas._tabular.serialize import prepare
+from digime_pandas._tabular.serialize import inspect_frame
 from digime_pandas.errors import InputError, ReadError
 
 EVERY = pytest.mark.parametrize("format", FORMATS.values(), ids=lambda each: each.name)
@@ -35,7 +35,7 @@ TEXT_DTYPE = pd.Series(["a"]).dtype
 
 
 def written(frame: object, format: Format, **options: object) -> tuple[bytes, str | None]:
-    prepared = prepare(frame, format, options=options)
+    prepared = inspect_frame(frame, format, options=options)
     return b"".join(prepared.chunks()), prepared.schema
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from digime_pandas._tabular.text_values import plain, plain_type, typed
+from digime_pandas._tabular.text_values import plain, text_type, typed
 
 TICKS = [0, 1, -1, 1_700_000_000_123_456_789, None, -999_999_999]
 ARRAYS: dict[str, pa.Array] = {
@@ -55,7 +55,7 @@ def test_text_forms_come_back_whole_and_as_slices(array: pa.Array) -> None:
     for each in (array, array[1:], array[:0], pa.concat_arrays([array, array])[1:]):
         text = plain(each)
         assert text.null_count == each.null_count
-        found = typed(text.cast(plain_type(array.type)), array.type)
+        found = typed(text.cast(text_type(array.type)), array.type)
         found.validate(full=True)
         assert found.type == array.type
         assert found.equals(each)

@@ -27,7 +27,7 @@ from digime_pandas._tabular.fidelity import FidelityWarning
 from digime_pandas._tabular.formats import CSV, FORMATS, JSON, NDJSON, PARQUET, Format
 from digime_pandas._tabular.parse import parse, parse_batches
 from digime_pandas._tabular.schema import PREFIX
-from digime_pandas._tabular.serialize import Prepared, examine, prepare
+from digime_pandas._tabular.serialize import SerializableFrame, examine, inspect_frame
 
 EVERY = pytest.mark.parametrize("format", FORMATS.values(), ids=lambda each: each.name)
 TEXTUAL = pytest.mark.parametrize("format", [CSV, JSON, NDJSON], ids=lambda each: each.name)
@@ -181,12 +181,12 @@ CARRIERS: dict[str, Callable[[], Any]] = {
 }
 
 
-def written(frame: object, format: Format, **options: object) -> tuple[Prepared, bytes]:
+def written(frame: object, format: Format, **options: object) -> tuple[SerializableFrame, bytes]:
     if format is CSV:
         options = {"nested": "json", **options}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FidelityWarning)
-        prepared = prepare(frame, format, options=options)
+        prepared = inspect_frame(frame, format, options=options)
         return prepared, b"".join(prepared.chunks())
 
 
@@ -226,7 +226,7 @@ def decoded(array: pa.Array) -> Iterator[bytes]:
         yield from decoded(array.values)
 
 
-def held(prepared: Prepared, data: bytes) -> bytes:
+def held(prepared: SerializableFrame, data: bytes) -> bytes:
     parts = [data, inflated(prepared.schema)]
     return b"\n".join([*parts, *unpacked(data)] if prepared.format is PARQUET else parts)
 
@@ -312,7 +312,7 @@ def test_a_stream_is_cut_batch_by_batch_and_says_that_an_order_may_be_lost() -> 
     batches = [pa.DictionaryArray.from_arrays([code], ["c", "b", "a"], ordered=True) for code in (1, 0, 1)]
     table = pa.table({"k": pa.chunked_array(batches)})
     with pytest.warns(FidelityWarning, match=r"'k': ordered Arrow dictionary of a stream"):
-        prepared = prepare(table.to_reader(), PARQUET)
+        prepared = inspect_frame(table.to_reader(), PARQUET)
     data = b"".join(prepared.chunks())
     assert prepared.columns[0].verdict == "changed"
     assert pq.read_table(io.BytesIO(data))["k"].to_pylist() == ["b", "c", "b"]
@@ -375,13 +375,13 @@ def test_a_cut_is_in_the_verdict_and_warned_of_unless_the_frame_is_a_part(
     format: Format, make: Callable[[], Any], column: str, note: str
 ) -> None:
     with pytest.warns(FidelityWarning, match=f"column '{column}': ") as caught:
-        prepared = prepare(make(), format)
+        prepared = inspect_frame(make(), format)
     assert len(caught) == 1
     assert note in str(caught[0].message)
     for columns in (
         prepared.columns,
         examine(make(), format),
-        prepare(make(), format, warn_of_cut=False).columns,
+        inspect_frame(make(), format, warn_of_cut=False).columns,
         preview(make(), f"x{format.suffixes[0]}", account_id="a").columns,
     ):
         (verdict,) = [each for each in columns if each.name == column]
@@ -394,10 +394,10 @@ def test_categories_of_labels_are_cut_with_a_warning(format: Format) -> None:
     labels = pd.CategoricalIndex(["a", "b"], categories=["c", "b", "a"])
     frame = pd.DataFrame([[1, 2]], columns=labels)
     with pytest.warns(FidelityWarning, match="column labels: 1 category that no row has: left out"):
-        prepared = prepare(frame, format)
+        prepared = inspect_frame(frame, format)
     found = parse(b"".join(prepared.chunks()), format, prepared.schema)
     pd.testing.assert_index_equal(found.columns, labels.remove_unused_categories())
-    assert prepare(frame, format, warn_of_cut=False).rows == 1
+    assert inspect_frame(frame, format, warn_of_cut=False).rows == 1
 
 
 SENT: dict[str, Callable[[], pd.DataFrame]] = {
@@ -415,7 +415,7 @@ SENT: dict[str, Callable[[], pd.DataFrame]] = {
 @pytest.mark.parametrize("make", SENT.values(), ids=SENT)
 def test_unused_categories_are_sent_on_request_and_counted(format: Format, make: Callable[[], pd.DataFrame]) -> None:
     with pytest.warns(FidelityWarning, match="3 categories that no row has: in the ") as caught:
-        prepared = prepare(make(), format, options={"keep_unused_categories": True}, warn_of_cut=False)
+        prepared = inspect_frame(make(), format, options={"keep_unused_categories": True}, warn_of_cut=False)
     assert len(caught) == 1
     found = parse(b"".join(prepared.chunks()), format, prepared.schema)
     pd.testing.assert_frame_equal(found, make())
@@ -430,13 +430,13 @@ def test_unused_categories_are_sent_on_request_and_counted(format: Format, make:
 def test_unused_dictionary_values_are_sent_on_request_and_counted(name: str) -> None:
     for frame in (part(who=typed(ARRAYS[name])), mine_of(table_of(ARRAYS[name]))):
         with pytest.warns(FidelityWarning, match="3 dictionary values that no row has: in the file"):
-            prepared = prepare(frame, PARQUET, options={"keep_unused_categories": True})
+            prepared = inspect_frame(frame, PARQUET, options={"keep_unused_categories": True})
         assert prepared.columns[-1].verdict == "changed"
         data = b"".join(prepared.chunks())
         assert name != "dictionary" or FOREIGN[0].encode() in held(prepared, data)
     stream = mine_of(table_of(ARRAYS[name])).to_reader()
     with pytest.warns(FidelityWarning, match="values of an Arrow dictionary that no row has"):
-        prepared = prepare(stream, PARQUET, options={"keep_unused_categories": True})
+        prepared = inspect_frame(stream, PARQUET, options={"keep_unused_categories": True})
     data = b"".join(prepared.chunks())
     assert name != "dictionary" or FOREIGN[0].encode() in held(prepared, data)
 
@@ -445,7 +445,7 @@ def test_unused_dictionary_values_are_sent_on_request_and_counted(name: str) -> 
 def test_without_a_schema_there_are_no_categories_to_speak_of(format: Format) -> None:
     frame = part(who=pd.Categorical(PEOPLE))
     for keep in (False, True):
-        prepared = prepare(frame, format, options={"typed": False, "keep_unused_categories": keep})
+        prepared = inspect_frame(frame, format, options={"typed": False, "keep_unused_categories": keep})
         assert "no row has" not in prepared.columns[1].note
 
 
@@ -454,13 +454,13 @@ def test_attrs_travel_on_request_only(format: Format) -> None:
     frame = pd.DataFrame({"a": [1, 2], "b": ["x", "y"]})
     frame.attrs = {"unit": "kg"}
     with pytest.warns(FidelityWarning, match="attrs: left out, .*; attrs=True sends them") as caught:
-        prepared = prepare(frame, format)
+        prepared = inspect_frame(frame, format)
     assert len(caught) == 1
     data = b"".join(prepared.chunks())
     assert parse(data, format, prepared.schema).attrs == {}
     assert b"kg" not in held(prepared, data)
     assert prepared.schema is None
-    prepared = prepare(frame, format, options={"attrs": True})
+    prepared = inspect_frame(frame, format, options={"attrs": True})
     assert parse(b"".join(prepared.chunks()), format, prepared.schema).attrs == {"unit": "kg"}
     assert frame.attrs == {"unit": "kg"}
 
@@ -470,7 +470,7 @@ def test_attrs_that_have_no_schema_to_travel_in_are_warned_of(format: Format) ->
     frame = pd.DataFrame({"a": [1, 2]})
     frame.attrs = {"unit": "kg"}
     with pytest.warns(FidelityWarning, match="attrs: they are in the schema, which typed=False leaves out"):
-        prepare(frame, format, options={"attrs": True, "typed": False})
+        inspect_frame(frame, format, options={"attrs": True, "typed": False})
 
 
 def test_a_sparse_column_with_a_fill_value_of_its_own_is_read_by_pandas() -> None:

@@ -15,12 +15,12 @@ import pandas as pd
 import pytest
 
 from digime_pandas._client.client import Client
-from digime_pandas._client.demo import ACCOUNT, Delivery, _authorize, _difference, deliver_all, summary
+from digime_pandas._client.demo import ACCOUNT, RoundTrip, _authorize, _difference, deliver_all, summary
 from digime_pandas._client.write import write
 from digime_pandas.data import penguins
 from digime_pandas.sandbox import Sandbox
 
-EQUAL = Delivery(
+EQUAL = RoundTrip(
     format="csv",
     protocol="postbox",
     status="delivered",
@@ -159,7 +159,7 @@ def test_the_command_prints_json_for_machines() -> None:
 
 def test_the_command_fails_when_something_is_different() -> None:
     program = (
-        "import sys; from digime_pandas import _demo, __main__;"
+        "import sys; from digime_pandas._client import demo as _demo; from digime_pandas import __main__;"
         "read = _demo.read_frame;"
         "_demo.read_frame = lambda *a, **k: read(*a, **k).iloc[::-1];"
         "sys.exit(__main__.main(['demo']))"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import digime_pandas
-from digime_pandas.__main__ import _parser, _surroundings
+from digime_pandas.__main__ import _environment_exports, _parser
 from digime_pandas._client import connect as _connect
 from digime_pandas._service.authorization import Access
 from digime_pandas._tabular.fidelity_rules import render_rules
@@ -34,7 +34,7 @@ def own_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[San
     with Sandbox(tmp_path / "sandbox") as sandbox:
         monkeypatch.setattr(_connect, "_sandbox", sandbox)
         monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
-        for line in _surroundings(sandbox, tmp_path / "sandbox").splitlines():
+        for line in _environment_exports(sandbox, tmp_path / "sandbox").splitlines():
             if line.startswith("export "):
                 monkeypatch.setenv(*shlex.split(line)[1].split("=", 1))
         yield sandbox
@@ -95,7 +95,7 @@ def test_the_errors_it_names_are_exported() -> None:
 
 def test_the_variables_it_names_are_read() -> None:
     named = set(re.findall(r"DIGIME_(?:READ_)?[A-Z_]+[A-Z]", README))
-    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "digime_pandas").glob("*.py"))
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "digime_pandas").rglob("*.py"))
     assert not [name for name in named if name.replace("READ_", "").removeprefix("DIGIME_") not in sources]
 
 

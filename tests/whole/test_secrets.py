@@ -30,8 +30,8 @@ from digime_pandas._service.authorization import Authorization, Postbox
 from digime_pandas._service.contract import Contract
 from digime_pandas._service.descriptor import FileDescriptor
 from digime_pandas._service.masking.secret import Secret
-from digime_pandas._service.messages import Grant
-from digime_pandas._service.oauth.redirect import ConsentReply, read_redirect
+from digime_pandas._service.messages import TokenReply
+from digime_pandas._service.oauth.redirect import RedirectResult, parse_redirect
 from digime_pandas._service.oauth.token_store import FileTokenStore
 from digime_pandas._service.receipt import Receipt
 from digime_pandas.errors import APIError, DigimeError
@@ -190,7 +190,7 @@ def consent(sandbox: Sandbox, client: Client, day: Day, access: Any = "write") -
     with client.begin_authorization("p", access=access) as flow:
         day.show(flow)
         address = sandbox.approve(flow.url)
-        reply = read_redirect(Secret(address), state=Secret(flow.state))
+        reply = parse_redirect(Secret(address), state=Secret(flow.state))
         day.show(repr(reply), flow._listener)
         made = flow.complete(address)
         day.show(flow, made, made.user_access_token, made.user_access_token.access_token, made.postbox)
@@ -218,7 +218,10 @@ def test_a_good_day_says_nothing_secret(own_sandbox: Sandbox, tapped: Client, ta
         tapped, tapped.contract, tapped.read_contract, tapped.tokens, tapped.tokens.list(), tapped.refresh(reading)
     )
     day.show(
-        tapped._http, tapped._consents["write"], tapped._consents["write"].api, Grant(made.user_access_token, "u", "c")
+        tapped._http,
+        tapped._consents["write"],
+        tapped._consents["write"].api,
+        TokenReply(made.user_access_token, "u", "c"),
     )
     search(day, tap, tapped, *write_secrets, *read_secrets)
 
@@ -351,6 +354,6 @@ def test_warnings_and_output_say_nothing_secret(
 
 def test_values_that_are_shown_do_say_what_is_not_secret() -> None:
     """The other side: masking is not done by showing nothing."""
-    assert "patient-17" in repr(ConsentReply("c0de", Postbox("patient-17", "key")))
-    assert "c0de" not in repr(ConsentReply("c0de", None))
+    assert "patient-17" in repr(RedirectResult("c0de", Postbox("patient-17", "key")))
+    assert "c0de" not in repr(RedirectResult("c0de", None))
     assert {"status", "sha256", "descriptor"} <= set(Receipt.__slots__)

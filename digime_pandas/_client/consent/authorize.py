@@ -68,7 +68,7 @@ def authorize(
         DigimeWarning: The person's consent is for another library than the account's stored one for the other access.
     """
     client = current_client(client)
-    known = still_good(client, account_id, access)
+    known = refreshed_authorization(client, account_id, access)
     if known is not None:
         return known
     kernel = running_kernel()
@@ -88,7 +88,7 @@ def authorize(
         return _wait(flow, prompt, timeout)
 
 
-def still_good(client: Client, account_id: str, access: Access) -> Authorization | None:
+def refreshed_authorization(client: Client, account_id: str, access: Access) -> Authorization | None:
     """Return the usable authorization of an account, refreshed just now, or None where consent is needed.
 
     Args:

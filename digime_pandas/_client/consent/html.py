@@ -6,7 +6,7 @@ import html
 from collections.abc import Mapping
 
 from digime_pandas._client.consent.descriptions import request_facts, request_sentence, result_facts
-from digime_pandas._client.consent.session import View, Walkthrough
+from digime_pandas._client.consent.session import ConsentSession, ConsentState
 
 # JupyterLab's own colours where they are; elsewhere ones that suit a light and a dark page alike.
 STYLE = """<style>
@@ -50,13 +50,13 @@ _ENDS = {
 _BY_HAND = {"cancelled", "forgotten", "replaced"}  # ends that somebody wanted
 
 
-def request_part(walkthrough: Walkthrough) -> str:
+def render_request(walkthrough: ConsentSession) -> str:
     """Step 1: what is asked, by and of whom, and where."""
     facts = request_facts(walkthrough.client, walkthrough.account_id, walkthrough.access)
     return _step(1, "What is asked", "now" if walkthrough.view.stage == "starting" else "over", _table(facts))
 
 
-def link_part(view: View) -> str:
+def link_part(view: ConsentState) -> str:
     """Step 2: the link to the consent page."""
     if view.url is None:
         return _step(2, "Give consent", "over" if view.stage == "done" else "later")
@@ -64,7 +64,7 @@ def link_part(view: View) -> str:
     return _step(2, "Give consent", "now", f"<p>{link}Open the consent page</a> (in a new tab)</p>")
 
 
-def wait_part(view: View, *, listens: bool, minutes: float) -> str:
+def wait_part(view: ConsentState, *, listens: bool, minutes: float) -> str:
     """Step 3: waiting, or what came of it."""
     if view.stage == "done":
         return _step(3, "Come back", "over")
@@ -84,7 +84,7 @@ def wait_part(view: View, *, listens: bool, minutes: float) -> str:
     return _step(3, "Come back", "now", waiting + _alert(view.message))
 
 
-def result_part(walkthrough: Walkthrough) -> str:
+def result_part(walkthrough: ConsentSession) -> str:
     """Step 4: whose library, how files get there, until when, kept where; and what is worth knowing about it."""
     view = walkthrough.view
     if view.authorization is None:
@@ -95,7 +95,7 @@ def result_part(walkthrough: Walkthrough) -> str:
     return _step(4, title, "over", f'<div role="status">{_table(facts)}</div>{_alert(view.message)}')
 
 
-def as_html(walkthrough: Walkthrough) -> str:
+def render_html(walkthrough: ConsentSession) -> str:
     """Return the whole panel for front ends without widgets: nothing to click but the link."""
     view = walkthrough.view
     if view.url is not None:
@@ -108,7 +108,7 @@ def as_html(walkthrough: Walkthrough) -> str:
     return "".join(f"<p>{html.escape(line)}</p>" for line in (_request(walkthrough), _end(view)))
 
 
-def as_text(walkthrough: Walkthrough) -> str:
+def as_text(walkthrough: ConsentSession) -> str:
     """Return the whole panel as plain text."""
     view = walkthrough.view
     if view.url is not None:
@@ -126,11 +126,11 @@ _CALLS = (
 )
 
 
-def _request(walkthrough: Walkthrough) -> str:
+def _request(walkthrough: ConsentSession) -> str:
     return request_sentence(walkthrough.client, walkthrough.account_id, walkthrough.access)
 
 
-def _end(view: View) -> str:
+def _end(view: ConsentState) -> str:
     return f"{_ENDS.get(view.stage, 'Starting')}. {view.message} Run the cell again for a new link."
 
 

@@ -42,7 +42,7 @@ _AGAIN = "Start again for a new link."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View(HoldsSecret):
+class ConsentState(HoldsSecret):
     """What there is to show.
 
     Attributes:
@@ -73,7 +73,7 @@ class View(HoldsSecret):
         return self.stage not in {"starting", "waiting"}
 
 
-class Walkthrough:
+class ConsentSession:
     """Leads one account through one consent, in the background.
 
     Args:
@@ -102,7 +102,7 @@ class Walkthrough:
         self.client = client
         self.account_id = account_id
         self.access: Access = access
-        self.view = View(stage="starting")
+        self.view = ConsentState(stage="starting")
         self.flow: AuthorizationFlow | None = None
         self._callback = callback
         self._timeout = timeout
@@ -116,9 +116,9 @@ class Walkthrough:
         Args:
             again: Ask for consent even so.
         """
-        self._take_over()
+        self._cancel_previous()
         self._replace_flow(None)
-        self._show(View(stage="starting"))
+        self._show(ConsentState(stage="starting"))
         try:
             stored = None if again else self._stored()
             flow = None if stored else self._begin()
@@ -126,11 +126,11 @@ class Walkthrough:
             self._show(_failure(error))
             return
         if flow is None:
-            self._show(View(stage="done", authorization=stored))
+            self._show(ConsentState(stage="done", authorization=stored))
             return
         with self._lock:
             self._replace_flow(flow)
-            self._show(View(stage="waiting", url=flow.url))
+            self._show(ConsentState(stage="waiting", url=flow.url))
         threading.Thread(target=self._watch, args=(flow,), name="digime-consent", daemon=True).start()
 
     def paste(self, address: str) -> threading.Thread | None:
@@ -159,7 +159,7 @@ class Walkthrough:
             self._show(_failure(error))
             return
         words = f"The authorization of account {self.account_id!r} was forgotten."
-        self._show(View(stage="forgotten", message=words, error=NotAuthorizedError(words)))
+        self._show(ConsentState(stage="forgotten", message=words, error=NotAuthorizedError(words)))
 
     def close(self) -> None:
         """Stop whatever is under way."""
@@ -223,7 +223,7 @@ class Walkthrough:
         except RedirectError as error:
             with self._lock:
                 if self.flow is flow and self.view.stage == "waiting":
-                    self._show(View(stage="waiting", message=str(error), url=flow.url))
+                    self._show(ConsentState(stage="waiting", message=str(error), url=flow.url))
         except Exception as error:  # noqa: BLE001 - see `start`
             self._fail(flow, error)
 
@@ -240,9 +240,9 @@ class Walkthrough:
             # Whoever comes second, say a redirect after a click on cancel, changes nothing.
             if flow is None or self.flow is not flow or self.view.stage != "waiting":
                 return
-            _drop_frames(error)
+            _clear_tracebacks(error)
             message = message or (str(error) if error else "")
-            self._show(View(stage=stage, message=message, authorization=flow.authorization, error=error))
+            self._show(ConsentState(stage=stage, message=message, authorization=flow.authorization, error=error))
         flow.close()
 
     def _replace_flow(self, flow: AuthorizationFlow | None) -> None:
@@ -251,7 +251,7 @@ class Walkthrough:
         if before is not None:
             before.close()
 
-    def _take_over(self) -> None:
+    def _cancel_previous(self) -> None:
         key = (self.client.base_url, self.access, self.client.contract.client_id, self.account_id)
         with _under_way_lock:
             before = _under_way.get(key)
@@ -260,7 +260,7 @@ class Walkthrough:
             words = "This authorization was begun again, in a newer cell."
             before._end(before.flow, "replaced", AuthorizationError(words))  # noqa: SLF001 - the same class
 
-    def _show(self, view: View) -> None:
+    def _show(self, view: ConsentState) -> None:
         with self._lock:
             self.view = view
             if view.is_settled:
@@ -270,19 +270,19 @@ class Walkthrough:
         self._on_change()
 
 
-_under_way: WeakValueDictionary[tuple[str, ...], Walkthrough] = WeakValueDictionary()
+_under_way: WeakValueDictionary[tuple[str, ...], ConsentSession] = WeakValueDictionary()
 _under_way_lock = threading.Lock()
 
 
-def _failure(error: Exception) -> View:
+def _failure(error: Exception) -> ConsentState:
     if not isinstance(error, DigimeError):
         # Not its words: only our own errors are known to hold no secret.
         error = AuthorizationError(f"Something unforeseen happened ({type(error).__name__}). {_AGAIN}")
-    _drop_frames(error)
-    return View(stage="failed", message=str(error), error=error)
+    _clear_tracebacks(error)
+    return ConsentState(stage="failed", message=str(error), error=error)
 
 
-def _drop_frames(error: BaseException | None) -> None:
+def _clear_tracebacks(error: BaseException | None) -> None:
     # Their variables hold the address, and IPython's verbose tracebacks would print them where the error is raised
     # again.
     while error is not None:

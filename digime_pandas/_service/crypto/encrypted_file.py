@@ -20,7 +20,7 @@ _BLOCK_BYTES = 16
 _COUNTER_BITS = 128
 
 
-class Vault(io.RawIOBase):
+class EncryptedFile(io.RawIOBase):
     """Bytes that are appended, and then read anywhere, as of a binary file.
 
     They are encrypted (AES-256-CTR) under a key that lives only in this object: the first 8 MiB in memory, more of
@@ -97,7 +97,7 @@ class Vault(io.RawIOBase):
 _PIECE_BYTES = 1 << 20
 
 
-class Spool:
+class ReplayableStream:
     """A one-shot stream that can be read again from its start.
 
     What has been read is kept, encrypted. A second reading replays what is kept and goes on with the stream where the
@@ -109,7 +109,7 @@ class Spool:
 
     def __init__(self, source: Iterable[Buffer]) -> None:
         self._source = iter(source)
-        self._kept = Vault()
+        self._kept = EncryptedFile()
 
     def chunks(self) -> Iterator[Buffer]:
         """Yield the stream from its start.

@@ -88,10 +88,10 @@ def seal(chunks: Iterable[Buffer], *, key: Secret[bytes], iv: Secret[bytes]) -> 
         Ciphertext in pieces of about 1 MiB at most. **Each piece is a view of one buffer that the next one
         overwrites**: use it up, or copy it, before asking for more.
     """
-    return (task() for task in sealing(chunks, key=key, iv=iv, buffers=1))
+    return (task() for task in encryption_tasks(chunks, key=key, iv=iv, buffers=1))
 
 
-def sealing(
+def encryption_tasks(
     chunks: Iterable[Buffer], *, key: Secret[bytes], iv: Secret[bytes], buffers: int
 ) -> Generator[Callable[[], memoryview], None, None]:
     """Encrypt a stream of chunks in tasks, which may run in another thread than this generator.
@@ -108,7 +108,7 @@ def sealing(
     """
     with FramesDropped():
         encryptor = Cipher(AES256(key.reveal()), CBC(iv.reveal())).encryptor()
-    ring = _Ring(buffers)
+    ring = _BufferPool(buffers)
     size = 0
 
     def encrypt(piece: Buffer, buffer: memoryview) -> memoryview:
@@ -125,7 +125,7 @@ def sealing(
     yield partial(encrypt, bytes([missing]) * missing, ring.next(2 * BLOCK_BYTES))
 
 
-class _Ring:
+class _BufferPool:
     """Buffers that are used in turn, each made when a turn needs it."""
 
     def __init__(self, count: int) -> None:
@@ -139,12 +139,12 @@ class _Ring:
         return self._buffers[0]
 
 
-def seal_bytes(data: bytes, *, key: Secret[bytes], iv: Secret[bytes]) -> bytes:
+def encrypt_bytes(data: bytes, *, key: Secret[bytes], iv: Secret[bytes]) -> bytes:
     """Encrypt a short text in one go, with the key and the IV of the file it belongs to."""
     return b"".join(bytes(piece) for piece in seal([data], key=key, iv=iv))
 
 
-class BlobOpener:
+class FileDecryptor:
     """Opens a file as the library returns it, piece by piece: wrapped key (256 bytes), IV (16), ciphertext.
 
     Args:
@@ -198,6 +198,6 @@ class BlobOpener:
 
 
 def open_blob(blob: Buffer, private_key: RSAPrivateKey) -> bytes:
-    """Open a whole file; see `BlobOpener`."""
-    opener = BlobOpener(private_key)
+    """Open a whole file; see `FileDecryptor`."""
+    opener = FileDecryptor(private_key)
     return opener.update(blob) + opener.finish()

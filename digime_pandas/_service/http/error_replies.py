@@ -32,7 +32,7 @@ _ADVICE = {
 }
 
 
-def is_worth_repeating(error: APIError) -> bool:
+def is_retryable(error: APIError) -> bool:
     """Tell whether the same request, made anew, may do better."""
     if isinstance(error, ServiceUnreachableError):
         return True
@@ -40,8 +40,14 @@ def is_worth_repeating(error: APIError) -> bool:
     return status in _RETRIED_CLIENT_ERRORS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def refusal(
-    status: int, headers: Mapping[str, str], content: Secret[bytes], what: str, attempts: int, *, doubtful: bool
+def error_from_reply(
+    status: int,
+    headers: Mapping[str, str],
+    content: Secret[bytes],
+    what: str,
+    attempts: int,
+    *,
+    may_have_succeeded: bool,
 ) -> APIError:
     """Return the error that an answer stands for.
 
@@ -51,7 +57,7 @@ def refusal(
         content: Its body, masked.
         what: What was asked for, for the message.
         attempts: How many requests were made.
-        doubtful: Whether an earlier one of them may have been carried out.
+        may_have_succeeded: Whether an earlier one of them may have been carried out.
     """
     code, message, reference = _error_members(headers, content)
     kind: type[RefusedError] = RefusedError
@@ -65,7 +71,7 @@ def refusal(
     said = ": ".join(text for text in (code, message) if text) or "no reason given"
     return kind(
         f"Could not {what}: the service answered {status} ({said}). {advice}".rstrip(),
-        outcome="unknown" if doubtful or (status in _UNKNOWN_OUTCOME and code is None) else "refused",
+        outcome="unknown" if may_have_succeeded or (status in _UNKNOWN_OUTCOME and code is None) else "refused",
         status=status,
         code=code,
         reference=reference,

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from digime_pandas._service.http.error_replies import is_worth_repeating, refusal
+from digime_pandas._service.http.error_replies import error_from_reply, is_retryable
 from digime_pandas._service.http.request_body import RequestBody
 from digime_pandas._service.masking.secret import MaskedMapping, Secret, clear
 from digime_pandas._service.masking.tracebacks import FramesDropped, without_frames
@@ -164,10 +164,10 @@ class Http:
         if self._client.ended:
             raise ConfigurationError(f"Could not {what}: the client is closed. Make a new one with connect().")
         end = time.monotonic() + self._deadline
-        doubtful = False
+        may_have_succeeded = False
 
         def wait_or_give_up(error: Exception) -> bool | float:
-            if not isinstance(error, APIError) or not is_worth_repeating(error):
+            if not isinstance(error, APIError) or not is_retryable(error):
                 return False
             wait = attempt.next_wait + _JITTER if error.retry_after is None else error.retry_after
             if wait + _SHORTEST_ATTEMPT > end - time.monotonic():
@@ -184,14 +184,14 @@ class Http:
         ):
             with attempt:
                 try:
-                    return self._attempt(make_request(), what, attempt.num, end, doubtful=doubtful)
+                    return self._attempt(make_request(), what, attempt.num, end, may_have_succeeded=may_have_succeeded)
                 except APIError as error:
-                    doubtful = error.outcome == "unknown"
+                    may_have_succeeded = error.outcome == "unknown"
                     raise
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    def _attempt(self, request: Request, what: str, number: int, end: float, *, doubtful: bool) -> Reply:
-        """Make one attempt; `doubtful` says that an earlier one may have been carried out."""
+    def _attempt(self, request: Request, what: str, number: int, end: float, *, may_have_succeeded: bool) -> Reply:
+        """Make one attempt; `may_have_succeeded` says that an earlier one may have been carried out."""
         client = self._client.get()
         body = None
         if request.body is not None:
@@ -217,7 +217,7 @@ class Http:
             without_frames(error)
             arrived = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
             whole = body is None or body.whole
-            outcome: Outcome = "unknown" if doubtful or (arrived and whole) else "not sent"
+            outcome: Outcome = "unknown" if may_have_succeeded or (arrived and whole) else "not sent"
             # What is wrong with a header is told with the header.
             reason = "" if isinstance(error, httpx.LocalProtocolError) else str(error)
             raise ServiceUnreachableError(
@@ -239,7 +239,9 @@ class Http:
                     attempts=number,
                 )
             return Reply(names, content, number)
-        raise refusal(response.status_code, names, content, what, number, doubtful=doubtful)
+        raise error_from_reply(
+            response.status_code, names, content, what, number, may_have_succeeded=may_have_succeeded
+        )
 
 
 def _make_client(timeout: float, transport: Transport | None, trust_env: bool, made_in: int) -> httpx.Client:

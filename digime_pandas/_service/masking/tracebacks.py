@@ -37,7 +37,7 @@ class FramesDropped:
         handled, self._handled = self._handled, None
         if error is None or trace is None:
             return
-        place = _drop_frames(trace, self._module)
+        place = _clear_tracebacks(trace, self._module)
         if place is None:
             _clean_chain(error, handled)
             return
@@ -53,7 +53,7 @@ def without_frames(error: BaseException) -> None:
     error.__traceback__ = error.__cause__ = error.__context__ = None
 
 
-def _drop_frames(trace: TracebackType, module: str | None) -> str | None:
+def _clear_tracebacks(trace: TracebackType, module: str | None) -> str | None:
     """Take frames out; return where the error was raised if that is among them, else None."""
     last, entry = trace, trace.tb_next
     while entry is not None:

@@ -13,11 +13,11 @@ from urllib.parse import urlencode
 
 from digime_pandas._service.authorization import Access, Authorization
 from digime_pandas._service.crypto.envelope import load_public_key
-from digime_pandas._service.endpoints import Api
+from digime_pandas._service.endpoints import Endpoints
 from digime_pandas._service.masking.secret import Secret
-from digime_pandas._service.messages import Grant
+from digime_pandas._service.messages import TokenReply
 from digime_pandas._service.oauth.flow import AuthorizationFlow, listen_for
-from digime_pandas._service.oauth.redirect import ConsentReply
+from digime_pandas._service.oauth.redirect import RedirectResult
 from digime_pandas._service.oauth.token_store import TokenStore
 from digime_pandas.errors import (
     AuthorizationError,
@@ -34,7 +34,7 @@ _STATE_BYTES = 32
 _SOURCE_TYPES = {"write": "push", "read": "pull"}
 
 
-class Consents:
+class ContractAuthorizations:
     """The consents given to one contract.
 
     Args:
@@ -46,7 +46,7 @@ class Consents:
     """
 
     def __init__(
-        self, api: Api, tokens: TokenStore, access: Access, onboard_url: str, *, refresh_timeout: float
+        self, api: Endpoints, tokens: TokenStore, access: Access, onboard_url: str, *, refresh_timeout: float
     ) -> None:
         self.api = api
         self.access: Access = access
@@ -109,7 +109,7 @@ class Consents:
         query = {"callback": redirect_uri, "sourceType": _SOURCE_TYPES[self.access]}
         query |= {name: value for name, value in (("service", service_id), ("lng", locale)) if value}
 
-        def exchange(reply: ConsentReply) -> Authorization:
+        def exchange(reply: RedirectResult) -> Authorization:
             return self._exchange(account_id, reply, verifier)
 
         return AuthorizationFlow(
@@ -194,7 +194,7 @@ class Consents:
                 f"{_how_to_authorize(authorization.account_id, self.access)}"
             )
 
-    def _exchange(self, account_id: str, reply: ConsentReply, verifier: Secret[str]) -> Authorization:
+    def _exchange(self, account_id: str, reply: RedirectResult, verifier: Secret[str]) -> Authorization:
         postbox = reply.postbox if self.access == "write" else None
         if postbox is not None:
             try:
@@ -206,7 +206,7 @@ class Consents:
         self._tokens.put(self._environment, self._client_id, authorization)
         return authorization
 
-    def _authorization(self, account_id: str, grant: Grant, before: Authorization | None) -> Authorization:
+    def _authorization(self, account_id: str, grant: TokenReply, before: Authorization | None) -> Authorization:
         return Authorization(
             account_id=account_id,
             access=self.access,

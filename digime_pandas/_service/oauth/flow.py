@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 from digime_pandas._service.authorization import Access, Authorization
 from digime_pandas._service.masking.secret import Secret
 from digime_pandas._service.oauth.loopback import LOOPBACK_HOSTS, LoopbackListener
-from digime_pandas._service.oauth.redirect import ConsentReply, read_redirect
+from digime_pandas._service.oauth.redirect import RedirectResult, parse_redirect
 from digime_pandas._service.process import reset_after_fork
 from digime_pandas.errors import AuthorizationError, ConfigurationError, DigimeError, DigimeWarning, warn
 
-Exchange = Callable[[ConsentReply], Authorization]
+Exchange = Callable[[RedirectResult], Authorization]
 
 # jupyter-server-proxy takes this much off the path and passes the rest on to the port.
 _PROXIED = re.compile(r"/proxy/(?P<port>[1-9][0-9]{0,4})(?P<path>/.*)$")
@@ -67,7 +67,7 @@ class AuthorizationFlow:
         # None once it was used or the flow was closed: the verifier in it is kept no longer than needed.
         self._exchange: Exchange | None = exchange
         self._notice_of = notice
-        self._reply: ConsentReply | None = None
+        self._reply: RedirectResult | None = None
         self._lock = threading.Lock()
         reset_after_fork(self, AuthorizationFlow._renew_locks)
 
@@ -109,7 +109,7 @@ class AuthorizationFlow:
         return self._tell(self._completed(redirected))
 
     def _completed(self, redirected: Secret[str]) -> Authorization:
-        reply = read_redirect(redirected, state=self._state)
+        reply = parse_redirect(redirected, state=self._state)
         # A redirect and a pasted address may come at the same time: the second waits here and finds the work done.
         with self._lock:
             if self.authorization is not None and reply == self._reply:
@@ -235,7 +235,7 @@ def _behind(address: str) -> tuple[int, str] | None:
 
 def _verdict(redirected: Secret[str], *, state: Secret[str]) -> Exception | None:
     try:
-        read_redirect(redirected, state=state)
+        parse_redirect(redirected, state=state)
     except AuthorizationError as error:
         return error
     return None

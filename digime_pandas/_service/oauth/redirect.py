@@ -35,7 +35,7 @@ _REFUSALS = {
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, eq=False)
-class ConsentReply(HoldsSecret):
+class RedirectResult(HoldsSecret):
     """Consent, as the redirect carries it.
 
     Args:
@@ -62,7 +62,7 @@ class ConsentReply(HoldsSecret):
         return f"ConsentReply(code='{self._secret}', postbox={self.postbox!r})"
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, ConsentReply):
+        if not isinstance(other, RedirectResult):
             return NotImplemented
         return self.postbox == other.postbox and self._secret == other._secret
 
@@ -70,10 +70,10 @@ class ConsentReply(HoldsSecret):
         return hash((self._secret, self.postbox))
 
     def __reduce__(self) -> NoReturn:
-        raise SecretError("A ConsentReply holds a code and is not pickled; exchange it where it arrived.")
+        raise SecretError("A RedirectResult holds a code and is not pickled; exchange it where it arrived.")
 
 
-def read_redirect(redirected: Secret[str], *, state: Secret[str]) -> ConsentReply:
+def parse_redirect(redirected: Secret[str], *, state: Secret[str]) -> RedirectResult:
     """Read the address to which the consent page sent the browser.
 
     Parameters are those of the digi.me API (SDK-observed): `success`, `code` and `state`; in the postbox era also
@@ -105,7 +105,7 @@ def read_redirect(redirected: Secret[str], *, state: Secret[str]) -> ConsentRepl
         raise _refusal(parameters.get("errorCode", ""), parameters.get("error_message", ""))
     if not parameters.get("code"):
         raise RedirectError(f"The redirected address says success but holds no code. {_NOT_OURS}")
-    return ConsentReply(parameters["code"], _postbox(parameters))
+    return RedirectResult(parameters["code"], _postbox(parameters))
 
 
 def _parameters(redirected: Secret[Any]) -> MaskedMapping:

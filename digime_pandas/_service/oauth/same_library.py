@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from digime_pandas._service.authorization import Access, Authorization
-from digime_pandas._service.oauth.authorizations import Consents
+from digime_pandas._service.oauth.authorizations import ContractAuthorizations
 from digime_pandas.errors import AuthorizationError, TokenStoreError
 
-_ByAccess = Mapping[Access, Consents]
+_ByAccess = Mapping[Access, ContractAuthorizations]
 
 
 def usable_authorization(consents: _ByAccess, account_id: str, access: Access) -> Authorization | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from digime_pandas._tabular.codecs.polars_writer import Written, is_usable, to_polars
+from digime_pandas._tabular.codecs.polars_writer import ChunkBuffer, is_usable, to_polars
 from digime_pandas._tabular.codecs.without_polars import csv_lines
 
 LINE_END = "\r\n"
@@ -27,7 +27,7 @@ def lines(batch: pa.RecordBatch, *, header: bool) -> bytes:
         return b""
     if not is_usable():
         return csv_lines(batch, header=header, line_end=LINE_END)
-    file = Written()
+    file = ChunkBuffer()
     to_polars(batch).write_csv(file, include_header=header, line_terminator=LINE_END, quote_style="necessary")
     return file.getvalue()
 

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 import pyarrow.json as pajson
 
 from digime_pandas._service.messages import Buffer
-from digime_pandas._tabular.codecs.json_array import break_lines
-from digime_pandas._tabular.codecs.polars_writer import Written, is_usable, to_polars
+from digime_pandas._tabular.codecs.json_array import commas_to_newlines
+from digime_pandas._tabular.codecs.polars_writer import ChunkBuffer, is_usable, to_polars
 from digime_pandas._tabular.codecs.without_polars import json_texts
 from digime_pandas._tabular.columns import as_array
 
@@ -28,11 +28,11 @@ def lines(batch: pa.RecordBatch, *, digits: Collection[str] = ()) -> Buffer:
     if digits or not is_usable():
         return "".join(f"{each}\n" for each in _objects(batch, digits)).encode()
     array = _array(batch)
-    if break_lines(array[1:-1], batch.num_rows):
+    if commas_to_newlines(array[1:-1], batch.num_rows):
         array[-1] = ord("\n")
         return array[1:]
     # Slower, since polars starts an engine for each file.
-    file = Written()
+    file = ChunkBuffer()
     to_polars(batch).write_ndjson(file)
     return file.getvalue()
 

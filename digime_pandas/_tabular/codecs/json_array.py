@@ -15,7 +15,7 @@ _BLANK = " \t\r\n"
 _decoder = json.JSONDecoder()
 
 
-def break_lines(elements: memoryview, count: int) -> bool:
+def commas_to_newlines(elements: memoryview, count: int) -> bool:
     """Put line feeds in place of the commas between elements, where it is certain which ones these are.
 
     Args:

@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 from pyarrow.pandas_compat import get_extension_dtype_info, get_logical_type, get_logical_type_from_numpy
 
 from digime_pandas._service.streams import Run, one_by_one
-from digime_pandas._tabular.codecs.parquet_footer import Joined
+from digime_pandas._tabular.codecs.parquet_footer import RowGroupJoiner
 from digime_pandas._tabular.columns import Column
-from digime_pandas._tabular.frames.source import Frame
+from digime_pandas._tabular.frames.source import ColumnSource
 
 SCHEMA_KEY = b"digime_pandas"
 ATTRS_KEY = b"PANDAS_ATTRS"
@@ -27,7 +27,7 @@ _LARGE_BYTES = 1 << 20
 _DISTINCT = 0.9
 
 
-def file_schema(frame: Frame, schema: str, attrs: Mapping[Any, Any]) -> pa.Schema:
+def file_schema(frame: ColumnSource, schema: str, attrs: Mapping[Any, Any]) -> pa.Schema:
     """Return the Arrow schema of the file with its metadata.
 
     Args:
@@ -105,7 +105,7 @@ def chunks(
         return
     rest = chain(few, left)
     del few  # or both would stay until the end
-    joined = Joined()
+    joined = RowGroupJoiner()
     for file in run(partial(encode, [batch]) for batch in rest):
         yield joined.add(file)
     yield joined.finish()
@@ -148,7 +148,7 @@ def _is_counted(type: pa.DataType) -> bool:
     return bool(pa.types.is_integer(type) or pa.types.is_timestamp(type) or pa.types.is_duration(type))
 
 
-def _pandas_metadata(frame: Frame) -> dict[str, Any]:
+def _pandas_metadata(frame: ColumnSource) -> dict[str, Any]:
     """Describe the frame as pandas documents it ("Storing pandas DataFrame objects in Apache Parquet format")."""
     labels = frame.labels
     assert labels is not None
@@ -163,7 +163,7 @@ def _pandas_metadata(frame: Frame) -> dict[str, Any]:
     }
 
 
-def _default_index(frame: Frame) -> dict[str, Any]:
+def _default_index(frame: ColumnSource) -> dict[str, Any]:
     return {"kind": "range", "name": None, "start": 0, "stop": frame.rows, "step": 1}
 
 
@@ -181,9 +181,9 @@ def _column_entry(column: Column, label: Any) -> dict[str, Any]:
 def _numpy_type(column: Column, type: pa.DataType) -> str:
     if pa.types.is_dictionary(type):
         return "int32"
-    if column.kind == "category" or column.spec.origin == "range":
+    if column.rule == "category" or column.spec.dtype_family == "range":
         return str(type.to_pandas_dtype() if isinstance(type, pa.BaseExtensionType) else type)
-    if column.kind == "sparse":
+    if column.rule == "sparse":
         return str(
             np.dtype(type.to_pandas_dtype())
         )  # pandas reads no sparse columns, and the dtype would tell the fill value

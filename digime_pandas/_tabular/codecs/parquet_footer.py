@@ -30,13 +30,13 @@ _FILE_META_DATA = {3: "rows", 4: _ROW_GROUP}
 _Rules = Mapping[int, Any]
 
 
-class _Found(NamedTuple):
+class _FieldSpan(NamedTuple):
     what: str
     start: int
     end: int
 
 
-class Joined:
+class RowGroupJoiner:
     """Joins files of one row group each. They have one schema; the other metadata is that of the first."""
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class Joined:
         end = len(file) - _TAIL_BYTES - int.from_bytes(file[-_TAIL_BYTES : -len(_MAGIC)], "little")
         start = len(_MAGIC) if self._groups else 0
         footer = bytes(file[end:-_TAIL_BYTES])
-        found: list[_Found] = []
+        found: list[_FieldSpan] = []
         _walk_struct(footer, 0, _FILE_META_DATA, found)
         rows = next(each for each in found if each.what == "rows")
         group = next(each for each in found if each.what == "group")
@@ -70,7 +70,7 @@ class Joined:
         footer = b"".join([before, _varint(self._rows << 1), between, head, *self._groups, after])
         return footer + len(footer).to_bytes(_LENGTH_BYTES, "little") + _MAGIC
 
-    def _moved(self, footer: bytes, group: _Found, found: list[_Found], *, by: int) -> bytes:
+    def _moved(self, footer: bytes, group: _FieldSpan, found: list[_FieldSpan], *, by: int) -> bytes:
         pieces: list[bytes] = []
         copied = group.start
         for what, start, end in found:
@@ -86,7 +86,7 @@ class Joined:
         return b"".join([*pieces, footer[copied : group.end]])
 
 
-def _walk_struct(data: bytes, position: int, rules: _Rules, found: list[_Found]) -> int:
+def _walk_struct(data: bytes, position: int, rules: _Rules, found: list[_FieldSpan]) -> int:
     """Note where the fields that `rules` name are, the nested ones too; return where the struct ends."""
     start, number = position, 0
     while head := data[position]:
@@ -97,15 +97,15 @@ def _walk_struct(data: bytes, position: int, rules: _Rules, found: list[_Found])
             number, position = _integer(data, position), _after_varint(data, position)
         position = _walk(data, position, head & 0x0F, rules.get(number, {}), found)
     if 0 in rules:
-        found.append(_Found(rules[0], start, position + 1))
+        found.append(_FieldSpan(rules[0], start, position + 1))
     return position + 1
 
 
-def _walk(data: bytes, position: int, kind: int, rule: _Rules | str, found: list[_Found]) -> int:
+def _walk(data: bytes, position: int, kind: int, rule: _Rules | str, found: list[_FieldSpan]) -> int:
     """Return where a value ends; note it when its rule is a name."""
     if isinstance(rule, str):
         end = _walk(data, position, kind, {}, found)
-        found.append(_Found(rule, position, end))
+        found.append(_FieldSpan(rule, position, end))
         return end
     if kind == _STRUCT:
         return _walk_struct(data, position, rule, found)
@@ -118,7 +118,7 @@ def _walk(data: bytes, position: int, kind: int, rule: _Rules | str, found: list
     return position + _SIZES[kind]
 
 
-def _walk_list(data: bytes, position: int, rules: _Rules, found: list[_Found]) -> int:
+def _walk_list(data: bytes, position: int, rules: _Rules, found: list[_FieldSpan]) -> int:
     count, kind = data[position] >> 4, data[position] & 0x0F
     position += 1
     if count == _LONG:

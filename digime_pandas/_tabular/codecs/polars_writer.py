@@ -39,7 +39,7 @@ def to_polars(batch: pa.RecordBatch) -> pl.DataFrame:
     return frame
 
 
-class Written(BytesIO):
+class ChunkBuffer(BytesIO):
     """A file that keeps what polars writes without copying it: a slice is one piece, after that of its header."""
 
     def __init__(self) -> None:

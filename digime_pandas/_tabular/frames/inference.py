@@ -26,11 +26,11 @@ _WHOLE = r"^-?(0|[1-9][0-9]*)$"
 _TRUTH = r"^(true|false|True|False|TRUE|FALSE)$"
 _NUMBER = r"^([+-]?(0|[1-9][0-9]*)(\.[0-9]*)?([eE][+-]?[0-9]+)?|[+-]?inf|NaN)$"
 _NOT_TEXT = re.compile(f"{_NUMBER}|{_TRUTH}")
-_WITNESSES = 1_000
+_SAMPLE_ROWS = 1_000
 _NULLABLE = {"uint64": pd.UInt64Dtype(), "bool": pd.BooleanDtype()}
 
 
-def guess(values: pa.Array | pa.ChunkedArray, format: Format) -> Any:
+def infer(values: pa.Array | pa.ChunkedArray, format: Format) -> Any:
     """Return the pandas array that the rules make of a column.
 
     Args:
@@ -69,7 +69,7 @@ def _from_text(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray
     return values
 
 
-def is_guessed(column: Column, rows: int, format: Format) -> bool:
+def is_inferable(column: Column, rows: int, format: Format) -> bool:
     """Say whether the rules make exactly this column again, so that no schema is needed for it.
 
     Args:
@@ -79,12 +79,12 @@ def is_guessed(column: Column, rows: int, format: Format) -> bool:
     """
     if not rows:
         return False
-    if column.spec.origin == "numpy":
+    if column.spec.dtype_family == "numpy":
         return str(column.type) in {"int64", "double", "bool"}
-    if column.kind != "text" or column.dtype != str(TEXT_DTYPE):
+    if column.rule != "text" or column.dtype != str(TEXT_DTYPE):
         return False
-    sample = column.read(0, min(rows, _WITNESSES)).to_pylist()
-    if column.spec.origin == "object" and None in sample:
+    sample = column.read(0, min(rows, _SAMPLE_ROWS)).to_pylist()
+    if column.spec.dtype_family == "object" and None in sample:
         return False
     present = [text for text in sample if text is not None]
     return bool(present) if format.name != "csv" else any(_NOT_TEXT.match(text) is None for text in present)

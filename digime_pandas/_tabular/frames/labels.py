@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from digime_pandas._tabular.columns import BLOCK_ROWS, TEXT_DTYPE, Column, Fact, Spec
+from digime_pandas._tabular.columns import BLOCK_ROWS, TEXT_DTYPE, Column, ColumnSpec, Finding
 from digime_pandas._tabular.frames.pandas_columns import describe, describe_values
 from digime_pandas._tabular.frames.used_values import Codes, new_positions, used_positions
 
@@ -28,7 +28,7 @@ def level_columns(index: pd.Index[Any], *, keep_unused: bool) -> tuple[Column, .
     if not isinstance(index, pd.RangeIndex):
         return (describe_values(name, index, len(index), keep_unused=keep_unused),)
     column = describe(name, index.dtype, lambda start, stop: index[start:stop].to_numpy(), len(index))
-    spec = Spec("range", column.type, [index.start, index.stop, index.step])
+    spec = ColumnSpec("range", column.type, [index.start, index.stop, index.step])
     return (replace(column, dtype="RangeIndex", spec=spec),)
 
 
@@ -63,14 +63,14 @@ def _blocks(codes: Codes) -> Iterator[Codes]:
     return (codes[start : start + BLOCK_ROWS] for start in range(0, len(codes), BLOCK_ROWS))
 
 
-def used_labels(labels: pd.Index[Any], *, keep_unused: bool) -> tuple[pd.Index[Any], tuple[Fact, ...]]:
+def used_labels(labels: pd.Index[Any], *, keep_unused: bool) -> tuple[pd.Index[Any], tuple[Finding, ...]]:
     """Return the labels of the columns without unused categories, and what there is to say of these."""
     used, unused = _without_unused(labels)
     if not unused:
         return labels, ()
     if keep_unused:
-        return labels, (Fact("unused categories sent", None, unused),)
-    return used, (Fact("unused categories", None, unused),)
+        return labels, (Finding("unused categories sent", None, unused),)
+    return used, (Finding("unused categories", None, unused),)
 
 
 def _without_unused(labels: pd.Index[Any]) -> tuple[pd.Index[Any], int]:

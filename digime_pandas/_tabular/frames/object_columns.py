@@ -11,7 +11,16 @@ import pandas as pd
 import pyarrow as pa
 from pandas.api.types import infer_dtype
 
-from digime_pandas._tabular.columns import BLOCK_ROWS, Column, Fact, Spec, Take, kind_of, unconvertible, unreadable
+from digime_pandas._tabular.columns import (
+    BLOCK_ROWS,
+    Column,
+    ColumnSpec,
+    Finding,
+    Take,
+    first_unconvertible_row,
+    rule_of_type,
+    unsupported_column,
+)
 
 _OBJECTS = {
     "string": ("text", pa.string()),
@@ -44,23 +53,23 @@ def describe_objects(name: str, take: Take, rows: int) -> Column:
     if kind == "mixed" and all(isinstance(values[i], _CONTAINERS) for i in present):
         kind = "nested"
     if kind == "mixed":
-        return unreadable(name, "object", Fact("mixed objects", _odd_one_out(values, present)))
+        return unsupported_column(name, "object", Finding("mixed objects", _odd_one_out(values, present)))
     null, facts = _null_of(values[missing])
     if kind in {"decimal", "timestamp", "duration", "nested"} or inferred == "integer":
         found, row = _common_type(values, rows)
         if found is None:
-            return unreadable(name, "object", Fact("mixed objects", row))
-        kind = kind_of(found)
+            return unsupported_column(name, "object", Finding("mixed objects", row))
+        kind = rule_of_type(found)
     arrow_type = found
 
     def read(start: int, stop: int) -> pa.Array:
         return pa.array(take(start, stop), type=arrow_type, from_pandas=True)
 
     rule = "text with a lone surrogate" if kind == "text" else "mixed objects"
-    facts += unconvertible(read, rows, rule)
+    facts += first_unconvertible_row(read, rows, rule)
     if kind in {"struct", "list"}:
         facts += _oddities(values, present, arrow_type)
-    return Column(name, kind, "object", arrow_type, Spec("object", arrow_type, null), read, facts)
+    return Column(name, kind, "object", arrow_type, ColumnSpec("object", arrow_type, null), read, facts)
 
 
 def _odd_one_out(values: Any, present: Any) -> int:
@@ -68,12 +77,12 @@ def _odd_one_out(values: Any, present: Any) -> int:
     return int(next((i for i in present if type(values[i]) is not first), present[0]))
 
 
-def _null_of(nulls: Any) -> tuple[str, tuple[Fact, ...]]:
+def _null_of(nulls: Any) -> tuple[str, tuple[Finding, ...]]:
     names = {
         "None" if each is None else "NA" if each is pd.NA else "NaT" if each is pd.NaT else "nan" for each in nulls
     }
     if len(names) > 1:
-        return "None", (Fact("nulls of several kinds"),)
+        return "None", (Finding("nulls of several kinds"),)
     return next(iter(names), "None"), ()
 
 
@@ -142,12 +151,12 @@ def _unified(one: pa.DataType, other: pa.DataType) -> pa.DataType:
     return pa.unify_schemas(schemas, promote_options="permissive" if widens else "default").field(0).type
 
 
-def _oddities(values: Any, present: Any, type: pa.DataType) -> tuple[Fact, ...]:
+def _oddities(values: Any, present: Any, type: pa.DataType) -> tuple[Finding, ...]:
     """Return, with its first row, each thing about nested values that Arrow does not keep."""
-    found: dict[str, Fact] = {}
+    found: dict[str, Finding] = {}
     for row in present:
         for rule in _oddities_of(values[row], type):
-            found.setdefault(rule, Fact(rule, int(row)))
+            found.setdefault(rule, Finding(rule, int(row)))
     return tuple(found.values())
 
 

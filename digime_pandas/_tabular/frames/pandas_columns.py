@@ -17,14 +17,14 @@ import pyarrow as pa
 from digime_pandas._tabular.columns import (
     BLOCK_ROWS,
     Column,
-    Fact,
-    Spec,
+    ColumnSpec,
+    Finding,
     Take,
     as_array,
-    kind_of,
+    first_unconvertible_row,
     raw_values,
-    unconvertible,
-    unreadable,
+    rule_of_type,
+    unsupported_column,
 )
 from digime_pandas._tabular.frames.object_columns import describe_objects
 from digime_pandas._tabular.frames.used_values import (
@@ -73,28 +73,28 @@ def describe(name: str, dtype: Any, take: Take, rows: int, *, keep_unused: bool 
 def _typed(name: str, dtype: Any, take: Take, rows: int) -> Column:
     """Describe a column whose dtype says what its values are."""
     if isinstance(dtype, np.dtype) and (dtype.kind == "c" or dtype.itemsize > np.dtype("float64").itemsize):
-        return unreadable(name, dtype, Fact("complex" if dtype.kind == "c" else "long double"))
+        return unsupported_column(name, dtype, Finding("complex" if dtype.kind == "c" else "long double"))
     try:
         arrow_type = _arrow_type(dtype, take)
     except (TypeError, NotImplementedError, pa.ArrowException):
         # However pandas, pyarrow or the type's own package say that a type has no Arrow form: the column is refused.
-        return unreadable(name, dtype, Fact("extension without Arrow form"))
+        return unsupported_column(name, dtype, Finding("extension without Arrow form"))
     kind, text, spec = _of_type(dtype, arrow_type)
-    facts: tuple[Fact, ...] = ()
+    facts: tuple[Finding, ...] = ()
 
     def read(start: int, stop: int) -> pa.Array:
         return _to_arrow(take(start, stop), arrow_type)
 
     if isinstance(dtype, pd.StringDtype) and dtype.storage == "python":
-        facts = unconvertible(read, rows, "text with a lone surrogate")
+        facts = first_unconvertible_row(read, rows, "text with a lone surrogate")
     return Column(name, kind, text, arrow_type, spec, read, facts)
 
 
 @lru_cache(maxsize=1024)
-def _of_type(dtype: Any, arrow_type: pa.DataType) -> tuple[str, str, Spec]:
+def _of_type(dtype: Any, arrow_type: pa.DataType) -> tuple[str, str, ColumnSpec]:
     """Return what is the same for all columns of a type: kind, name of the type, specification."""
-    spec = Spec(_origin(dtype), arrow_type, _detail(dtype))
-    return "extension" if spec.origin == "extension" else kind_of(arrow_type), str(dtype), spec
+    spec = ColumnSpec(_origin(dtype), arrow_type, _detail(dtype))
+    return "extension" if spec.dtype_family == "extension" else rule_of_type(arrow_type), str(dtype), spec
 
 
 def _arrow_type(dtype: Any, take: Take) -> pa.DataType:
@@ -145,7 +145,7 @@ def _arrow_dictionaries(name: str, dtype: pd.ArrowDtype, take: Take, rows: int, 
     return Column(name, kind, text, values.type, spec, read, dictionary_facts(unused, keep_unused=keep_unused))
 
 
-def dictionary_facts(unused: int | None, *, keep_unused: bool) -> tuple[Fact, ...]:
+def dictionary_facts(unused: int | None, *, keep_unused: bool) -> tuple[Finding, ...]:
     """Return what there is to say of dictionary values that no row has.
 
     Args:
@@ -154,17 +154,17 @@ def dictionary_facts(unused: int | None, *, keep_unused: bool) -> tuple[Fact, ..
     """
     if unused == 0:
         return ()
-    return (Fact("unused dictionary values sent" if keep_unused else "unused dictionary values", None, unused),)
+    return (Finding("unused dictionary values sent" if keep_unused else "unused dictionary values", None, unused),)
 
 
 def _sparse(name: str, dtype: pd.SparseDtype, take: Take, rows: int) -> Column:
     dense = describe(name, dtype.subtype, lambda start, stop: take(start, stop).to_dense(), rows)
-    facts = (Fact(dense.kind), *dense.facts)
+    facts = (Finding(dense.rule), *dense.facts)
     fill, natural = dtype.fill_value, pd.SparseDtype(dtype.subtype).fill_value
     if not _is_same(fill, natural) and not _has_fill(take(0, rows), fill):
         fill = natural
-        facts += (Fact("unused fill value"),)
-    spec = Spec("sparse", dense.type, _fill(fill), dense.spec)
+        facts += (Finding("unused fill value"),)
+    spec = ColumnSpec("sparse", dense.type, _fill(fill), dense.spec)
     return Column(name, "sparse", str(dtype), dense.type, spec, dense.read, facts)
 
 
@@ -201,13 +201,19 @@ def _category(name: str, dtype: pd.CategoricalDtype, take: Take, rows: int, *, k
         return pa.DictionaryArray.from_arrays(indices, dictionary, ordered=bool(dtype.ordered))
 
     # Where they are just the sorted values, they need not be written down.
-    implied = inner.kind != "null" and categories.is_monotonic_increasing and not (unused and keep_unused)
-    detail = [bool(dtype.ordered), None if implied else dictionary]
-    facts = (Fact(inner.kind), *(Fact(fact.rule) for fact in inner.facts))
+    implied = inner.rule != "null" and categories.is_monotonic_increasing and not (unused and keep_unused)
+    parameters = [bool(dtype.ordered), None if implied else dictionary]
+    facts = (Finding(inner.rule), *(Finding(fact.rule) for fact in inner.facts))
     if unused:
-        facts += (Fact("unused categories sent" if keep_unused else "unused categories", None, unused),)
+        facts += (Finding("unused categories sent" if keep_unused else "unused categories", None, unused),)
     return Column(
-        name, "category", str(dtype), arrow_type, Spec("category", arrow_type, detail, inner.spec), read, facts
+        name,
+        "category",
+        str(dtype),
+        arrow_type,
+        ColumnSpec("category", arrow_type, parameters, inner.spec),
+        read,
+        facts,
     )
 
 
@@ -222,10 +228,10 @@ def _interval(name: str, dtype: pd.IntervalDtype, take: Take) -> Column:
     try:
         arrow_type = pa.array(ends).type
     except TypeError:  # before pandas 3, for intervals of zoned times
-        return unreadable(name, dtype, Fact("extension without Arrow form"))
+        return unsupported_column(name, dtype, Finding("extension without Arrow form"))
 
     def read(start: int, stop: int) -> pa.Array:
         return _to_arrow(take(start, stop), arrow_type)
 
-    spec = Spec("interval", arrow_type, dtype.closed, inner.spec)
+    spec = ColumnSpec("interval", arrow_type, dtype.closed, inner.spec)
     return Column(name, "interval", str(dtype), arrow_type, spec, read)

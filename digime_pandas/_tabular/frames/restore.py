@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from digime_pandas._tabular.columns import Spec, as_array
-from digime_pandas._tabular.text_values import plain_type, typed
+from digime_pandas._tabular.columns import ColumnSpec, as_array
+from digime_pandas._tabular.text_values import text_type, typed
 
 NULLS: dict[str, Any] = {"None": None, "nan": np.nan, "NA": pd.NA, "NaT": pd.NaT}
 
 
 def restore(  # noqa: C901, PLR0911, PLR0912 - one case an origin
-    values: pa.Array | pa.ChunkedArray, spec: Spec, *, plain: bool = False
+    values: pa.Array | pa.ChunkedArray, spec: ColumnSpec, *, plain: bool = False
 ) -> Any:
     """Return the pandas array (or Index) that `spec` describes.
 
@@ -27,44 +27,44 @@ def restore(  # noqa: C901, PLR0911, PLR0912 - one case an origin
     Raises:
         ValueError: The values are not what the spec says (`pyarrow.ArrowInvalid` is one).
     """
-    match spec.origin:
+    match spec.dtype_family:
         case "range":
-            return pd.RangeIndex(*spec.detail)
+            return pd.RangeIndex(*spec.parameters)
         case "period":
-            return _period(values, spec.detail, plain=plain)
+            return _period(values, spec.parameters, plain=plain)
         case "interval" if spec.inner:
-            return _interval(as_array(values), spec.inner, spec.detail, plain=plain)
+            return _interval(as_array(values), spec.inner, spec.parameters, plain=plain)
         case "category" if spec.inner:
-            return _category(values, spec.inner, *spec.detail, plain=plain)
+            return _category(values, spec.inner, *spec.parameters, plain=plain)
         case "sparse" if spec.inner:
             dense = restore(values, spec.inner, plain=plain)
             natural = pd.SparseDtype(dense.dtype).fill_value
-            fill = natural if spec.detail is None else dense.dtype.type(spec.detail)
+            fill = natural if spec.parameters is None else dense.dtype.type(spec.parameters)
             return pd.arrays.SparseArray(dense, fill_value=fill)
     if plain:
         values = typed(as_array(values), spec.type)
     elif values.type != spec.type:
         values = values.cast(spec.type)
-    match spec.origin:
+    match spec.dtype_family:
         case "numpy":
             return _numpy(values, spec.type)
         case "masked":
             return _masked(values, spec.type)
         case "string":
-            return _string(values, *spec.detail)
+            return _string(values, *spec.parameters)
         case "object":
-            return _objects(values, NULLS[spec.detail])
+            return _objects(values, NULLS[spec.parameters])
         case "arrow":
             return pd.array(values, dtype=pd.ArrowDtype(spec.type))
         case _:
             return values.to_pandas()
 
 
-def stored_type(spec: Spec) -> pa.DataType:
+def stored_type(spec: ColumnSpec) -> pa.DataType:
     """Return the Arrow type of the column's values in a text format."""
-    if spec.origin in {"period", "interval"}:
+    if spec.dtype_family in {"period", "interval"}:
         return pa.string()
-    return stored_type(spec.inner) if spec.inner else plain_type(spec.type)
+    return stored_type(spec.inner) if spec.inner else text_type(spec.type)
 
 
 def _numpy(values: Any, type: pa.DataType) -> Any:
@@ -106,10 +106,10 @@ def _period(values: Any, freq: str, *, plain: bool) -> Any:
     return dtype.__from_arrow__(values)
 
 
-def _interval(values: pa.Array, inner: Spec, closed: Any, *, plain: bool) -> Any:
+def _interval(values: pa.Array, inner: ColumnSpec, closed: Any, *, plain: bool) -> Any:
     if plain:
         pairs = [(None, None) if each is None else each[1:-1].split(", ") for each in values.to_pylist()]
-        texts = [pa.array([pair[i] for pair in pairs], pa.string()).cast(plain_type(inner.type)) for i in (0, 1)]
+        texts = [pa.array([pair[i] for pair in pairs], pa.string()).cast(text_type(inner.type)) for i in (0, 1)]
         left, right = (_index(restore(each, inner, plain=True)) for each in texts)
     else:
         storage = values.storage if isinstance(values, pa.ExtensionArray) else values
@@ -122,7 +122,7 @@ def _index(values: Any) -> pd.Index[Any]:
     return index
 
 
-def _category(values: Any, inner: Spec, ordered: bool, categories: pa.Array | None, *, plain: bool) -> Any:
+def _category(values: Any, inner: ColumnSpec, ordered: bool, categories: pa.Array | None, *, plain: bool) -> Any:
     found, codes = _factorized(as_array(values), inner, plain=plain)
     known = found.sort_values() if categories is None else _index(restore(categories, inner, plain=True))
     at = known.get_indexer(found)
@@ -132,7 +132,7 @@ def _category(values: Any, inner: Spec, ordered: bool, categories: pa.Array | No
     return pd.Categorical.from_codes(positions[codes], categories=known, ordered=ordered)
 
 
-def _factorized(array: pa.Array, inner: Spec, *, plain: bool) -> tuple[pd.Index[Any], Any]:
+def _factorized(array: pa.Array, inner: ColumnSpec, *, plain: bool) -> tuple[pd.Index[Any], Any]:
     """Return the distinct values and, for each value, where it is among them; -1 for missing ones."""
     if isinstance(array.type, pa.BaseExtensionType):  # Arrow cannot encode them, and pandas knows their missing values
         values = _index(restore(array, inner))

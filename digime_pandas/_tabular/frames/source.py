@@ -21,7 +21,7 @@ import pandas as pd
 import pyarrow as pa
 
 from digime_pandas._tabular.codecs.polars_writer import is_usable
-from digime_pandas._tabular.columns import Column, Fact, Spec, as_array, kind_of
+from digime_pandas._tabular.columns import Column, ColumnSpec, Finding, as_array, rule_of_type
 from digime_pandas._tabular.frames.labels import level_columns, used_labels
 from digime_pandas._tabular.frames.pandas_columns import describe_values, dictionary_facts
 from digime_pandas._tabular.frames.used_values import dictionaries_in, has_dictionary, with_used_values, writable_type
@@ -34,7 +34,7 @@ _STREAM_ROWS = 1_024
 
 
 @dataclass(frozen=True, slots=True)
-class Labels:
+class PandasLabels:
     """What a pandas frame has beside its columns.
 
     Attributes:
@@ -53,11 +53,11 @@ class Labels:
     columns: pd.Index[Any]
     attrs: dict[Any, Any]
     is_multi: bool
-    facts: tuple[Fact, ...]
+    facts: tuple[Finding, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class ColumnSource:
     """A frame about to be written.
 
     Attributes:
@@ -71,9 +71,9 @@ class Frame:
 
     columns: tuple[Column, ...]
     rows: int | None
-    one_shot: bool
+    single_pass: bool
     open: Callable[[], Take]
-    labels: Labels | None
+    labels: PandasLabels | None
 
     def first_rows(self, size: int) -> int:
         """Return about how many of the first rows make `size` bytes in Arrow."""
@@ -92,7 +92,7 @@ def _size(column: Column, rows: int) -> int:
         return int(column.read(0, rows).nbytes)
 
 
-def look_at(frame: object, *, index: bool | None = None, keep_unused: bool = False) -> Frame:
+def column_source_of(frame: object, *, index: bool | None = None, keep_unused: bool = False) -> ColumnSource:
     """Return the columns of a frame.
 
     Args:
@@ -108,7 +108,7 @@ def look_at(frame: object, *, index: bool | None = None, keep_unused: bool = Fal
     return replace(known, columns=_with_facts_of_names(known.columns, known.labels))
 
 
-def _look_at(frame: Any, index: bool | None, *, keep_unused: bool) -> Frame:
+def _look_at(frame: Any, index: bool | None, *, keep_unused: bool) -> ColumnSource:
     if isinstance(frame, pd.Series):
         frame = frame.to_frame()
     if isinstance(frame, pd.DataFrame):
@@ -146,7 +146,7 @@ def _reader(frame: Any) -> pa.RecordBatchReader:
     )
 
 
-def _pandas(frame: pd.DataFrame, index: bool | None, *, keep_unused: bool) -> Frame:
+def _pandas(frame: pd.DataFrame, index: bool | None, *, keep_unused: bool) -> ColumnSource:
     rows = len(frame)
     kept = index or (index is None and not is_default_index(frame.index))
     levels = level_columns(frame.index, keep_unused=keep_unused) if kept else ()
@@ -156,7 +156,7 @@ def _pandas(frame: pd.DataFrame, index: bool | None, *, keep_unused: bool) -> Fr
     freq = getattr(frame.index, "freqstr", None) if not isinstance(frame.index, pd.PeriodIndex) else None
     multi = isinstance(frame.index, pd.MultiIndex)
     names, facts = used_labels(frame.columns, keep_unused=keep_unused)
-    labels = Labels(levels, tuple(frame.index.names), freq, names, frame.attrs, multi, facts)
+    labels = PandasLabels(levels, tuple(frame.index.names), freq, names, frame.attrs, multi, facts)
 
     def open_at_first_row() -> Take:
         schema = pa.schema([(column.name, column.type) for column in columns])
@@ -171,7 +171,7 @@ def _pandas(frame: pd.DataFrame, index: bool | None, *, keep_unused: bool) -> Fr
 
         return take
 
-    return Frame(columns, rows, one_shot=False, open=open_at_first_row, labels=labels)
+    return ColumnSource(columns, rows, single_pass=False, open=open_at_first_row, labels=labels)
 
 
 def is_default_index(index: pd.Index[Any]) -> bool:
@@ -179,7 +179,7 @@ def is_default_index(index: pd.Index[Any]) -> bool:
     return isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1 and index.name is None
 
 
-def _with_facts_of_names(columns: tuple[Column, ...], labels: Labels | None) -> tuple[Column, ...]:
+def _with_facts_of_names(columns: tuple[Column, ...], labels: PandasLabels | None) -> tuple[Column, ...]:
     counts = Counter(each.name for each in columns)
     odd: set[str] = set()
     if labels is not None:
@@ -191,21 +191,21 @@ def _with_facts_of_names(columns: tuple[Column, ...], labels: Labels | None) -> 
     )
 
 
-def _facts_of(name: str, counts: Counter[str], odd: set[str]) -> tuple[Fact, ...]:
+def _facts_of(name: str, counts: Counter[str], odd: set[str]) -> tuple[Finding, ...]:
     facts = []
     if counts[name] > 1:
-        facts.append(Fact("duplicate name"))
+        facts.append(Finding("duplicate name"))
     if name in odd:
-        facts.append(Fact("name that is not text"))
+        facts.append(Finding("name that is not text"))
     if not name.isascii() and any("\ud800" <= letter <= "\udfff" for letter in name):
-        facts.append(Fact("name with a lone surrogate"))
+        facts.append(Finding("name with a lone surrogate"))
     return tuple(facts)
 
 
-def _table(table: pa.Table, *, keep_unused: bool) -> Frame:
+def _table(table: pa.Table, *, keep_unused: bool) -> ColumnSource:
     columns, arrays = [], []
     for field, values in zip(table.schema, table.columns, strict=True):
-        facts: tuple[Fact, ...] = ()
+        facts: tuple[Finding, ...] = ()
         array = values
         if has_dictionary(field.type):
             array, unused = with_used_values(values, keep_unused=keep_unused)
@@ -213,8 +213,8 @@ def _table(table: pa.Table, *, keep_unused: bool) -> Frame:
         arrays.append(array)
         columns.append(_arrow_column(field.name, array.type, partial(_slice, array), facts))
     ready = pa.Table.from_arrays(arrays, schema=pa.schema([(each.name, each.type) for each in columns]))
-    return Frame(
-        tuple(columns), table.num_rows, one_shot=False, open=lambda: _from_batches(ready.to_batches()), labels=None
+    return ColumnSource(
+        tuple(columns), table.num_rows, single_pass=False, open=lambda: _from_batches(ready.to_batches()), labels=None
     )
 
 
@@ -222,7 +222,7 @@ def _slice(values: pa.ChunkedArray, start: int, stop: int) -> pa.Array:
     return as_array(values.slice(start, stop - start))
 
 
-def _stream(reader: pa.RecordBatchReader, *, keep_unused: bool) -> Frame:
+def _stream(reader: pa.RecordBatchReader, *, keep_unused: bool) -> ColumnSource:
     columns = tuple(
         _arrow_column(field.name, writable_type(field.type), _no_slices, _facts_of_stream(field.type, keep_unused))
         for field in reader.schema
@@ -232,15 +232,15 @@ def _stream(reader: pa.RecordBatchReader, *, keep_unused: bool) -> Frame:
         take = _from_batches(reader)
         return partial(_with_used_values, take, keep_unused) if any(map(has_dictionary, reader.schema.types)) else take
 
-    return Frame(columns, None, one_shot=True, open=open_once, labels=None)
+    return ColumnSource(columns, None, single_pass=True, open=open_once, labels=None)
 
 
-def _facts_of_stream(type: pa.DataType, keep_unused: bool) -> tuple[Fact, ...]:
+def _facts_of_stream(type: pa.DataType, keep_unused: bool) -> tuple[Finding, ...]:
     if not has_dictionary(type):
         return ()
     if keep_unused:
         return dictionary_facts(None, keep_unused=True)
-    return (Fact("ordered dictionary of a stream"),) if any(each.ordered for each in dictionaries_in(type)) else ()
+    return (Finding("ordered dictionary of a stream"),) if any(each.ordered for each in dictionaries_in(type)) else ()
 
 
 def _with_used_values(take: Take, keep_unused: bool, count: int) -> pa.RecordBatch | None:
@@ -257,9 +257,9 @@ def _with_used_values(take: Take, keep_unused: bool, count: int) -> pa.RecordBat
 
 
 def _arrow_column(
-    name: str, type: pa.DataType, read: Callable[[int, int], pa.Array], facts: tuple[Fact, ...]
+    name: str, type: pa.DataType, read: Callable[[int, int], pa.Array], facts: tuple[Finding, ...]
 ) -> Column:
-    return Column(name, kind_of(type), str(type), type, Spec("arrow", type), read, facts)
+    return Column(name, rule_of_type(type), str(type), type, ColumnSpec("arrow", type), read, facts)
 
 
 def _from_batches(source: Iterable[pa.RecordBatch]) -> Take:

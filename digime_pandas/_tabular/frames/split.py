@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 
 from digime_pandas._service.descriptor import check_accounts
-from digime_pandas._tabular.columns import as_array, kind_of, raw_values
+from digime_pandas._tabular.columns import as_array, raw_values, rule_of_type
 from digime_pandas.errors import DescriptorError, InputError
 
 Positions = npt.NDArray[np.intp]
@@ -249,7 +249,7 @@ def _is_integer(dtype: Any) -> bool:
 
 def _is_text(dtype: Any) -> bool:
     if isinstance(dtype, pd.ArrowDtype):
-        return kind_of(dtype.pyarrow_dtype) == "text"
+        return rule_of_type(dtype.pyarrow_dtype) == "text"
     return isinstance(dtype, pd.StringDtype)
 
 

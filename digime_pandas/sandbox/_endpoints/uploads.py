@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 
 from digime_pandas.sandbox._context import Service
 from digime_pandas.sandbox._endpoints.request_checks import SignedRequest, check_signed, check_user
-from digime_pandas.sandbox._store.library import Incoming
+from digime_pandas.sandbox._store.library import PartialFile
 from digime_pandas.sandbox._wire.descriptors import read_descriptor
 from digime_pandas.sandbox._wire.envelope import Opener, unwrap_key
 from digime_pandas.sandbox._wire.error_replies import Refusal
@@ -100,7 +100,7 @@ class Uploads:
         return key, iv, _descriptor(plain)
 
     def _add(
-        self, incoming: Incoming, signed: SignedRequest, user_id: str, name: str | None, descriptor: dict[str, Any]
+        self, incoming: PartialFile, signed: SignedRequest, user_id: str, name: str | None, descriptor: dict[str, Any]
     ) -> None:
         self._service.library.add(
             incoming,

@@ -65,7 +65,7 @@ class Session:
     expires: float
 
 
-class Grants:
+class AuthorizationStore:
     """The index's record of consents, tokens, postboxes, sessions and nonces.
 
     Args:

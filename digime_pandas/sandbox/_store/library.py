@@ -78,7 +78,7 @@ class Person:
     accounts: tuple[str, ...]
 
 
-class Incoming:
+class PartialFile:
     """A file on its way in: plain bytes on disk that no library holds yet.
 
     Args:
@@ -154,9 +154,9 @@ class Library:
         return self._person(rows[0]) if rows else None
 
     @contextmanager
-    def incoming(self, limit: int) -> Iterator[Incoming]:
+    def incoming(self, limit: int) -> Iterator[PartialFile]:
         """Receive a file of at most `limit` bytes; it is gone afterwards unless it was added."""
-        incoming = Incoming(self._folder / f"{secrets.token_hex(8)}.part", limit)
+        incoming = PartialFile(self._folder / f"{secrets.token_hex(8)}.part", limit)
         try:
             yield incoming
         finally:
@@ -165,7 +165,7 @@ class Library:
 
     def add(
         self,
-        incoming: Incoming,
+        incoming: PartialFile,
         *,
         user_id: str,
         writer: Contract,

@@ -35,13 +35,13 @@ def test_the_embedded_sandbox_is_named_as_such(client: Client, sandbox: Sandbox)
 
 
 def test_the_store_is_named_by_its_place(sandbox: Sandbox, connected: Callable[..., Client], tmp_path: Path) -> None:
-    class Vault(MemoryTokenStore):
+    class EncryptedFile(MemoryTokenStore):
         pass
 
     folder = tmp_path / "tokens"
     assert store(connected(sandbox, tokens=FileTokenStore(folder))) == f"the folder {folder}"
     assert "memory of this process" in store(connected(sandbox))
-    assert "memory of this process" in store(connected(sandbox, tokens=Vault()))
+    assert "memory of this process" in store(connected(sandbox, tokens=EncryptedFile()))
 
 
 def test_a_request_names_the_contract_of_its_own_access(client: Client) -> None:

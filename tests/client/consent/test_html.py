@@ -8,27 +8,27 @@ from typing import Any
 import pytest
 
 from digime_pandas._client.client import Client
-from digime_pandas._client.consent.html import as_html, as_text, link_part, request_part, result_part, wait_part
-from digime_pandas._client.consent.session import Stage, View
+from digime_pandas._client.consent.html import as_text, link_part, render_html, render_request, result_part, wait_part
+from digime_pandas._client.consent.session import ConsentState, Stage
 from digime_pandas._service.authorization import Authorization
 from digime_pandas.errors import AuthorizationError
 
 URL = 'https://consent.test/authorize?code=1&callback="<b>'
 ENDS: tuple[Stage, ...] = ("refused", "timed out", "cancelled", "forgotten", "replaced", "failed")
-Walkthrough = Callable[..., Any]
+ConsentSession = Callable[..., Any]
 
 
 @pytest.fixture
-def walkthrough(client: Client) -> Walkthrough:
+def walkthrough(client: Client) -> ConsentSession:
     """Makes what a panel needs to know of a walkthrough."""
 
-    def make(view: View, *, account_id: str = "patient-17", flow: object = None) -> Any:
+    def make(view: ConsentState, *, account_id: str = "patient-17", flow: object = None) -> Any:
         return SimpleNamespace(client=client, account_id=account_id, access="write", view=view, flow=flow)
 
     return make
 
 
-class Outline(HTMLParser):
+class WriteRequest(HTMLParser):
     """What a browser makes of markup: its elements with their attributes, and its text."""
 
     def __init__(self, markup: str) -> None:
@@ -56,13 +56,13 @@ class Outline(HTMLParser):
 
 def parts(made: Any, *, listens: bool = True) -> str:
     view = made.view
-    return request_part(made) + link_part(view) + wait_part(view, listens=listens, minutes=10) + result_part(made)
+    return render_request(made) + link_part(view) + wait_part(view, listens=listens, minutes=10) + result_part(made)
 
 
 def test_before_any_link_it_says_what_is_asked_by_whom_of_whom_and_where(
-    walkthrough: Walkthrough, client: Client
+    walkthrough: ConsentSession, client: Client
 ) -> None:
-    text = Outline(request_part(walkthrough(View(stage="starting")))).text
+    text = WriteRequest(render_request(walkthrough(ConsentState(stage="starting")))).text
     for fact in (
         "write files into the library",
         "patient-17",
@@ -75,9 +75,9 @@ def test_before_any_link_it_says_what_is_asked_by_whom_of_whom_and_where(
 
 
 def test_while_waiting_there_is_the_link_in_a_new_tab_and_the_current_steps_are_marked(
-    walkthrough: Walkthrough,
+    walkthrough: ConsentSession,
 ) -> None:
-    outline = Outline(parts(walkthrough(View(stage="waiting", url=URL))))
+    outline = WriteRequest(parts(walkthrough(ConsentState(stage="waiting", url=URL))))
     link = outline.find("a")
     assert link["href"] == URL
     assert link["target"] == "_blank"
@@ -88,54 +88,54 @@ def test_while_waiting_there_is_the_link_in_a_new_tab_and_the_current_steps_are_
     assert "10 minutes" in outline.text
 
 
-def test_the_reason_a_paste_was_refused_is_an_alert(walkthrough: Walkthrough) -> None:
-    outline = Outline(parts(walkthrough(View(stage="waiting", url=URL, message="Another state."))))
+def test_the_reason_a_paste_was_refused_is_an_alert(walkthrough: ConsentSession) -> None:
+    outline = WriteRequest(parts(walkthrough(ConsentState(stage="waiting", url=URL, message="Another state."))))
     assert outline.find("p", role="alert")
     assert "Another state." in outline.text
 
 
-def test_without_a_listener_pasting_is_what_it_asks_for(walkthrough: Walkthrough) -> None:
-    made = walkthrough(View(stage="waiting", url=URL))
+def test_without_a_listener_pasting_is_what_it_asks_for(walkthrough: ConsentSession) -> None:
+    made = walkthrough(ConsentState(stage="waiting", url=URL))
     assert "instead?" in parts(made, listens=True)
     assert "instead?" not in parts(made, listens=False)
     assert "paste it here" in parts(made, listens=False)
 
 
 @pytest.mark.parametrize("stage", ENDS)
-def test_every_end_says_why_and_has_no_link(walkthrough: Walkthrough, stage: Stage) -> None:
-    made = walkthrough(View(stage=stage, message="Because.", error=AuthorizationError("Because.")))
-    outline = Outline(parts(made))
+def test_every_end_says_why_and_has_no_link(walkthrough: ConsentSession, stage: Stage) -> None:
+    made = walkthrough(ConsentState(stage=stage, message="Because.", error=AuthorizationError("Because.")))
+    outline = WriteRequest(parts(made))
     assert "Because." in outline.text
     assert any(attrs.get("role") in {"alert", "status"} for _, attrs in outline.elements)
     assert not any(tag == "a" for tag, _ in outline.elements)
-    for shown in (as_text(made), Outline(as_html(made)).text):
+    for shown in (as_text(made), WriteRequest(render_html(made)).text):
         assert "Because." in shown
         assert "Run the cell again" in shown
 
 
-def test_done_says_whose_library_until_when_and_kept_where(walkthrough: Walkthrough, person: Authorization) -> None:
-    made = walkthrough(View(stage="done", authorization=person), flow=object())
-    outline = Outline(parts(made))
+def test_done_says_whose_library_until_when_and_kept_where(walkthrough: ConsentSession, person: Authorization) -> None:
+    made = walkthrough(ConsentState(stage="done", authorization=person), flow=object())
+    outline = WriteRequest(parts(made))
     for fact in ("Done", str(person.user_id), "sealed postbox", "Valid until", "memory of this process"):
         assert fact in outline.text
         assert fact == "Done" or fact in as_text(made)
-        assert fact == "Done" or fact in as_html(made)
-    assert "Authorized already" in parts(walkthrough(View(stage="done", authorization=person)))
+        assert fact == "Done" or fact in render_html(made)
+    assert "Authorized already" in parts(walkthrough(ConsentState(stage="done", authorization=person)))
 
 
-def test_what_is_worth_knowing_about_the_result_is_an_alert(walkthrough: Walkthrough, person: Authorization) -> None:
-    made = walkthrough(View(stage="done", authorization=person, message="<b>Another library."), flow=object())
-    for markup in (parts(made), as_html(made)):
-        assert Outline(markup).find("p", role="alert")
-        assert "<b>Another library." in Outline(markup).text
+def test_what_is_worth_knowing_about_the_result_is_an_alert(walkthrough: ConsentSession, person: Authorization) -> None:
+    made = walkthrough(ConsentState(stage="done", authorization=person, message="<b>Another library."), flow=object())
+    for markup in (parts(made), render_html(made)):
+        assert WriteRequest(markup).find("p", role="alert")
+        assert "<b>Another library." in WriteRequest(markup).text
     assert as_text(made).endswith("\n<b>Another library.")
-    quiet = walkthrough(View(stage="done", authorization=person), flow=object())
-    assert "alert" not in parts(quiet) + as_html(quiet)
+    quiet = walkthrough(ConsentState(stage="done", authorization=person), flow=object())
+    assert "alert" not in parts(quiet) + render_html(quiet)
 
 
-def test_without_widgets_the_link_and_the_next_call_are_there_as_text_and_html(walkthrough: Walkthrough) -> None:
-    made = walkthrough(View(stage="waiting", url=URL))
-    outline = Outline(as_html(made))
+def test_without_widgets_the_link_and_the_next_call_are_there_as_text_and_html(walkthrough: ConsentSession) -> None:
+    made = walkthrough(ConsentState(stage="waiting", url=URL))
+    outline = WriteRequest(render_html(made))
     assert outline.find("a")["href"] == URL
     for text in (as_text(made), outline.text):
         assert URL in text
@@ -144,24 +144,26 @@ def test_without_widgets_the_link_and_the_next_call_are_there_as_text_and_html(w
 
 
 @pytest.mark.parametrize("stage", ["starting", "waiting", "done", *ENDS])
-def test_whatever_an_account_is_called_is_text(walkthrough: Walkthrough, person: Authorization, stage: Stage) -> None:
+def test_whatever_an_account_is_called_is_text(
+    walkthrough: ConsentSession, person: Authorization, stage: Stage
+) -> None:
     evil = "<img src=x onerror=alert(1)>\"'&"
-    view = View(
+    view = ConsentState(
         stage=stage,
         message=evil,
         url=URL if stage == "waiting" else None,
         authorization=person if stage == "done" else None,
     )
     made = walkthrough(view, account_id=evil)
-    for markup in (parts(made), as_html(made)):
-        assert not any(tag == "img" for tag, _ in Outline(markup).elements)
-    assert evil in Outline(parts(made)).text
+    for markup in (parts(made), render_html(made)):
+        assert not any(tag == "img" for tag, _ in WriteRequest(markup).elements)
+    assert evil in WriteRequest(parts(made)).text
 
 
 @pytest.mark.parametrize("stage", ["starting", "waiting", "done", *ENDS])
-def test_no_token_shows_in_any_stage(walkthrough: Walkthrough, person: Authorization, stage: Stage) -> None:
-    made = walkthrough(View(stage=stage, authorization=person if stage == "done" else None))
+def test_no_token_shows_in_any_stage(walkthrough: ConsentSession, person: Authorization, stage: Stage) -> None:
+    made = walkthrough(ConsentState(stage=stage, authorization=person if stage == "done" else None))
     pair = person.user_access_token
-    shown = parts(made) + as_html(made) + as_text(made)
+    shown = parts(made) + render_html(made) + as_text(made)
     assert pair.access_token.value not in shown
     assert pair.refresh_token.value not in shown

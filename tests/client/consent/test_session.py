@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from digime_pandas._client.client import Client
-from digime_pandas._client.consent.session import Stage, View, Walkthrough
+from digime_pandas._client.consent.session import ConsentSession, ConsentState, Stage
 from digime_pandas._service.authorization import Authorization
 from digime_pandas._service.oauth.flow import AuthorizationFlow
 from digime_pandas.errors import (
@@ -29,15 +29,15 @@ from digime_pandas.errors import (
 from digime_pandas.sandbox import Sandbox
 
 SOON = 20.0
-Walk = Callable[..., Walkthrough]
+Walk = Callable[..., ConsentSession]
 
 
 class Recorder:
     """Keeps every view that was shown, and lets a test wait for one."""
 
     def __init__(self) -> None:
-        self.walkthrough: Walkthrough | None = None
-        self.views: list[View] = []
+        self.walkthrough: ConsentSession | None = None
+        self.views: list[ConsentState] = []
         self._changed = threading.Condition()
 
     def __call__(self) -> None:
@@ -46,7 +46,7 @@ class Recorder:
             self.views.append(self.walkthrough.view)
             self._changed.notify_all()
 
-    def wait_for(self, wanted: Callable[[View], bool]) -> View:
+    def wait_for(self, wanted: Callable[[ConsentState], bool]) -> ConsentState:
         with self._changed:
             assert self._changed.wait_for(lambda: any(map(wanted, self.views)), SOON), self.views
             return next(filter(wanted, self.views))
@@ -54,11 +54,11 @@ class Recorder:
 
 @pytest.fixture
 def walk(client: Client, account_id: str) -> Iterator[Walk]:
-    made: list[Walkthrough] = []
+    made: list[ConsentSession] = []
 
-    def start(account_id: str = account_id, *, again: bool = False, **options: Any) -> Walkthrough:
+    def start(account_id: str = account_id, *, again: bool = False, **options: Any) -> ConsentSession:
         recorder = Recorder()
-        walkthrough = Walkthrough(
+        walkthrough = ConsentSession(
             options.pop("client", client),
             account_id,
             options.pop("access", "write"),
@@ -76,21 +76,21 @@ def walk(client: Client, account_id: str) -> Iterator[Walk]:
         walkthrough.close()
 
 
-def recorder(walkthrough: Walkthrough) -> Recorder:
+def recorder(walkthrough: ConsentSession) -> Recorder:
     found = walkthrough._on_change
     assert isinstance(found, Recorder)
     return found
 
 
-def stage(walkthrough: Walkthrough) -> Stage:
+def stage(walkthrough: ConsentSession) -> Stage:
     return walkthrough.view.stage
 
 
-def stages(walkthrough: Walkthrough) -> list[Stage]:
+def stages(walkthrough: ConsentSession) -> list[Stage]:
     return [view.stage for view in recorder(walkthrough).views]
 
 
-def flow_of(walkthrough: Walkthrough) -> AuthorizationFlow:
+def flow_of(walkthrough: ConsentSession) -> AuthorizationFlow:
     assert walkthrough.flow is not None
     return walkthrough.flow
 
@@ -99,7 +99,7 @@ def visit(url: str) -> None:
     urllib.request.urlopen(url, timeout=SOON).close()
 
 
-def paste(walkthrough: Walkthrough, address: str) -> None:
+def paste(walkthrough: ConsentSession, address: str) -> None:
     thread = walkthrough.paste(address)
     assert thread is not None
     thread.join(SOON)

@@ -14,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digime_pandas._service.crypto.envelope import (
+    encrypt_bytes,
+    encryption_tasks,
     load_public_key,
     open_blob,
     seal,
-    seal_bytes,
     sealed_size,
-    sealing,
     wrap_key,
 )
 from digime_pandas._service.masking.secret import Secret
@@ -61,7 +61,7 @@ def decrypted_by(openssl: OpenSSL, sealed: bytes) -> bytes:
 @pytest.mark.parametrize("size", SIZES)
 def test_openssl_opens_what_is_sealed(openssl: OpenSSL, size: int) -> None:
     plain = secrets.token_bytes(size)
-    sealed = seal_bytes(plain, key=KEY, iv=IV)
+    sealed = encrypt_bytes(plain, key=KEY, iv=IV)
     assert len(sealed) == sealed_size(size)
     assert decrypted_by(openssl, sealed) == plain
 
@@ -69,19 +69,19 @@ def test_openssl_opens_what_is_sealed(openssl: OpenSSL, size: int) -> None:
 @given(st.lists(st.binary(max_size=50), max_size=20))
 def test_how_the_file_is_cut_into_chunks_makes_no_difference(chunks: list[bytes]) -> None:
     pieces = [bytes(piece) for piece in seal(chunks, key=KEY, iv=IV)]
-    assert b"".join(pieces) == seal_bytes(b"".join(chunks), key=KEY, iv=IV)
+    assert b"".join(pieces) == encrypt_bytes(b"".join(chunks), key=KEY, iv=IV)
 
 
 def test_every_kind_of_buffer_is_sealed_alike() -> None:
     plain = secrets.token_bytes(3000)
-    expected = seal_bytes(plain, key=KEY, iv=IV)
+    expected = encrypt_bytes(plain, key=KEY, iv=IV)
     for chunk in (
         bytearray(plain),
         memoryview(plain),
         memoryview(plain).cast("H"),
         memoryview(plain).cast("B", (30, 100)),
     ):
-        assert seal_bytes(chunk, key=KEY, iv=IV) == expected  # type: ignore[arg-type] # any buffer will do
+        assert encrypt_bytes(chunk, key=KEY, iv=IV) == expected  # type: ignore[arg-type] # any buffer will do
 
 
 def test_pieces_stay_small_whatever_the_chunks(openssl: OpenSSL) -> None:
@@ -93,10 +93,10 @@ def test_pieces_stay_small_whatever_the_chunks(openssl: OpenSSL) -> None:
 
 def test_as_many_pieces_stay_valid_as_there_are_buffers() -> None:
     plain = secrets.token_bytes(5 << 20)
-    expected = seal_bytes(plain, key=KEY, iv=IV)
+    expected = encrypt_bytes(plain, key=KEY, iv=IV)
     held: list[memoryview] = []
     taken = b""
-    for task in sealing([plain], key=KEY, iv=IV, buffers=3):
+    for task in encryption_tasks([plain], key=KEY, iv=IV, buffers=3):
         held.append(task())
         if len(held) == 3:
             taken += bytes(held.pop(0))
@@ -114,10 +114,10 @@ def test_the_vendors_envelope_is_made_and_opened(
     assert len(key) == 32
     plain = b64decode(recording["input"]["data_b64"])
     metadata = request["metadata_plain_json"].encode()
-    assert b64encode(seal_bytes(metadata, key=Secret(key), iv=Secret(iv))).decode() == claims["metadata"]
+    assert b64encode(encrypt_bytes(metadata, key=Secret(key), iv=Secret(iv))).decode() == claims["metadata"]
     body = b64decode(request["body_b64"])
     ciphertext = body.partition(b"\r\n\r\n")[2][: sealed_size(len(plain))]
-    assert seal_bytes(plain, key=Secret(key), iv=Secret(iv)) == ciphertext
+    assert encrypt_bytes(plain, key=Secret(key), iv=Secret(iv)) == ciphertext
     assert open_blob(wrapped + iv + ciphertext, postbox_key) == plain
 
 
@@ -141,14 +141,16 @@ def test_the_files_the_vendor_opens_are_opened_to_the_same(
 @pytest.mark.parametrize("size", SIZES)
 def test_a_sealed_file_is_opened_whatever_its_size(postbox_key: RSAPrivateKey, size: int) -> None:
     plain = secrets.token_bytes(size)
-    blob = wrap_key(KEY, postbox_key.public_key()) + IV.reveal() + seal_bytes(plain, key=KEY, iv=IV)
+    blob = wrap_key(KEY, postbox_key.public_key()) + IV.reveal() + encrypt_bytes(plain, key=KEY, iv=IV)
     for kind in (bytes, bytearray, memoryview):
         assert open_blob(kind(blob), postbox_key) == plain
 
 
 def test_what_does_not_open_fails_in_one_way(vendor_keys: dict[str, RSAPrivateKey], postbox_key: RSAPrivateKey) -> None:
-    blob = wrap_key(KEY, postbox_key.public_key()) + IV.reveal() + seal_bytes(b"x" * 40, key=KEY, iv=IV)
-    wrong_padding = wrap_key(KEY, postbox_key.public_key()) + IV.reveal() + seal_bytes(b"x" * 40, key=KEY, iv=IV)[:-16]
+    blob = wrap_key(KEY, postbox_key.public_key()) + IV.reveal() + encrypt_bytes(b"x" * 40, key=KEY, iv=IV)
+    wrong_padding = (
+        wrap_key(KEY, postbox_key.public_key()) + IV.reveal() + encrypt_bytes(b"x" * 40, key=KEY, iv=IV)[:-16]
+    )
     short_key = wrap_key(Secret(KEY.reveal()[:24]), postbox_key.public_key()) + IV.reveal() + blob[272:]
     messages = set()
     for damaged in (

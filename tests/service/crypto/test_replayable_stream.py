@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from digime_pandas._service.crypto.encrypted_file import Spool
+from digime_pandas._service.crypto.encrypted_file import ReplayableStream
 from digime_pandas.errors import SpoolError
 
 CHUNKS = [secrets.token_bytes(size) for size in (1, 700_000, 0, 3, (1 << 20) + 1)]
@@ -28,13 +28,13 @@ class Source:
             yield chunk
 
 
-def whole(spool: Spool) -> bytes:
+def whole(spool: ReplayableStream) -> bytes:
     return b"".join(bytes(chunk) for chunk in spool.chunks())
 
 
 def test_a_stream_is_read_again_and_again_from_its_start() -> None:
     source = Source(CHUNKS)
-    spool = Spool(source)
+    spool = ReplayableStream(source)
     assert [whole(spool) for _ in range(3)] == [b"".join(CHUNKS)] * 3
     assert source.taken == len(CHUNKS)
     spool.close()
@@ -43,7 +43,7 @@ def test_a_stream_is_read_again_and_again_from_its_start() -> None:
 @pytest.mark.parametrize("stop", range(len(CHUNKS) + 1))
 def test_a_second_reading_goes_on_where_the_first_one_stopped(stop: int) -> None:
     source = Source(CHUNKS)
-    spool = Spool(source)
+    spool = ReplayableStream(source)
     first = spool.chunks()
     read = [bytes(next(first)) for _ in range(stop)]
     assert source.taken == stop
@@ -54,7 +54,7 @@ def test_a_second_reading_goes_on_where_the_first_one_stopped(stop: int) -> None
 
 
 def test_a_first_reading_that_was_never_closed_does_not_disturb_the_second() -> None:
-    spool = Spool(Source(CHUNKS))
+    spool = ReplayableStream(Source(CHUNKS))
     abandoned = spool.chunks()
     next(abandoned)
     assert whole(spool) == b"".join(CHUNKS)
@@ -69,7 +69,7 @@ def test_a_buffer_the_source_fills_again_is_kept_as_it_was() -> None:
             buffer[:] = text
             yield buffer
 
-    spool = Spool(source())
+    spool = ReplayableStream(source())
     assert whole(spool) == b"abcdef"
     assert whole(spool) == b"abcdef"
     spool.close()
@@ -81,7 +81,7 @@ def test_what_is_kept_is_on_disk_only_when_it_is_large_and_never_as_it_is(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     plain = b"visit 2026-01-05 pulse 61\n" * 40_000
-    spool = Spool(Source([plain] * 12))
+    spool = ReplayableStream(Source([plain] * 12))
     stored: list[bytes] = []
     for taken, _ in enumerate(spool.chunks(), 1):
         descriptors = list(Path("/proc/self/fd").iterdir())
@@ -97,7 +97,7 @@ def test_what_is_kept_is_on_disk_only_when_it_is_large_and_never_as_it_is(
 
 def test_a_missing_folder_is_a_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
-    spool = Spool(Source([bytes(5 << 20)] * 3))
+    spool = ReplayableStream(Source([bytes(5 << 20)] * 3))
     with pytest.raises(SpoolError, match=r"No such file or directory.*TMPDIR"):
         whole(spool)
     spool.close()
@@ -108,7 +108,7 @@ def test_a_full_disk_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(tempfile.SpooledTemporaryFile, "write", fail)
-    spool = Spool(Source(CHUNKS))
+    spool = ReplayableStream(Source(CHUNKS))
     with pytest.raises(SpoolError, match="No space left on device") as raised:
         whole(spool)
     assert isinstance(raised.value.__cause__, OSError)
@@ -120,14 +120,14 @@ def test_an_error_of_the_source_is_its_own() -> None:
         yield b"abc"
         raise LookupError("no more rows")
 
-    spool = Spool(source())
+    spool = ReplayableStream(source())
     with pytest.raises(LookupError, match="no more rows"):
         whole(spool)
     spool.close()
 
 
 def test_closing_gives_the_memory_and_the_file_back() -> None:
-    spool = Spool(Source([bytes(9 << 20)]))
+    spool = ReplayableStream(Source([bytes(9 << 20)]))
     whole(spool)
     spool.close()
     spool.close()

@@ -15,7 +15,7 @@ import pytest
 from digime_pandas._service.authorization import Authorization, Token, UserAccessToken
 from digime_pandas._service.oauth.flow import AuthorizationFlow, listen_for
 from digime_pandas._service.oauth.loopback import LoopbackListener
-from digime_pandas._service.oauth.redirect import ConsentReply
+from digime_pandas._service.oauth.redirect import RedirectResult
 from digime_pandas.errors import (
     AuthorizationError,
     AuthorizationTimeoutError,
@@ -35,12 +35,12 @@ class Exchange:
     """Counts what it is asked to exchange, and does what it is told."""
 
     def __init__(self, *, fails: int = 0, hold: threading.Event | None = None) -> None:
-        self.replies: list[ConsentReply] = []
+        self.replies: list[RedirectResult] = []
         self.fails = fails
         self.hold = hold
         self.begun = threading.Event()
 
-    def __call__(self, reply: ConsentReply) -> Authorization:
+    def __call__(self, reply: RedirectResult) -> Authorization:
         self.replies.append(reply)
         self.begun.set()
         if self.hold is not None:
@@ -51,7 +51,7 @@ class Exchange:
 
 
 def begin(
-    exchange: Callable[[ConsentReply], Authorization],
+    exchange: Callable[[RedirectResult], Authorization],
     listener: LoopbackListener | None = None,
     *,
     notice: Callable[[Authorization], str | None] = lambda _: None,
@@ -103,11 +103,11 @@ def test_the_same_address_again_gives_the_same_authorization_without_a_second_ex
 def test_what_is_worth_knowing_is_warned_of_at_the_callers_line_and_kept() -> None:
     judged: list[Authorization] = []
 
-    def judge(authorization: Authorization) -> str:
+    def verdict_for(authorization: Authorization) -> str:
         judged.append(authorization)
         return "Another library."
 
-    with begin(Exchange(), notice=judge) as flow:
+    with begin(Exchange(), notice=verdict_for) as flow:
         assert flow.notice is None
         calls: list[Callable[[], Authorization]] = [lambda: flow.complete(redirected()), lambda: flow.wait(SOON)]
         for call in calls:

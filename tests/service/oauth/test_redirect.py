@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from digime_pandas._service.masking import secret as _secret
 from digime_pandas._service.masking.secret import Secret
-from digime_pandas._service.oauth.redirect import MAXIMUM_REDIRECT_LENGTH, read_redirect
+from digime_pandas._service.oauth.redirect import MAXIMUM_REDIRECT_LENGTH, parse_redirect
 from digime_pandas.errors import AuthorizationError, ConsentRefusedError, RedirectError
 
 STATE = "0f1e2d3c"
@@ -31,7 +31,7 @@ def address(parameters: dict[str, str]) -> str:
 
 
 def test_a_recorded_redirect_with_a_postbox_is_read() -> None:
-    reply = read_redirect(Secret(VECTOR["raw"]), state=Secret(VECTOR["params"]["state"]))
+    reply = parse_redirect(Secret(VECTOR["raw"]), state=Secret(VECTOR["params"]["state"]))
     assert reply.code == VECTOR["params"]["code"]
     assert reply.postbox is not None
     assert reply.postbox.id == VECTOR["params"]["postboxId"]
@@ -57,12 +57,12 @@ def test_a_recorded_redirect_with_a_postbox_is_read() -> None:
 )
 def test_an_address_is_read_however_it_was_copied(spelling: str) -> None:
     text = spelling.format(address=address(OK), query=urlencode(OK))
-    assert read_redirect(Secret(text), state=Secret(STATE)).code == CODE
+    assert parse_redirect(Secret(text), state=Secret(STATE)).code == CODE
 
 
 def test_line_breaks_a_terminal_put_into_the_address_are_ignored() -> None:
     text = address(OK)
-    assert read_redirect(Secret(text[:20] + "\r\n" + text[20:40] + "\n" + text[40:]), state=Secret(STATE)).code == CODE
+    assert parse_redirect(Secret(text[:20] + "\r\n" + text[20:40] + "\n" + text[40:]), state=Secret(STATE)).code == CODE
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_line_breaks_a_terminal_put_into_the_address_are_ignored() -> None:
 )
 def test_a_wrong_address_is_refused_in_words_that_do_not_quote_it(text: str, words: str) -> None:
     with pytest.raises(RedirectError, match=words) as caught:
-        read_redirect(Secret(text), state=Secret(STATE))
+        parse_redirect(Secret(text), state=Secret(STATE))
     assert CODE not in str(caught.value)
     assert STATE not in str(caught.value)
 
@@ -96,12 +96,12 @@ def test_a_wrong_address_is_refused_in_words_that_do_not_quote_it(text: str, wor
 @pytest.mark.parametrize("given", [None, b"success=true", 17])
 def test_only_text_is_read(given: object) -> None:
     with pytest.raises(RedirectError, match="not a str"):
-        read_redirect(Secret(given), state=Secret(STATE))  # type: ignore[arg-type]  # what a careless caller does
+        parse_redirect(Secret(given), state=Secret(STATE))  # type: ignore[arg-type]  # what a careless caller does
 
 
 def test_a_lone_surrogate_in_the_state_is_a_wrong_state() -> None:
     with pytest.raises(RedirectError, match="another authorization"):
-        read_redirect(Secret(f"success=true&code={CODE}&state=\ud800"), state=Secret(STATE))
+        parse_redirect(Secret(f"success=true&code={CODE}&state=\ud800"), state=Secret(STATE))
 
 
 def test_the_state_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +112,7 @@ def test_the_state_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch)
         return hmac.compare_digest(first, second)
 
     monkeypatch.setattr(_secret, "hmac", type("hmac", (), {"compare_digest": staticmethod(compare_digest)}))
-    read_redirect(Secret(address(OK)), state=Secret(STATE))
+    parse_redirect(Secret(address(OK)), state=Secret(STATE))
     assert compared == [(STATE.encode(), STATE.encode())]
 
 
@@ -129,31 +129,31 @@ def test_the_state_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch)
 )
 def test_every_error_code_becomes_a_sentence(code: str, words: str) -> None:
     with pytest.raises(ConsentRefusedError, match=words) as caught:
-        read_redirect(Secret(address({"success": "false", "errorCode": code})), state=Secret(STATE))
+        parse_redirect(Secret(address({"success": "false", "errorCode": code})), state=Secret(STATE))
     assert caught.value.code == code
     assert "uthorize again" in str(caught.value)
 
 
 def test_an_error_message_is_quoted_where_there_is_no_code_for_it() -> None:
     with pytest.raises(ConsentRefusedError, match="'no luck'") as caught:
-        read_redirect(Secret(address({"error_message": "no luck"})), state=Secret(STATE))
+        parse_redirect(Secret(address({"error_message": "no luck"})), state=Secret(STATE))
     assert caught.value.code == "UNKNOWN"
 
 
 def test_words_from_the_address_are_quoted_briefly() -> None:
     with pytest.raises(ConsentRefusedError) as caught:
-        read_redirect(Secret(address({"errorCode": "X" * 5000})), state=Secret(STATE))
+        parse_redirect(Secret(address({"errorCode": "X" * 5000})), state=Secret(STATE))
     assert len(str(caught.value)) < 300
     assert len(caught.value.code) < 300
 
 
 def test_a_refusal_needs_no_state_and_a_wrong_one_makes_it_somebody_elses() -> None:
-    refusal = {"success": "false", "errorCode": "USER_CANCEL"}
-    for parameters in (refusal, refusal | {"state": STATE}):
+    error_from_reply = {"success": "false", "errorCode": "USER_CANCEL"}
+    for parameters in (error_from_reply, error_from_reply | {"state": STATE}):
         with pytest.raises(ConsentRefusedError):
-            read_redirect(Secret(address(parameters)), state=Secret(STATE))
+            parse_redirect(Secret(address(parameters)), state=Secret(STATE))
     with pytest.raises(RedirectError, match="another authorization"):
-        read_redirect(Secret(address(refusal | {"state": "another"})), state=Secret(STATE))
+        parse_redirect(Secret(address(error_from_reply | {"state": "another"})), state=Secret(STATE))
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_a_refusal_needs_no_state_and_a_wrong_one_makes_it_somebody_elses() -> N
     ],
 )
 def test_the_postbox_key_is_handed_on_as_it_came(public_key: str) -> None:
-    reply = read_redirect(Secret(address(OK | {"postboxId": "p0", "publicKey": public_key})), state=Secret(STATE))
+    reply = parse_redirect(Secret(address(OK | {"postboxId": "p0", "publicKey": public_key})), state=Secret(STATE))
     assert reply.postbox is not None
     assert reply.postbox.public_key == public_key
 
@@ -180,22 +180,22 @@ def test_the_postbox_key_is_handed_on_as_it_came(public_key: str) -> None:
 def test_plus_signs_that_became_spaces_are_repaired_in_bare_base64(base64: str) -> None:
     assert "+" in base64
     sloppy = f"{address(OK)}&postboxId=p0&publicKey={quote(base64, safe='+/=')}"
-    reply = read_redirect(Secret(sloppy), state=Secret(STATE))
+    reply = parse_redirect(Secret(sloppy), state=Secret(STATE))
     assert reply.postbox is not None
     assert reply.postbox.public_key == base64
 
 
 @pytest.mark.parametrize("extra", [{"postboxId": "p0"}, {"publicKey": PKCS1}, {"postboxId": "", "publicKey": PKCS1}])
 def test_a_postbox_needs_both_its_id_and_its_key(extra: dict[str, str]) -> None:
-    assert read_redirect(Secret(address(OK | extra)), state=Secret(STATE)).postbox is None
+    assert parse_redirect(Secret(address(OK | extra)), state=Secret(STATE)).postbox is None
 
 
 def test_the_code_does_not_print() -> None:
-    reply = read_redirect(Secret(address(OK)), state=Secret(STATE))
+    reply = parse_redirect(Secret(address(OK)), state=Secret(STATE))
     assert CODE not in f"{reply!r} {reply}"
 
 
 def test_every_error_is_an_authorization_error() -> None:
     for text in ("", "success=false"):
         with pytest.raises(AuthorizationError):
-            read_redirect(Secret(text), state=Secret(STATE))
+            parse_redirect(Secret(text), state=Secret(STATE))

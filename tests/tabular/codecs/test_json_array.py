@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digime_pandas._tabular.codecs.json_array import apart, break_lines, elements
+from digime_pandas._tabular.codecs.json_array import apart, commas_to_newlines, elements
 
 _VALUES = st.recursive(
     st.none()
@@ -32,7 +32,7 @@ def test_each_element_comes_to_stand_on_a_line_of_its_own(objects: list[object],
 def test_lines_are_broken_as_elements_are_taken_apart_or_not_at_all(objects: list[object]) -> None:
     before = json.dumps(objects, separators=(",", ":")).encode()[1:-1]
     text = bytearray(before)
-    done = break_lines(memoryview(text), len(objects))
+    done = commas_to_newlines(memoryview(text), len(objects))
     assert text == (apart(before) if done else before)
     assert done == (before.count(b"},{") == len(objects) - 1)
 

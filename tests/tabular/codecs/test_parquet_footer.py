@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from digime_pandas._tabular.codecs.parquet_footer import Joined
+from digime_pandas._tabular.codecs.parquet_footer import RowGroupJoiner
 
 
 def _table(rows: int, columns: int, seed: int) -> pa.Table:
@@ -33,7 +33,7 @@ def _file(table: pa.Table, **options: object) -> memoryview:
 
 
 def _joined(files: list[memoryview]) -> bytes:
-    joined = Joined()
+    joined = RowGroupJoiner()
     return b"".join([*[bytes(joined.add(file)) for file in files], joined.finish()])
 
 
@@ -89,7 +89,7 @@ def test_a_single_file_stays_as_it_is() -> None:
 
 def test_places_beyond_four_gibibytes_are_named() -> None:
     table = _table(10, 1, 0)
-    joined = Joined()
+    joined = RowGroupJoiner()
     joined.add(_file(table))
     joined._position += 5 << 30
     joined.add(_file(table))

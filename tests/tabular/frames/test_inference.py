@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 
 from digime_pandas._tabular.formats import CSV, JSON, Format
-from digime_pandas._tabular.frames.inference import guess, is_guessed
-from digime_pandas._tabular.frames.source import look_at
+from digime_pandas._tabular.frames.inference import infer, is_inferable
+from digime_pandas._tabular.frames.source import column_source_of
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ from digime_pandas._tabular.frames.source import look_at
 )
 def test_what_csv_text_is_taken_for(texts: list[str | None], dtype: str) -> None:
     expected = pd.Series(["a"]).dtype if dtype == "text" else dtype
-    found = guess(pa.array(texts, pa.string()), CSV)
+    found = infer(pa.array(texts, pa.string()), CSV)
     assert found.dtype == expected
     if dtype == "text":
         assert list(found) == texts
@@ -70,13 +70,13 @@ COLUMNS: dict[str, pd.Series[Any]] = {
 @pytest.mark.parametrize("format", [CSV, JSON], ids=lambda each: each.name)
 @pytest.mark.parametrize("column", COLUMNS.values(), ids=COLUMNS)
 def test_a_column_that_is_said_to_be_guessed_is_guessed(format: Format, column: pd.Series[Any]) -> None:
-    known = look_at(column.to_frame("x")).columns[0]
-    if is_guessed(known, len(column), format):
+    known = column_source_of(column.to_frame("x")).columns[0]
+    if is_inferable(known, len(column), format):
         values = column.map(lambda each: str(each).lower() if isinstance(each, bool) else str(each), na_action="ignore")
         stored = (
             pa.array(values, pa.string(), from_pandas=True) if format is CSV else pa.array(column, from_pandas=True)
         )
-        found = pd.Series(guess(stored, format), name="x")
+        found = pd.Series(infer(stored, format), name="x")
         pd.testing.assert_series_equal(found, column.rename("x"))
 
 
@@ -84,7 +84,7 @@ def test_simple_columns_need_no_schema_and_ambiguous_ones_do() -> None:
     guessed = {
         name
         for name, column in COLUMNS.items()
-        if is_guessed(look_at(column.to_frame("x")).columns[0], len(column), CSV)
+        if is_inferable(column_source_of(column.to_frame("x")).columns[0], len(column), CSV)
     }
     assert {"int", "float", "missing", "bool", "text"} <= guessed
     assert not guessed & {"int8", "digits", "truth", "numbers", "nullable", "times", "nothing"}

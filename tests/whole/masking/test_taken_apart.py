@@ -19,14 +19,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from digime_pandas._client.client import Client
-from digime_pandas._client.consent.session import View
+from digime_pandas._client.consent.session import ConsentState
 from digime_pandas._service.authorization import Authorization, Postbox, Token, UserAccessToken
 from digime_pandas._service.contract import Contract
-from digime_pandas._service.crypto.encrypted_file import Vault
+from digime_pandas._service.crypto.encrypted_file import EncryptedFile
 from digime_pandas._service.descriptor import FileDescriptor
 from digime_pandas._service.http.transport import Request
-from digime_pandas._service.messages import Grant
-from digime_pandas._service.oauth.redirect import ConsentReply
+from digime_pandas._service.messages import TokenReply
+from digime_pandas._service.oauth.redirect import RedirectResult
 from digime_pandas._service.receipt import Receipt
 from digime_pandas.errors import DigimeError
 from digime_pandas.sandbox import Sandbox
@@ -60,10 +60,10 @@ HOLDERS: dict[str, Any] = {
     "pair": PAIR,
     "authorization": AUTHORIZATION,
     "receipt": RECEIPT,
-    "grant": Grant(PAIR, "user-1", "consent-1"),
-    "reply": ConsentReply(CODE, None),
+    "grant": TokenReply(PAIR, "user-1", "consent-1"),
+    "reply": RedirectResult(CODE, None),
     "request": Request("GET", "https://api.test/", {"Authorization": f"Bearer {ACCESS}"}),
-    "view": View(stage="waiting", url=LINK),
+    "view": ConsentState(stage="waiting", url=LINK),
 }
 
 
@@ -129,8 +129,8 @@ def test_a_contract_shows_no_key(vendor_keys: dict[str, RSAPrivateKey]) -> None:
 class TestValuesStayWhatTheyWere:
     def test_secrets_are_there_for_who_asks(self, vendor_keys: dict[str, RSAPrivateKey]) -> None:
         assert (Token(ACCESS, 5).value, Token(value=ACCESS, expiry=5).expiry) == (ACCESS, 5)
-        assert ConsentReply(CODE, None).code == CODE
-        assert View(stage="waiting", url=LINK).url == LINK
+        assert RedirectResult(CODE, None).code == CODE
+        assert ConsentState(stage="waiting", url=LINK).url == LINK
         assert RECEIPT.authorization is AUTHORIZATION
         key = vendor_keys["contract_w"]
         assert Contract("a", "b", key).private_key is key
@@ -145,7 +145,7 @@ class TestValuesStayWhatTheyWere:
         assert hash(Token("a", 5)) == hash(Token("a", 5))
         assert len({Token("a", 5), Token("a", 5), Token("b", 5), Token("a", 6)}) == 3
         assert Token("a", 5) != "a"
-        assert ConsentReply("c", None) == ConsentReply("c", None) != ConsentReply("d", None)
+        assert RedirectResult("c", None) == RedirectResult("c", None) != RedirectResult("d", None)
         assert dataclasses.replace(AUTHORIZATION, user_id="x") != AUTHORIZATION == copy.deepcopy(AUTHORIZATION)
 
     def test_a_part_can_be_replaced(self, vendor_keys: dict[str, RSAPrivateKey]) -> None:
@@ -217,7 +217,7 @@ def test_nothing_in_clear_is_reached_from_what_users_hold(
 
 
 def test_the_key_of_a_temporary_file_is_not_in_its_attributes() -> None:
-    vault = Vault()
+    vault = EncryptedFile()
     vault.append(b"hello")
     assert [value for value in vars(vault).values() if isinstance(value, bytes) and len(value) == 32] == []
     assert vault.read_at(0, 5) == b"hello"
