@@ -15,7 +15,7 @@ from __future__ import annotations
 from digime_pandas.errors import ConfigurationError
 
 try:
-    import jinja2  # noqa: F401 - asked for here, so that one message names all that is missing
+    import jinja2  # noqa: F401 - imported here, so that one message covers every missing package
     import python_multipart  # noqa: F401
     import starlette  # noqa: F401
     import uvicorn  # noqa: F401

@@ -1,8 +1,9 @@
-"""The ASGI application: which address goes to which endpoint, and how errors are answered."""
+"""The ASGI application: the routes of all endpoints, and the replies to errors."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from starlette.applications import Starlette
@@ -13,12 +14,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from digime_pandas.sandbox._context import Service
+from digime_pandas.sandbox._context import SandboxContext
 from digime_pandas.sandbox._endpoints.consent_page import ConsentPage
 from digime_pandas.sandbox._endpoints.downloads import Downloads
 from digime_pandas.sandbox._endpoints.oauth import OAuth
 from digime_pandas.sandbox._endpoints.uploads import Uploads
-from digime_pandas.sandbox._wire.error_replies import Code, Refusal
+from digime_pandas.sandbox._wire.error_replies import Code, ErrorReply
 
 VERSIONS = ("v1.7", "v1.6")
 CONSENT_PATH = "/apps/saas"
@@ -26,40 +27,41 @@ CONSENT_PATH = "/apps/saas"
 _logger = logging.getLogger("digime_pandas.sandbox")
 
 
-def build_app(service: Service) -> Starlette:
+def build_app(context: SandboxContext) -> Starlette:
     """Build the application.
 
     Args:
-        service: What the endpoints share.
+        context: What all endpoints share.
 
     Returns:
-        An ASGI application that answers under ``/v1.7``, ``/v1.6`` and ``/apps/saas`` to loopback names alone, so
-        that a page of the open web cannot reach it through a name of its own.
+        An ASGI application with the paths ``/v1.7``, ``/v1.6`` and ``/apps/saas``. It answers only requests whose Host
+        is a loopback name, so that web pages cannot reach it through DNS rebinding.
     """
-    consent = ConsentPage(service)
+    error_replies = _ErrorReplies(context)
+    consent = ConsentPage(context)
     pages: list[BaseRoute] = [
         Route("/authorize", consent.show, methods=["GET"]),
         Route("/authorize", consent.decide, methods=["POST"]),
     ]
     return Starlette(
         routes=[
-            *(Mount(f"/{version}", routes=_api_routes(service, version)) for version in VERSIONS),
+            *(Mount(f"/{version}", routes=_api_routes(context, version)) for version in VERSIONS),
             Mount(CONSENT_PATH, routes=pages),
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])],
         exception_handlers={
-            Refusal: _answer_refusal,
-            HTTPException: _answer_http_exception,
-            ClientDisconnect: _answer_nobody,
-            Exception: _answer_failure,
+            ErrorReply: error_replies.on_error_reply,
+            HTTPException: error_replies.on_http_exception,
+            ClientDisconnect: error_replies.on_disconnect,
+            Exception: error_replies.on_failure,
         },
     )
 
 
-def _api_routes(service: Service, version: str) -> list[BaseRoute]:
-    oauth = OAuth(service, version)
-    uploads = Uploads(service)
-    downloads = Downloads(service, legacy=version == "v1.6")
+def _api_routes(context: SandboxContext, version: str) -> list[BaseRoute]:
+    oauth = OAuth(context, version)
+    uploads = Uploads(context)
+    downloads = Downloads(context, legacy=version == "v1.6")
     return [
         Route("/oauth/authorize", oauth.authorize, methods=["POST"]),
         Route("/oauth/token", oauth.token, methods=["POST"]),
@@ -73,26 +75,36 @@ def _api_routes(service: Service, version: str) -> list[BaseRoute]:
     ]
 
 
-async def _answer_refusal(request: Request, error: Exception) -> Response:  # noqa: ARG001
-    assert isinstance(error, Refusal)
-    return JSONResponse(error.body(), error.status, error.headers())
+class _ErrorReplies:
+    """Handlers that turn exceptions into error replies.
 
+    Args:
+        context: What all endpoints share.
+    """
 
-async def _answer_http_exception(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    codes: dict[int, Code] = {404: "NotFound", 405: "MethodNotAllowed"}
-    refusal = Refusal(
-        codes.get(error.status_code, "InvalidRequest"), f"{request.method} {request.url.path}: {error.detail}"
-    )
-    return JSONResponse(refusal.body(), error.status_code, {**(error.headers or {}), **refusal.headers()})
+    def __init__(self, context: SandboxContext) -> None:
+        self._context = context
 
+    async def on_error_reply(self, request: Request, error: Exception) -> Response:  # noqa: ARG002 - a handler's form
+        assert isinstance(error, ErrorReply)
+        return self._reply(error, error.status)
 
-async def _answer_nobody(request: Request, error: Exception) -> Response:  # noqa: ARG001
-    # The client went away in the middle of its body; this answer reaches nobody.
-    return Response(status_code=HTTPStatus.BAD_REQUEST)
+    async def on_http_exception(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        codes: dict[int, Code] = {404: "NotFound", 405: "MethodNotAllowed"}
+        code = codes.get(error.status_code, "InvalidRequest")
+        reply = ErrorReply(code, f"{request.method} {request.url.path}: {error.detail}")
+        return self._reply(reply, error.status_code, error.headers)
 
+    async def on_disconnect(self, request: Request, error: Exception) -> Response:  # noqa: ARG002
+        # The client disconnected while it sent its body; this reply is not delivered.
+        return Response(status_code=HTTPStatus.BAD_REQUEST)
 
-async def _answer_failure(request: Request, error: Exception) -> Response:
-    _logger.error("%s failed", request.method, exc_info=error)
-    refusal = Refusal("ServerError", "The sandbox failed; its log says how")
-    return JSONResponse(refusal.body(), refusal.status, refusal.headers())
+    async def on_failure(self, request: Request, error: Exception) -> Response:
+        _logger.error("%s failed", request.method, exc_info=error)
+        reply = ErrorReply("ServerError", "The sandbox failed; its log says how")
+        return self._reply(reply, reply.status)
+
+    def _reply(self, error: ErrorReply, status: int, headers: Mapping[str, str] | None = None) -> Response:
+        reference = self._context.settings.random_bytes(16).hex()
+        return JSONResponse(error.body(reference), status, {**(headers or {}), **error.headers(reference)})

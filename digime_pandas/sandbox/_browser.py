@@ -1,4 +1,4 @@
-"""A stand-in for the person at the browser: opens the consent page and presses a button."""
+"""Submits the consent form over HTTP, as a browser does."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from urllib.parse import urlencode, urlsplit
 
 from digime_pandas.errors import AuthorizationError, InputError
 
-_TIMEOUT = 10.0
+_TIMEOUT = 10.0  # seconds
 
 
 def submit_consent_form(url: str, decision: Literal["approve", "refuse"], *, origin: str) -> str:
-    """Open a consent page and press one of its buttons.
+    """Load a consent page and submit its form.
 
     Args:
         url: Address of the page.
-        decision: Which button.
-        origin: Scheme, host and port that the page must be on.
+        decision: Value of the submit button.
+        origin: Scheme, host and port that the page must have.
 
     Returns:
-        The address that the browser is sent to. It is not visited.
+        The address that the response redirects to, which is not requested.
 
     Raises:
         InputError: The address is not on `origin`.
-        AuthorizationError: The page says that the link cannot be used.
+        AuthorizationError: The page rejects the link.
     """
     parts = urlsplit(url)
     if f"{parts.scheme}://{parts.netloc}" != origin:
@@ -33,19 +33,19 @@ def submit_consent_form(url: str, decision: Literal["approve", "refuse"], *, ori
     connection = http.client.HTTPConnection(parts.netloc, timeout=_TIMEOUT)
     try:
         connection.request("GET", f"{parts.path}?{parts.query}")
-        page = _answer(connection, 200)
+        page = _read_response(connection, 200)
         form = _Form()
         form.feed(page)
         fields = [*form.fields, ("decision", decision)]
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         connection.request("POST", form.action or parts.path, urlencode(fields), headers)
-        return _answer(connection, 303)
+        return _read_response(connection, 303)
     finally:
         connection.close()
 
 
-def _answer(connection: http.client.HTTPConnection, expected: int) -> str:
-    """Return the page, or the address that it redirects to."""
+def _read_response(connection: http.client.HTTPConnection, expected: int) -> str:
+    """Return the address that the response redirects to, else its page."""
     response = connection.getresponse()
     page = response.read().decode()
     if response.status != expected:
@@ -58,7 +58,7 @@ def _answer(connection: http.client.HTTPConnection, expected: int) -> str:
 
 
 class _Form(HTMLParser):
-    """Finds what a browser would submit: the form's address, its hidden fields and checked choices."""
+    """Collects what a browser would submit: the form's address, hidden fields and checked options."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The service as its endpoints see it: contracts, keys, settings, and what is kept."""
+"""What all endpoints share: settings, contracts, keys, stores and scripted replies."""
 
 from __future__ import annotations
 
@@ -18,7 +18,12 @@ Access = Literal["write", "read"]
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """A contract that the service knows, and what it is for."""
+    """A registered contract.
+
+    Attributes:
+        contract: The contract.
+        access: Whether it writes or reads.
+    """
 
     contract: Contract
     access: Access
@@ -26,11 +31,11 @@ class Registration:
 
 @dataclass(slots=True)
 class ScriptedReplies:
-    """Turns of events that a test or a demonstration asks for; counted down as they happen.
+    """How many of the next replies differ from the normal ones; each number counts down to 0.
 
     Attributes:
-        pending_writes: How many of the next postbox writes are answered ``pending``, and not stored.
-        pending_lists: How many of the next file lists are not complete: ``pending``, the last one ``running``.
+        pending_writes: Postbox writes that are answered ``pending``, and not stored.
+        pending_lists: File lists that are not complete: ``pending``, the last one ``running``.
     """
 
     pending_writes: int = 0
@@ -39,16 +44,20 @@ class ScriptedReplies:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How the service behaves, fixed at its start.
+    """The options of a sandbox.
 
     Attributes:
-        postbox: Whether a write consent answers with a postbox (SDKs up to v8) or not (later ones).
-        compression: How files are compressed for readers.
+        postbox: Whether a write consent is answered with a postbox (for SDKs up to v8) or not (for later ones).
+        compression: How files are compressed for readers; None: not at all.
         access_token_lifetime: Seconds.
         refresh_token_lifetime: Seconds.
-        clock_window: Most seconds a request's timestamp may be off.
-        max_file_size: Most plain bytes of a file.
-        clock: Gives the Unix time in seconds.
+        clock_window: Maximum difference of a request's timestamp from the clock, seconds.
+        max_file_size: Maximum length of a file in plain bytes.
+        clock: Returns the Unix time in seconds.
+        random_bytes: Returns the given number of random bytes.
+
+    Raises:
+        ConfigurationError: The compression is not a known one.
     """
 
     postbox: bool
@@ -58,6 +67,7 @@ class Settings:
     clock_window: float
     max_file_size: int
     clock: Callable[[], float]
+    random_bytes: Callable[[int], bytes]
 
     def __post_init__(self) -> None:
         if self.compression not in {None, *get_args(Compression)}:
@@ -65,24 +75,24 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
-    """Everything the endpoints share.
+class SandboxContext:
+    """What all endpoints share.
 
     Attributes:
-        settings: How the service behaves.
-        registrations: The known contracts by client id.
-        keys: The service's own keys.
-        grants: ContractAuthorizations, tokens, sessions.
+        settings: The sandbox's options.
+        registrations: The registered contracts by client id.
+        keys: The sandbox's own keys.
+        authorizations: Consents, tokens, sessions.
         library: People and files.
-        rehearsals: What to make happen next.
+        scripted_replies: Which of the next replies differ from the normal ones.
     """
 
     settings: Settings
     registrations: Mapping[str, Registration]
     keys: ServiceKeys
-    grants: AuthorizationStore
+    authorizations: AuthorizationStore
     library: Library
-    rehearsals: ScriptedReplies
+    scripted_replies: ScriptedReplies
 
     def now(self) -> float:
         """Return the Unix time in seconds."""

@@ -1,45 +1,53 @@
-"""The sandbox itself: what it is made of, how it starts and how it ends."""
+"""The class `Sandbox`: its options, its start and its end."""
 
 from __future__ import annotations
 
 import atexit
 import ctypes
 import os
-import shutil
+import secrets
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, overload
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from filelock import FileLock, Timeout
 
 from digime_pandas._service.contract import Contract
 from digime_pandas.errors import ConfigurationError
 from digime_pandas.sandbox._app import CONSENT_PATH, VERSIONS, build_app
 from digime_pandas.sandbox._browser import submit_consent_form
-from digime_pandas.sandbox._context import Registration, ScriptedReplies, Service, Settings
-from digime_pandas.sandbox._server import HOST, Server, is_served
+from digime_pandas.sandbox._context import Registration, SandboxContext, ScriptedReplies, Settings
+from digime_pandas.sandbox._server import HOST, Server, is_listening
 from digime_pandas.sandbox._store.authorizations import AuthorizationStore
+from digime_pandas.sandbox._store.data_folder import open_data_folder
 from digime_pandas.sandbox._store.database import Database
 from digime_pandas.sandbox._store.keys import ServiceKeys, key_id, load_keys
 from digime_pandas.sandbox._store.library import Library, SandboxFile
 from digime_pandas.sandbox._wire.envelope import Compression
 
 _APPLICATION_ID = "digime-pandas-sandbox"
-_DAY = 86400.0
+_DAY = 86400.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    """What exists from start to close, in the process that started it."""
+    """What exists from `start` to `close`.
 
-    service: Service
+    Attributes:
+        context: What all endpoints share.
+        contract: The contract that writes.
+        read_contract: The contract that reads.
+        server: The HTTP server.
+        resources: Everything to close, the server included.
+        process: Id of the process that started it.
+    """
+
+    context: SandboxContext
     contract: Contract
     read_contract: Contract
     server: Server
@@ -47,34 +55,67 @@ class _Running:
     process: int
 
 
-# A dict and no set, since each step on one is a single one: a fork never finds it half changed.
+# A dict by id, since each change of one is atomic: a fork never finds it half changed.
 _all_running: dict[int, _Running] = {}
+
+
+class _ScriptedCount:
+    """A property of `Sandbox` that gets and sets the number of the same name in its `ScriptedReplies`.
+
+    Args:
+        doc: What is counted.
+    """
+
+    def __init__(self, doc: str) -> None:
+        self.__doc__ = f"{doc} May be set."
+
+    def __set_name__(self, owner: type[Sandbox], name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, sandbox: None, owner: type[Sandbox]) -> Self: ...
+    @overload
+    def __get__(self, sandbox: Sandbox, owner: type[Sandbox]) -> int: ...
+    def __get__(self, sandbox: Sandbox | None, owner: type[Sandbox]) -> Self | int:
+        if sandbox is None:
+            return self
+        count: int = getattr(sandbox._served_replies(), self._name)  # noqa: SLF001 - this class is part of Sandbox
+        return count
+
+    def __set__(self, sandbox: Sandbox, count: int) -> None:
+        setattr(sandbox._served_replies(), self._name, count)  # noqa: SLF001
 
 
 class Sandbox:
     """An embedded digi.me, served over HTTP on this computer alone; a context manager.
 
-    It is served by the process that starts it. A forked child uses it over HTTP like any other client; what only the
-    serving process can do raises `ConfigurationError` there, and `close` merely forgets it.
+    It is served by the process that starts it. A forked child can use it over HTTP, as any other client; methods that
+    need the serving process raise `ConfigurationError` there, and `close` leaves the parent's server running.
 
     Args:
-        data_dir: Folder for keys, people, tokens and files, made when it is not there; a later sandbox on the same
-            folder goes on where this one ended. None: a temporary one, gone at close.
-        port: TCP port; 0 takes a free one.
-        postbox: Whether a write consent answers with a postbox, as SDKs up to v8 expect. Both ways of writing are
-            answered either way.
-        compression: How files are compressed before they are sealed for a reader: None, ``"gzip"`` or ``"brotli"``.
+        data_dir: Folder for keys, people, tokens and files, created when it does not exist; a later sandbox with the
+            same folder has the same keys, people, tokens and files. None: a temporary one, removed at close.
+        port: TCP port; 0: any free one.
+        postbox: Whether a write consent is answered with a postbox, as SDKs up to v8 expect. Both ways of writing are
+            accepted in either case.
+        compression: How files are compressed before they are encrypted for a reader: None, ``"gzip"`` or
+            ``"brotli"``.
         access_token_lifetime: Seconds (one day is inferred from a published sample).
         refresh_token_lifetime: Seconds (180 days are inferred likewise).
-        clock_window: Most seconds that a request's timestamp may be away from the clock (inferred).
-        max_file_size: Most plain bytes of a file.
-        clock: Gives the Unix time in seconds.
-        contracts: A write and a read contract to know, instead of newly made ones.
-        postbox_key: The key that opens postbox writes, instead of a newly made one.
+        clock_window: Maximum difference of a request's timestamp from the clock, seconds (inferred).
+        max_file_size: Maximum length of a file in plain bytes.
+        clock: Returns the Unix time in seconds.
+        contracts: The write and the read contract to register; None: generated ones.
+        postbox_key: The key that decrypts postbox writes; None: a generated one.
 
     Raises:
         ConfigurationError: An option cannot be used.
     """
+
+    pending_writes = _ScriptedCount("How many of the next postbox writes are answered ``pending``, and not stored.")
+    pending_lists = _ScriptedCount(
+        "How many of the next file lists are not complete: ``pending``, the last one ``running``."
+    )
 
     def __init__(
         self,
@@ -101,14 +142,15 @@ class Sandbox:
             clock_window=clock_window,
             max_file_size=max_file_size,
             clock=clock,
+            random_bytes=secrets.token_bytes,
         )
         self._contracts = contracts
         self._postbox_key = postbox_key
-        self._rehearsals = ScriptedReplies()
+        self._scripted_replies = ScriptedReplies()
         self._running: _Running | None = None
 
     def start(self) -> Self:
-        """Start serving; return once requests are answered. A running sandbox stays as it is.
+        """Start serving; return once requests are answered. A running sandbox is not changed.
 
         Returns:
             This sandbox.
@@ -119,13 +161,13 @@ class Sandbox:
         """
         if self._running is None:
             with ExitStack() as resources:
-                service, contracts = self._open_service(resources)
-                server = resources.enter_context(Server(build_app(service), self._port))
-                self._running = _Running(service, *contracts, server, resources.pop_all(), os.getpid())
+                context, contracts = self._open_context(resources)
+                server = resources.enter_context(Server(build_app(context), self._port))
+                self._running = _Running(context, *contracts, server, resources.pop_all(), os.getpid())
             _all_running[id(self._running)] = self._running
-            # Nobody may ever close a sandbox that lives as long as its notebook.
+            # A sandbox used in a notebook may never be closed.
             atexit.register(self.close)
-        elif self._running.process != os.getpid() and not is_served(self._running.server.port):
+        elif self._running.process != os.getpid() and not is_listening(self._running.server.port):
             raise ConfigurationError(
                 f"This sandbox was served by process {self._running.process}, which this one was forked from and which "
                 "has ended. Call its close(), after which start() or connect('sandbox') begins a new one here."
@@ -133,9 +175,9 @@ class Sandbox:
         return self
 
     def close(self) -> None:
-        """Stop serving, free the port, and remove a temporary folder. A closed sandbox stays closed.
+        """Stop serving, free the port, and remove a temporary folder. Closing again does nothing.
 
-        In a forked child of the process that serves it, forget it: the parent goes on serving.
+        In a forked child of the process that serves it, only this object is closed; the parent continues serving.
         """
         running, self._running = self._running, None
         if running is not None:
@@ -163,7 +205,7 @@ class Sandbox:
 
     @property
     def read_contract(self) -> Contract:
-        """The contract that reads back."""
+        """The contract that reads."""
         return self._require_running().read_contract
 
     @property
@@ -173,44 +215,22 @@ class Sandbox:
 
     @property
     def base_url(self) -> str:
-        """Base address of the API, as a client takes it."""
+        """Base URL of the API, an argument of `Client`."""
         return f"{self.origin}/{VERSIONS[0]}/"
 
     @property
     def onboard_url(self) -> str:
-        """Base address of the consent page, as a client takes it."""
+        """Base URL of the consent page, an argument of `Client`."""
         return f"{self.origin}{CONSENT_PATH}/"
 
-    @property
-    def pending_writes(self) -> int:
-        """How many of the next postbox writes are answered ``pending``, and not stored. May be set."""
-        self._check_process()
-        return self._rehearsals.pending_writes
-
-    @pending_writes.setter
-    def pending_writes(self, count: int) -> None:
-        self._check_process()
-        self._rehearsals.pending_writes = count
-
-    @property
-    def pending_lists(self) -> int:
-        """How many of the next file lists are not complete: ``pending``, the last one ``running``. May be set."""
-        self._check_process()
-        return self._rehearsals.pending_lists
-
-    @pending_lists.setter
-    def pending_lists(self, count: int) -> None:
-        self._check_process()
-        self._rehearsals.pending_lists = count
-
     def approve(self, url: str) -> str:
-        """Do what a person does who reads the consent page and presses Approve.
+        """Approve the request of a consent page, as a person does in a browser.
 
         Args:
             url: Address of the page.
 
         Returns:
-            The address the browser is sent to, which is not visited.
+            The address that the browser is redirected to, which is not requested.
 
         Raises:
             InputError: The address is not on this sandbox.
@@ -219,14 +239,14 @@ class Sandbox:
         return submit_consent_form(url, "approve", origin=self.origin)
 
     def refuse(self, url: str) -> str:
-        """Do what a person does who reads the consent page and presses Refuse.
+        """Refuse the request of a consent page, as a person does in a browser.
 
         Args:
             url: Address of the page.
 
         Returns:
-            The address the browser is sent to, with ``success=false`` and the error code ``USER_CANCEL``: the page's
-            `callback` when it has one, else the redirect address. It is not visited.
+            The address that the browser is redirected to, with ``success=false`` and the error code ``USER_CANCEL``:
+            the page's `callback` when it has one, else the redirect URI. It is not requested.
 
         Raises:
             InputError: The address is not on this sandbox.
@@ -235,31 +255,36 @@ class Sandbox:
         return submit_consent_form(url, "refuse", origin=self.origin)
 
     def files(self, account_id: str | None = None) -> list[SandboxFile]:
-        """Return what the libraries hold, opened, oldest first.
+        """Return the files of the libraries, decrypted, oldest first.
 
         Args:
             account_id: Only files whose descriptor names this account. None: all files of all people.
         """
-        self._check_process()
-        files = self._require_running().service.library.files()
+        files = self._served_context().library.files()
         return [file for file in files if account_id is None or account_id in file.accounts]
 
     def expire_access_tokens(self) -> None:
-        """End every access token issued so far."""
-        self._check_process()
-        service = self._require_running().service
-        service.grants.expire_access_tokens(service.now())
+        """Make every access token issued so far expire now."""
+        context = self._served_context()
+        context.authorizations.expire_access_tokens(context.now())
 
     def expire_refresh_tokens(self) -> None:
-        """End every refresh token issued so far."""
-        self._check_process()
-        service = self._require_running().service
-        service.grants.expire_refresh_tokens(service.now())
+        """Make every refresh token issued so far expire now."""
+        context = self._served_context()
+        context.authorizations.expire_refresh_tokens(context.now())
 
     def _require_running(self) -> _Running:
         if self._running is None:
             raise ConfigurationError("The sandbox is not running. Use `with Sandbox() as sandbox:`, or call start().")
         return self._running
+
+    def _served_replies(self) -> ScriptedReplies:
+        self._check_process()
+        return self._scripted_replies
+
+    def _served_context(self) -> SandboxContext:
+        self._check_process()
+        return self._require_running().context
 
     def _check_process(self) -> None:
         if self._running is not None and self._running.process != os.getpid():
@@ -268,50 +293,35 @@ class Sandbox:
                 "there can its files be looked at and its answers be arranged; here, use it through a client."
             )
 
-    def _open_service(self, resources: ExitStack) -> tuple[Service, tuple[Contract, Contract]]:
-        folder = _open_folder(self._data_dir, resources)
+    def _open_context(self, resources: ExitStack) -> tuple[SandboxContext, tuple[Contract, Contract]]:
+        folder = open_data_folder(self._data_dir, resources)
         write, read, signing, postbox = load_keys(folder / "keys", ("write", "read", "signing", "postbox"))
         contracts = self._contracts or (_contract("write", write), _contract("read", read))
         database = Database(folder / "index.sqlite")
         resources.callback(database.close)
         settings = self._settings
-        grants = AuthorizationStore(
+        authorizations = AuthorizationStore(
             database,
             access_lifetime=settings.access_token_lifetime,
             refresh_lifetime=settings.refresh_token_lifetime,
+            random_bytes=settings.random_bytes,
         )
         registrations = {
             contracts[0].client_id: Registration(contracts[0], "write"),
             contracts[1].client_id: Registration(contracts[1], "read"),
         }
-        library = Library(database, folder / "files")
+        library = Library(database, folder / "files", settings.random_bytes)
         for contract in contracts:
             library.add_contract(contract)
-        service = Service(
+        context = SandboxContext(
             settings,
             registrations,
             ServiceKeys(signing=signing, postbox=self._postbox_key or postbox),
-            grants,
+            authorizations,
             library,
-            self._rehearsals,
+            self._scripted_replies,
         )
-        return service, contracts
-
-
-def _open_folder(data_dir: Path | None, resources: ExitStack) -> Path:
-    if data_dir is None:
-        folder = Path(tempfile.mkdtemp(prefix="digime-sandbox-"))
-        resources.callback(shutil.rmtree, folder, ignore_errors=True)
-        return folder
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # Not thread-local: the sandbox may be closed by another thread than the one that started it.
-    lock = FileLock(data_dir / "lock", thread_local=False)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        raise ConfigurationError(f"data_dir={str(data_dir)!r} is in use by another sandbox. Use another one.") from None
-    resources.callback(lock.release)
-    return data_dir
+        return context, contracts
 
 
 def _contract(access: str, key: RSAPrivateKey) -> Contract:
@@ -319,15 +329,15 @@ def _contract(access: str, key: RSAPrivateKey) -> Contract:
     return Contract(_APPLICATION_ID, f"{access}-{key_id(key)}", key)
 
 
-def _leave_all() -> None:
-    """Leave everything to the parent, in a forked child."""
+def _release_all() -> None:
+    """Release, in a forked child, what belongs to the parent."""
     for running in _all_running.values():
-        running.server.leave()
+        running.server.release_sockets()
         if sys.implementation.name == "cpython":
-            # Kept for ever, because ending it would reach the parent's: SQLite's index and the lock on `data_dir`.
+            # Never freed, because freeing it would act on the parent's database and its lock on `data_dir`.
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(running))
     _all_running.clear()
 
 
 if hasattr(os, "register_at_fork"):  # Windows has no fork
-    os.register_at_fork(after_in_child=_leave_all)
+    os.register_at_fork(after_in_child=_release_all)

@@ -1,4 +1,4 @@
-"""The HTTP server, in a thread of its own."""
+"""The HTTP server, which runs in a thread of its own."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from starlette.applications import Starlette
 from digime_pandas.errors import ConfigurationError
 
 HOST = "127.0.0.1"
+# Seconds.
 _START_DEADLINE = 10.0
 _STOP_DEADLINE = 10.0
-_GRACE = 1  # seconds that requests under way are given to end
+_GRACEFUL_SHUTDOWN = 1
 
 
 class Server:
@@ -25,10 +26,10 @@ class Server:
 
     Args:
         app: The ASGI application.
-        port: TCP port; 0 takes a free one.
+        port: TCP port; 0: any free one.
 
     Raises:
-        ConfigurationError: The port cannot be had.
+        ConfigurationError: The port cannot be used.
     """
 
     def __init__(self, app: Starlette, port: int) -> None:
@@ -43,17 +44,17 @@ class Server:
             log_config=None,
             server_header=False,
             proxy_headers=False,
-            timeout_graceful_shutdown=_GRACE,
+            timeout_graceful_shutdown=_GRACEFUL_SHUTDOWN,
         )
-        self._server = _AnnouncedServer(config)
-        # A daemon, so that a sandbox nobody closed does not keep the interpreter from ending.
+        self._server = _ReadyServer(config)
+        # A daemon, so that a sandbox that is not closed does not keep the interpreter from exiting.
         self._thread = threading.Thread(target=self._run, name="digime-sandbox", daemon=True)
 
     def __enter__(self) -> Self:
-        """Start; return once requests are answered.
+        """Start serving; return once requests are answered.
 
         Raises:
-            ConfigurationError: It did not come up.
+            ConfigurationError: It does not start within 10 s.
         """
         self._thread.start()
         self._server.ready.wait(_START_DEADLINE)
@@ -66,42 +67,42 @@ class Server:
         self.stop()
 
     def stop(self) -> None:
-        """Stop the server, end its threads and free the port."""
+        """Stop serving, end the thread and free the port. Requests under way have 1 s to end."""
         self._server.should_exit = True
         self._thread.join(_STOP_DEADLINE)
         self._socket.close()
 
-    def leave(self) -> None:
-        """Give up a forked child's copies of the sockets, which sends nothing on them and leaves the parent's open.
+    def release_sockets(self) -> None:
+        """Close a forked child's copies of the sockets, without sending anything; the parent's stay open.
 
-        With the copies, callers would wait for ever for the answers of a parent that has ended.
+        While a copy is open, clients of a parent that has exited do not notice its end and wait forever.
         """
         self._socket.close()
-        nothing = os.open(os.devnull, os.O_RDWR)
+        null = os.open(os.devnull, os.O_RDWR)
         for connection in list(self._server.server_state.connections):
-            transport: asyncio.Transport | None = connection.transport  # none yet, where it is being accepted
-            taken = None if transport is None else transport.get_extra_info("socket")
-            if taken is not None and taken.fileno() >= 0:
-                # Put in its place instead of closed: its number stays taken, so that no other file comes to have it.
-                os.dup2(nothing, taken.fileno(), inheritable=False)
-        os.close(nothing)
+            transport: asyncio.Transport | None = connection.transport  # None while it is being accepted
+            copy = None if transport is None else transport.get_extra_info("socket")
+            if copy is not None and copy.fileno() >= 0:
+                # Replaced instead of closed, so that no other file gets its descriptor's number.
+                os.dup2(null, copy.fileno(), inheritable=False)
+        os.close(null)
 
     def _run(self) -> None:
-        # The access log would hold consent codes and session keys.
+        # The log would contain consent codes and session keys.
         loggers = [logging.getLogger(name) for name in ("uvicorn.error", "uvicorn.access")]
-        quiet = _QuietThread(threading.get_ident())
+        own_thread = _NotFromThread(threading.get_ident())
         for logger in loggers:
-            logger.addFilter(quiet)
+            logger.addFilter(own_thread)
         try:
             asyncio.run(self._server.serve(sockets=[self._socket]))
         finally:
             self._server.ready.set()
             for logger in loggers:
-                logger.removeFilter(quiet)
+                logger.removeFilter(own_thread)
 
 
-def is_served(port: int) -> bool:
-    """Tell whether anything on this computer answers at a port."""
+def is_listening(port: int) -> bool:
+    """Return whether a server on this computer accepts connections at a port."""
     try:
         socket.create_connection((HOST, port), timeout=_START_DEADLINE).close()
     except OSError:
@@ -110,11 +111,11 @@ def is_served(port: int) -> bool:
 
 
 def _listen(port: int) -> socket.socket:
-    # The protocol is named because asyncio turns Nagle's algorithm off only then; with it on, every answer of a
-    # head and a body waits some 40 ms for the peer's delayed acknowledgement.
+    # The protocol is given because asyncio turns Nagle's algorithm off only then; with it on, every response of a head
+    # and a body waits some 40 ms for the peer's delayed acknowledgement.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        if os.name == "posix":  # elsewhere this option lets two programs share a port
+        if os.name == "posix":  # on Windows this option would let two programs share a port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((HOST, port))
         listener.listen()
@@ -124,8 +125,8 @@ def _listen(port: int) -> socket.socket:
     return listener
 
 
-class _AnnouncedServer(uvicorn.Server):
-    """A server that says when it is up; `ready` is set as well when it cannot be."""
+class _ReadyServer(uvicorn.Server):
+    """A uvicorn server that sets `ready` once it is started, or has failed to start."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -136,8 +137,8 @@ class _AnnouncedServer(uvicorn.Server):
         self.ready.set()
 
 
-class _QuietThread(logging.Filter):
-    """Drops what one thread logs: the logger is shared with any other server of this process."""
+class _NotFromThread(logging.Filter):
+    """Drops the records of one thread; other servers in this process share the loggers."""
 
     def __init__(self, thread: int) -> None:
         super().__init__()

@@ -6,19 +6,19 @@ import pytest
 
 from digime_pandas.sandbox import Sandbox
 
-from .wire import Consent, Wire
+from .endpoints.protocol_client import NOW, Consent, ProtocolClient
 
 
 @pytest.fixture(scope="package")
-def wire() -> Iterator[Wire]:
+def api() -> Iterator[ProtocolClient]:
     """One sandbox for all tests that do not need one of their own; each test brings its own person."""
-    with Sandbox() as sandbox:
-        wire = Wire(sandbox)
-        yield wire
-        wire.http.close()
+    with Sandbox(clock=lambda: NOW) as sandbox:
+        api = ProtocolClient(sandbox, clock=lambda: NOW)
+        yield api
+        api.http.close()
 
 
 @pytest.fixture
-def person(wire: Wire) -> Consent:
+def person(api: ProtocolClient) -> Consent:
     """Someone who approved writing."""
-    return wire.consent()
+    return api.consent()

@@ -18,7 +18,7 @@ from digime_pandas._service.contract import Contract
 from digime_pandas.sandbox import Sandbox
 from digime_pandas.sandbox._store.authorizations import ConsentRequest
 
-from .wire import Wire, refusal
+from .endpoints.protocol_client import ProtocolClient, error_reply
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 APPLICATION = "judgeapp0123456789abcdefABCDEF01"
@@ -48,34 +48,36 @@ def posts(name: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def wire() -> Iterator[Wire]:
+def api() -> Iterator[ProtocolClient]:
     contracts = (
         Contract(APPLICATION, "judgeContractWrite00000000000001", key("contract_w"), REDIRECT),
         Contract(APPLICATION, "judgeContractRead000000000000001", key("contract_r"), REDIRECT),
     )
     with Sandbox(contracts=contracts, postbox_key=key("postbox0"), clock=lambda: RECORDED) as sandbox:
-        wire = Wire(sandbox, clock=lambda: RECORDED)
-        yield wire
-        wire.http.close()
+        api = ProtocolClient(sandbox, clock=lambda: RECORDED)
+        yield api
+        api.http.close()
 
 
-def replay(wire: Wire, request: dict[str, Any]) -> httpx.Response:
+def replay(api: ProtocolClient, request: dict[str, Any]) -> httpx.Response:
     """Send a recorded request as it was, framing included; only the port is another."""
     headers = [tuple(header) for header in request["headers"] if header[0].lower() not in {"host", "connection"}]
     body = base64.b64decode(request["body_b64"])
     chunked = request["framing"] == "chunked"
     if not chunked:
         headers = [header for header in headers if header[0].lower() != "content-length"]
-    url = wire.sandbox.base_url.removesuffix("/v1.7/") + request["path"]
+    url = api.sandbox.base_url.removesuffix("/v1.7/") + request["path"]
     return httpx.post(url, headers=headers, content=iter([body]) if chunked else body, trust_env=False)
 
 
-def seed_tokens(wire: Wire, *, access_token: str = "a", refresh_token: str = "r", postbox_id: str = "p") -> str:
+def seed_tokens(
+    api: ProtocolClient, *, access_token: str = "a", refresh_token: str = "r", postbox_id: str = "p"
+) -> str:
     """Make the sandbox know what the recording's server had issued; returns the person."""
-    service = wire.sandbox._require_running().service
-    user_id = service.library.add_person(RECORDED)
-    client_id = wire.sandbox.contract.client_id
-    execute = service.library._database.execute
+    context = api.sandbox._require_running().context
+    user_id = context.library.add_person(RECORDED)
+    client_id = api.sandbox.contract.client_id
+    execute = context.library._database.execute
     execute(
         "INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
         *(access_token, refresh_token, client_id, user_id, "consent", RECORDED + 3600, RECORDED + 3600),
@@ -85,24 +87,24 @@ def seed_tokens(wire: Wire, *, access_token: str = "a", refresh_token: str = "r"
 
 
 @pytest.mark.parametrize("name", ["v8_authorize", "v16_authorize"])
-def test_a_recorded_question_for_consent_is_accepted(wire: Wire, name: str) -> None:
+def test_a_recorded_question_for_consent_is_accepted(api: ProtocolClient, name: str) -> None:
     (request,) = posts(name)
-    answer = replay(wire, request)
+    answer = replay(api, request)
     assert answer.status_code == 200, answer.text
-    code = wire.verified(answer.json()["token"])["preauthorization_code"]
-    redirected = wire.sandbox.approve(f"{wire.sandbox.onboard_url}authorize?code={code}&sourceType=pull")
+    code = api.verified(answer.json()["token"])["preauthorization_code"]
+    redirected = api.sandbox.approve(f"{api.sandbox.onboard_url}authorize?code={code}&sourceType=pull")
     assert redirected.startswith(f"{REDIRECT}&success=true&code=")
     assert "&state=st%C3%A4te%201%26%3D&" in redirected
-    assert refusal(replay(wire, request)) == (401, "NonceReused")
+    assert error_reply(replay(api, request)) == (401, "NonceReused")
 
 
-def test_the_recorded_verifier_belongs_to_the_recorded_challenge(wire: Wire) -> None:
+def test_the_recorded_verifier_belongs_to_the_recorded_challenge(api: ProtocolClient) -> None:
     (request,) = posts("v16_authorize")
-    code = wire.verified(replay(wire, request).json()["token"])["preauthorization_code"]
-    redirected = wire.sandbox.approve(f"{wire.sandbox.onboard_url}authorize?code={code}")
+    code = api.verified(replay(api, request).json()["token"])["preauthorization_code"]
+    redirected = api.sandbox.approve(f"{api.sandbox.onboard_url}authorize?code={code}")
     granted = httpx.URL(redirected).params["code"]
-    answer = wire.exchange(
-        wire.sandbox.contract,
+    answer = api.exchange(
+        api.sandbox.contract,
         grant_type="authorization_code",
         code=granted,
         code_verifier=vector("v16_authorize_url")["codeVerifier"],
@@ -110,78 +112,78 @@ def test_the_recorded_verifier_belongs_to_the_recorded_challenge(wire: Wire) -> 
     assert answer.status_code == 200, answer.text
 
 
-def test_a_recorded_exchange_is_accepted(wire: Wire) -> None:
+def test_a_recorded_exchange_is_accepted(api: ProtocolClient) -> None:
     (request,) = posts("v8_token_exchange")
-    service = wire.sandbox._require_running().service
+    context = api.sandbox._require_running().context
     verifier = claims(request)["code_verifier"]
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
-    user_id = service.library.add_person(RECORDED)
-    asked = ConsentRequest(wire.sandbox.contract.client_id, REDIRECT, None, challenge, None, "", 0, settled=True)
-    granted = service.grants.grant(asked, user_id, now=RECORDED)
-    execute = service.library._database.execute
+    user_id = context.library.add_person(RECORDED)
+    asked = ConsentRequest(api.sandbox.contract.client_id, REDIRECT, None, challenge, None, "", 0, settled=True)
+    granted = context.authorizations.add_code(asked, user_id, now=RECORDED)
+    execute = context.library._database.execute
     execute("UPDATE grants SET code = ? WHERE code = ?", claims(request)["code"], granted)
-    answer = replay(wire, request)
+    answer = replay(api, request)
     assert answer.status_code == 200, answer.text
-    assert wire.verified(answer.json()["token"])["sub"] == user_id
+    assert api.verified(answer.json()["token"])["sub"] == user_id
 
 
-def test_a_recorded_refresh_is_accepted(wire: Wire) -> None:
+def test_a_recorded_refresh_is_accepted(api: ProtocolClient) -> None:
     (request,) = posts("v16_refresh")
-    user_id = seed_tokens(wire, refresh_token=claims(request)["refresh_token"])
-    answer = replay(wire, request)
+    user_id = seed_tokens(api, refresh_token=claims(request)["refresh_token"])
+    answer = replay(api, request)
     assert answer.status_code == 200, answer.text
-    assert wire.verified(answer.json()["token"])["sub"] == user_id
+    assert api.verified(answer.json()["token"])["sub"] == user_id
 
 
-def test_a_recorded_postbox_write_is_opened(wire: Wire) -> None:
+def test_a_recorded_postbox_write_is_opened(api: ProtocolClient) -> None:
     (request,) = posts("v8_write_text")
-    seed_tokens(wire, access_token=claims(request)["access_token"], postbox_id=request["path"].rpartition("/")[2])
-    answer = replay(wire, request)
+    seed_tokens(api, access_token=claims(request)["access_token"], postbox_id=request["path"].rpartition("/")[2])
+    answer = replay(api, request)
     assert answer.status_code == 200, answer.text
     assert answer.json()["status"] == "delivered"
-    (file,) = wire.sandbox.files()
+    (file,) = api.sandbox.files()
     sent = vector("v8_write_text")["input"]
     assert (file.content, file.name) == (base64.b64decode(sent["data_b64"]), sent["fileName"])
     assert file.descriptor == sent["descriptor"]
 
 
-def test_a_recorded_write_that_goes_through_a_refresh_is_opened(wire: Wire) -> None:
+def test_a_recorded_write_that_goes_through_a_refresh_is_opened(api: ProtocolClient) -> None:
     first, refresh, second = posts("v8_write_refresh")
     postbox_id = first["path"].rpartition("/")[2]
     user_id = seed_tokens(
-        wire,
+        api,
         access_token=claims(first)["access_token"],
         refresh_token=claims(refresh)["refresh_token"],
         postbox_id=postbox_id,
     )
-    wire.sandbox.pending_writes = 1
-    assert replay(wire, first).json()["status"] == "pending"
-    renewed = wire.verified(replay(wire, refresh).json()["token"])
+    api.sandbox.pending_writes = 1
+    assert replay(api, first).json()["status"] == "pending"
+    renewed = api.verified(replay(api, refresh).json()["token"])
     assert renewed["sub"] == user_id
     # The recording used the token that its own server gave.
-    wire.sandbox._require_running().service.library._database.execute(
+    api.sandbox._require_running().context.library._database.execute(
         "UPDATE tokens SET access_token = ? WHERE access_token = ?",
         *(claims(second)["access_token"], renewed["access_token"]["value"]),
     )
-    assert replay(wire, second).json()["status"] == "delivered"
-    (file,) = wire.sandbox.files()
+    assert replay(api, second).json()["status"] == "delivered"
+    (file,) = api.sandbox.files()
     assert file.content == base64.b64decode(vector("v8_write_refresh")["input"]["data_b64"])
 
 
-def test_a_recorded_direct_import_is_kept(wire: Wire) -> None:
+def test_a_recorded_direct_import_is_kept(api: ProtocolClient) -> None:
     (request,) = posts("v16_write_text")
-    seed_tokens(wire, access_token=claims(request)["access_token"])
-    answer = replay(wire, request)
+    seed_tokens(api, access_token=claims(request)["access_token"])
+    answer = replay(api, request)
     assert answer.status_code == 204, answer.text
-    (file,) = wire.sandbox.files()
+    (file,) = api.sandbox.files()
     sent = vector("v16_write_text")["input"]
     assert file.content == base64.b64decode(sent["data_b64"])
     assert file.descriptor == sent["descriptor"]
 
 
-def test_a_recorded_request_whose_claims_were_touched_is_refused(wire: Wire) -> None:
+def test_a_recorded_request_whose_claims_were_touched_is_refused(api: ProtocolClient) -> None:
     (request,) = posts("v16_refresh")
     head, payload, signature = request["authorization_jwt"]["compact"].split(".")
     changed = payload[:-2] + ("A" if payload[-2] != "A" else "B") + payload[-1]
     headers = {"Authorization": f"Bearer {head}.{changed}.{signature}"}
-    assert wire.http.post("oauth/token", headers=headers).status_code == 401
+    assert api.http.post("oauth/token", headers=headers).status_code == 401

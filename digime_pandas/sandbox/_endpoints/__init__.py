@@ -1,1 +1,5 @@
-"""_endpoints."""
+"""The endpoints: each checks a request, reads or changes the stores, and answers.
+
+May import: `_context`, `_store` and `_wire`. Files from bottom to top: ``request_bodies``,
+``request_checks`` < ``oauth``, ``uploads``, ``downloads``, ``consent_page``.
+"""

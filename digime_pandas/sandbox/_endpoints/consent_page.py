@@ -1,17 +1,16 @@
-"""The consent page: a person reads who asks for what, and approves or refuses."""
+"""The consent page, on which a person approves or refuses a contract's request."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from starlette.datastructures import FormData, QueryParams
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from digime_pandas.sandbox._context import Registration, Service
+from digime_pandas.sandbox._context import Registration, SandboxContext
+from digime_pandas.sandbox._endpoints.request_bodies import read_form
 from digime_pandas.sandbox._store.authorizations import ConsentRequest
 from digime_pandas.sandbox._store.keys import public_pem
 from digime_pandas.sandbox._wire.redirect_uris import add_parameters, is_registered, origin_source
@@ -22,7 +21,13 @@ _START_AGAIN = "Go back to the program that sent you here, and start again."
 
 
 class _PageError(Exception):
-    """A page cannot be shown: what the person reads instead, and the HTTP status."""
+    """The consent page cannot be shown; an error page is sent instead.
+
+    Args:
+        status: HTTP status of the reply.
+        title: Heading of the error page.
+        advice: What the person can do.
+    """
 
     def __init__(self, status: int, title: str, advice: str) -> None:
         super().__init__(title)
@@ -32,90 +37,91 @@ class _PageError(Exception):
 
 
 class ConsentPage:
-    """The page that a client sends a person's browser to.
+    """The page that clients open in a person's browser.
 
-    Of its address only `code` and `callback` matter here; language, service and what else clients add is let through.
+    Of its query parameters only `code` and `callback` are used; the others, such as the language, are ignored.
 
     Args:
-        service: The service.
+        context: What all endpoints share.
     """
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, context: SandboxContext) -> None:
+        self._context = context
         self._templates = Environment(
             loader=PackageLoader("digime_pandas.sandbox"), autoescape=True, undefined=StrictUndefined
         )
 
     async def show(self, request: Request) -> Response:
-        """Answer ``GET authorize``: the page itself."""
+        """Answer ``GET authorize``: the page."""
         try:
-            asked, registration = self._asked(request.query_params)
+            consent, registration = self._open_request(request.query_params)
             callback = _callback(request.query_params, registration)
         except _PageError as error:
             return self._error_page(error)
-        library = self._service.library
+        library = self._context.library
         page = {
             "code": request.query_params["code"],
             "callback": callback,
             "contract": registration.contract,
             "access": registration.access,
             "action": request.url.path,
-            "destination": origin_source(asked.redirect_uri),
-            "linked": library.person(asked.user_id) if asked.user_id else None,
-            "people": [] if asked.user_id else library.people(_PEOPLE_OFFERED),
+            "destination": origin_source(consent.redirect_uri),
+            "linked": library.person(consent.user_id) if consent.user_id else None,
+            "people": [] if consent.user_id else library.people(_PEOPLE_OFFERED),
             "new_person": _NEW_PERSON,
         }
-        return self._page("consent.html", page, 200, (asked.redirect_uri, callback or asked.redirect_uri))
+        return self._page("consent.html", page, 200, (consent.redirect_uri, callback or consent.redirect_uri))
 
     async def decide(self, request: Request) -> Response:
-        """Answer ``POST authorize``: what the person pressed. Sends the browser back to the client."""
-        form = await request.form()
+        """Answer ``POST authorize``: record the decision, and redirect the browser to the client."""
+        form = await read_form(request)
         try:
-            asked, registration = self._asked(form)
+            consent, registration = self._open_request(form)
             callback = _callback(form, registration)
-            user_id = self._chosen_person(asked, form) if _approved(form) else None
-            self._service.grants.settle(_text(form, "code"))
+            user_id = self._chosen_person(consent, form) if _is_approved(form) else None
+            self._context.authorizations.mark_settled(form["code"])
         except _PageError as error:
             return self._error_page(error)
         if user_id is None:
-            # `state` is documented for success alone, so a client must manage without it.
+            # Without `state`, which the vendor documents for success alone.
             parameters = {"success": "false", "errorCode": "USER_CANCEL"}
-            return _send_back(callback or asked.redirect_uri, parameters)
-        return _send_back(asked.redirect_uri, self._granted(asked, registration, user_id))
+            return _redirect(callback or consent.redirect_uri, parameters)
+        return _redirect(consent.redirect_uri, self._approved_parameters(consent, registration, user_id))
 
-    def _asked(self, parameters: FormData | QueryParams) -> tuple[ConsentRequest, Registration]:
-        asked = self._service.grants.request(_text(parameters, "code"))
-        registration = None if asked is None else self._service.registrations.get(asked.client_id)
-        if asked is None or registration is None:
+    def _open_request(self, parameters: Mapping[str, str]) -> tuple[ConsentRequest, Registration]:
+        """Return the request that the page is for, and its contract, if it can still be decided on."""
+        consent = self._context.authorizations.request(parameters.get("code", ""))
+        registration = None if consent is None else self._context.registrations.get(consent.client_id)
+        if consent is None or registration is None:
             raise _PageError(404, "This link is not known here", _START_AGAIN)
-        if asked.settled:
+        if consent.settled:
             raise _PageError(410, "This link has been used already", _START_AGAIN)
-        if asked.expires <= self._service.now():
+        if consent.expires <= self._context.now():
             raise _PageError(410, "This link has expired", _START_AGAIN)
-        return asked, registration
+        return consent, registration
 
-    def _chosen_person(self, asked: ConsentRequest, form: FormData) -> str:
-        """Return whose library it is: the linked one, else the one chosen on the page, else a new one."""
-        library = self._service.library
-        chosen = asked.user_id or _text(form, "person") or _NEW_PERSON
+    def _chosen_person(self, consent: ConsentRequest, form: Mapping[str, str]) -> str:
+        """Return the user id of the request's person, else of the one chosen on the page, else of a new one."""
+        library = self._context.library
+        chosen = consent.user_id or form.get("person") or _NEW_PERSON
         if chosen == _NEW_PERSON:
-            return library.add_person(self._service.now())
+            return library.add_person(self._context.now())
         if library.person(chosen) is None:
             raise _PageError(410, "This person is no longer here", _START_AGAIN)
         return chosen
 
-    def _granted(self, asked: ConsentRequest, registration: Registration, user_id: str) -> dict[str, str]:
-        code = self._service.grants.grant(asked, user_id, now=self._service.now())
+    def _approved_parameters(self, consent: ConsentRequest, registration: Registration, user_id: str) -> dict[str, str]:
+        code = self._context.authorizations.add_code(consent, user_id, now=self._context.now())
         parameters = {"success": "true", "code": code}
-        if asked.state is not None:
-            parameters["state"] = asked.state
-        if self._service.settings.postbox and registration.access == "write":
-            parameters["postboxId"] = self._service.grants.postbox(asked.client_id, user_id)
-            parameters["publicKey"] = public_pem(self._service.keys.postbox)
+        if consent.state is not None:
+            parameters["state"] = consent.state
+        if self._context.settings.postbox and registration.access == "write":
+            parameters["postboxId"] = self._context.authorizations.postbox_id(consent.client_id, user_id)
+            parameters["publicKey"] = public_pem(self._context.keys.postbox)
         return parameters
 
     def _page(self, template: str, page: Mapping[str, Any], status: int, destinations: Iterable[str]) -> Response:
-        nonce = secrets.token_urlsafe(16)
+        nonce = self._context.settings.random_bytes(16).hex()
         form_action = " ".join(dict.fromkeys(["'self'", *map(origin_source, destinations)]))
         policy = (
             f"default-src 'none'; style-src 'nonce-{nonce}'; form-action {form_action}; "
@@ -133,28 +139,23 @@ class ConsentPage:
 
     def _error_page(self, error: _PageError) -> Response:
         page = {"title": error.title, "advice": error.advice}
-        return self._page("refused.html", page, error.status, ())
+        return self._page("error.html", page, error.status, ())
 
 
-def _text(parameters: FormData | QueryParams, name: str) -> str:
-    value = parameters.get(name)
-    return value if isinstance(value, str) else ""
-
-
-def _callback(parameters: FormData | QueryParams, registration: Registration) -> str | None:
-    """Return the address for refusals, which SDKs up to v8 name on the page's address (SDK-observed)."""
-    callback = _text(parameters, "callback") or None
+def _callback(parameters: Mapping[str, str], registration: Registration) -> str | None:
+    """Return the address to redirect to on refusal, a query parameter of SDKs up to v8 (SDK-observed)."""
+    callback = parameters.get("callback") or None
     if callback is not None and not is_registered(callback, registration.contract.redirect_uri):
         raise _PageError(400, "This link names an address that is not registered", _START_AGAIN)
     return callback
 
 
-def _approved(form: FormData) -> bool:
-    decision = _text(form, "decision")
+def _is_approved(form: Mapping[str, str]) -> bool:
+    decision = form.get("decision")
     if decision not in {"approve", "refuse"}:
         raise _PageError(400, "Nothing was decided", "Go back, and choose Approve or Refuse.")
     return decision == "approve"
 
 
-def _send_back(address: str, parameters: Mapping[str, str]) -> Response:
+def _redirect(address: str, parameters: Mapping[str, str]) -> Response:
     return RedirectResponse(add_parameters(address, parameters), 303, {"Cache-Control": "no-store"})

@@ -1,4 +1,4 @@
-"""Authorization: pre-authorization, exchange and refresh of tokens, and the key set that verifies them."""
+"""The OAuth endpoints: pre-authorization, tokens, the key set that verifies them, and removal of a person."""
 
 from __future__ import annotations
 
@@ -13,116 +13,111 @@ from jwt.algorithms import RSAAlgorithm
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from digime_pandas.sandbox._context import Service
-from digime_pandas.sandbox._endpoints.request_checks import (
-    SignedRequest,
-    check_any_user,
-    check_signed,
-    read_json_object,
-)
+from digime_pandas.sandbox._context import SandboxContext
+from digime_pandas.sandbox._endpoints.request_bodies import read_json_object
+from digime_pandas.sandbox._endpoints.request_checks import SignedRequest, check_any_user, check_signed
 from digime_pandas.sandbox._store.authorizations import IssuedTokens, expired_token, invalid_token
 from digime_pandas.sandbox._store.keys import key_id, public_pem
-from digime_pandas.sandbox._wire.error_replies import Refusal
-from digime_pandas.sandbox._wire.jws import issue_token
+from digime_pandas.sandbox._wire.error_replies import ErrorReply
+from digime_pandas.sandbox._wire.jws import sign_token
 from digime_pandas.sandbox._wire.redirect_uris import is_registered
 
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
-_EXPECTED = {"code_challenge_method": "S256", "response_mode": "query", "response_type": "code"}
+_REQUIRED_CLAIMS = {"code_challenge_method": "S256", "response_mode": "query", "response_type": "code"}
 _NO_STORE = {"Cache-Control": "no-store"}
 
 
 class OAuth:
-    """The authorization endpoints of one API version.
+    """The OAuth endpoints of one API version.
 
     Args:
-        service: The service.
-        version: Path of the version, such as ``v1.7``.
+        context: What all endpoints share.
+        version: The version's path segment, such as ``v1.7``.
     """
 
-    def __init__(self, service: Service, version: str) -> None:
-        self._service = service
+    def __init__(self, context: SandboxContext, version: str) -> None:
+        self._context = context
         self._version = version
-        self._kid = key_id(service.keys.signing)
-        self._key_set = {"keys": [_public_key(service, self._kid)]}
+        self._kid = key_id(context.keys.signing)
+        self._key_set = {"keys": [_jwk(context, self._kid)]}
 
     async def authorize(self, request: Request) -> Response:
         """Answer ``POST oauth/authorize``: a pre-authorization code for the consent page, and a session."""
-        signed = check_signed(self._service, request.headers)
-        now = self._service.now()
-        for name, expected in _EXPECTED.items():
+        signed = check_signed(self._context, request.headers)
+        now = self._context.now()
+        for name, expected in _REQUIRED_CLAIMS.items():
             if signed.text(name) != expected:
-                raise Refusal("InvalidClaim", f"The claim {name} is not {expected}")
+                raise ErrorReply("InvalidClaim", f"The claim {name} is not {expected}")
         challenge = signed.text("code_challenge")
         if not _CHALLENGE.fullmatch(challenge):
-            raise Refusal("InvalidClaim", "The claim code_challenge is not base64url of a SHA-256 (43 characters)")
+            raise ErrorReply("InvalidClaim", "The claim code_challenge is not base64url of a SHA-256 (43 characters)")
         redirect_uri = signed.text("redirect_uri")
         if not is_registered(redirect_uri, signed.registration.contract.redirect_uri):
-            raise Refusal("InvalidRedirectUri", "The redirect_uri is not registered on this contract")
+            raise ErrorReply("InvalidRedirectUri", "The redirect_uri is not registered on this contract")
         access_token = signed.optional_text("access_token")
-        user_id = self._service.grants.linked_user(access_token) if access_token else None
+        user_id = self._context.authorizations.linked_user(access_token) if access_token else None
         _check_agent(await read_json_object(request))
-        session_key, expires = self._service.grants.open_session(signed.client_id, None, now=now)
-        code = self._service.grants.ask(
+        session = self._context.authorizations.open_session(signed.client_id, None, now=now)
+        code = self._context.authorizations.add_request(
             client_id=signed.client_id,
             redirect_uri=redirect_uri,
             state=signed.optional_text("state"),
             challenge=challenge,
             user_id=user_id,
-            session_key=session_key,
+            session_key=session.session_key,
             now=now,
         )
-        token = self._issue(request, {"preauthorization_code": code})
-        session = {"key": session_key, "expiry": round(expires * 1000)}
-        return JSONResponse({"token": token, "session": session}, headers=_NO_STORE)
+        token = self._sign(request, {"preauthorization_code": code})
+        return JSONResponse({"token": token, "session": session.to_dict()}, headers=_NO_STORE)
 
     async def token(self, request: Request) -> Response:
-        """Answer ``POST oauth/token``: a pair of tokens for an authorization code or a refresh token."""
-        signed = check_signed(self._service, request.headers)
+        """Answer ``POST oauth/token``: an access and a refresh token for an authorization code or a refresh token."""
+        signed = check_signed(self._context, request.headers)
         grant_type = signed.text("grant_type")
         if grant_type == "authorization_code":
             issued = self._exchange(signed)
         elif grant_type == "refresh_token":
             refresh_token = signed.text("refresh_token")
-            issued = self._service.grants.refresh(refresh_token, signed.client_id, now=self._service.now())
+            issued = self._context.authorizations.refresh(refresh_token, signed.client_id, now=self._context.now())
         else:
-            raise Refusal("InvalidClaim", "The claim grant_type is neither authorization_code nor refresh_token")
-        return JSONResponse({"token": self._issue(request, _token_payload(issued))}, headers=_NO_STORE)
+            raise ErrorReply("InvalidClaim", "The claim grant_type is neither authorization_code nor refresh_token")
+        return JSONResponse({"token": self._sign(request, _token_payload(issued))}, headers=_NO_STORE)
 
-    async def key_set(self, request: Request) -> Response:  # noqa: ARG002 - the shape of an endpoint
-        """Answer ``GET jwks/oauth``: the key that verifies this service's tokens."""
+    async def key_set(self, request: Request) -> Response:  # noqa: ARG002 - the signature of an endpoint
+        """Answer ``GET jwks/oauth``: the key set that verifies the sandbox's tokens."""
         return JSONResponse(self._key_set)
 
     async def remove_user(self, request: Request) -> Response:
-        """Answer ``DELETE user``: the person and everything of theirs is gone."""
-        signed = check_signed(self._service, request.headers)
-        self._service.library.remove_person(check_any_user(self._service, signed))
+        """Answer ``DELETE user``: remove the person with all files, tokens and sessions."""
+        signed = check_signed(self._context, request.headers)
+        self._context.library.remove_person(check_any_user(self._context, signed))
         return Response(status_code=204)
 
     def _exchange(self, signed: SignedRequest) -> IssuedTokens:
         code, verifier = signed.text("code"), signed.text("code_verifier")
-        now = self._service.now()
-        # The code is used up whatever comes next: a guess at the verifier is made once.
-        grant = self._service.grants.take(code)
-        if grant is None or grant.client_id != signed.client_id:
+        now = self._context.now()
+        # Redeemed before it is checked: a verifier can be guessed once.
+        redeemed = self._context.authorizations.redeem_code(code)
+        if redeemed is None or redeemed.client_id != signed.client_id:
             raise invalid_token("authorization_code")
-        if grant.expires <= now:
+        if redeemed.expires <= now:
             raise expired_token("authorization_code")
-        if not _VERIFIER.fullmatch(verifier) or not hmac.compare_digest(_challenge_of(verifier), grant.challenge):
-            raise Refusal("InvalidClaim", "The code_verifier does not belong to the code_challenge")
-        if signed.optional_text("redirect_uri") not in {None, grant.redirect_uri}:
-            raise Refusal("InvalidRedirectUri", "The redirect_uri is not the one of the authorization")
-        return self._service.grants.issue(grant.client_id, grant.user_id, grant.consent_id, now=now)
+        if not _VERIFIER.fullmatch(verifier) or not hmac.compare_digest(_challenge_of(verifier), redeemed.challenge):
+            raise ErrorReply("InvalidClaim", "The code_verifier does not belong to the code_challenge")
+        if signed.optional_text("redirect_uri") not in {None, redeemed.redirect_uri}:
+            raise ErrorReply("InvalidRedirectUri", "The redirect_uri is not the one of the authorization")
+        return self._context.authorizations.issue(redeemed.client_id, redeemed.user_id, redeemed.consent_id, now=now)
 
-    def _issue(self, request: Request, payload: Mapping[str, Any]) -> str:
-        # Under the name by which the client came here, so that it finds the key set at the origin it trusts.
+    def _sign(self, request: Request, payload: Mapping[str, Any]) -> str:
+        # At the host of the request: clients fetch the key set only from the origin that they sent the request to.
         jku = f"{request.url.scheme}://{request.url.netloc}/{self._version}/jwks/oauth"
-        return issue_token(payload, self._service.keys.signing, jku=jku, kid=self._kid)
+        return sign_token(payload, self._context.keys.signing, jku=jku, kid=self._kid)
 
 
-def _public_key(service: Service, kid: str) -> dict[str, str]:
-    jwk = RSAAlgorithm.to_jwk(service.keys.signing.public_key(), as_dict=True)
-    return {"kid": kid, "kty": "RSA", "n": jwk["n"], "e": jwk["e"], "pem": public_pem(service.keys.signing)}
+def _jwk(context: SandboxContext, kid: str) -> dict[str, str]:
+    jwk = RSAAlgorithm.to_jwk(context.keys.signing.public_key(), as_dict=True)
+    return {"kid": kid, "kty": "RSA", "n": jwk["n"], "e": jwk["e"], "pem": public_pem(context.keys.signing)}
 
 
 def _token_payload(issued: IssuedTokens) -> dict[str, Any]:
@@ -145,9 +140,9 @@ def _check_agent(body: Mapping[str, Any]) -> None:
     agent = body.get("agent")
     sdk = agent.get("sdk", agent) if isinstance(agent, dict) else None
     if not isinstance(sdk, dict) or not isinstance(sdk.get("name"), str) or not sdk["name"]:
-        raise Refusal("SDKInvalid", "The body names no SDK (agent.sdk.name)")
+        raise ErrorReply("SDKInvalid", "The body names no SDK (agent.sdk.name)")
     if not isinstance(sdk.get("version"), str) or not sdk["version"]:
-        raise Refusal("SDKVersionInvalid", "The body names no SDK version (agent.sdk.version)")
+        raise ErrorReply("SDKVersionInvalid", "The body names no SDK version (agent.sdk.version)")
     actions = body.get("actions", {})
     if not isinstance(actions, dict) or not isinstance(actions.get("pull", {}), dict):
-        raise Refusal("InvalidRequest", "actions.pull is not a JSON object")
+        raise ErrorReply("InvalidRequest", "actions.pull is not a JSON object")

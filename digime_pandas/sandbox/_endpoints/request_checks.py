@@ -1,18 +1,16 @@
-"""What every signed request must satisfy before anything is done for it."""
+"""The checks of every signed request: signature, claims, timestamp, nonce and access token."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from starlette.datastructures import Headers
-from starlette.requests import Request
 
-from digime_pandas.sandbox._context import Access, Registration, Service
+from digime_pandas.sandbox._context import Access, Registration, SandboxContext
 from digime_pandas.sandbox._store.authorizations import invalid_token
-from digime_pandas.sandbox._wire.error_replies import Refusal
+from digime_pandas.sandbox._wire.error_replies import ErrorReply
 from digime_pandas.sandbox._wire.jws import parse_token
 
 _NONCE_LENGTH = 32
@@ -21,11 +19,11 @@ _SCHEME = "Bearer "
 
 @dataclass(frozen=True, slots=True)
 class SignedRequest:
-    """A request whose token is genuine, fresh and new.
+    """A request that passed `check_signed`.
 
     Args:
         registration: The contract that signed it.
-        claims: What it claims.
+        claims: The payload of its token.
     """
 
     registration: Registration
@@ -37,111 +35,109 @@ class SignedRequest:
         return self.registration.contract.client_id
 
     def text(self, name: str) -> str:
-        """Return a claim that must be there and be text.
+        """Return the value of a required claim, a str.
 
         Raises:
-            Refusal: ``InvalidClaim``.
+            ErrorReply: ``InvalidClaim``: it is missing, or not a str.
         """
         value = self.optional_text(name)
         if value is None:
-            raise Refusal("InvalidClaim", f"The claim {name} is missing")
+            raise ErrorReply("InvalidClaim", f"The claim {name} is missing")
         return value
 
     def optional_text(self, name: str) -> str | None:
-        """Return a claim that must be text when it is there.
+        """Return the value of a claim, a str, or None when it is missing.
 
         Raises:
-            Refusal: ``InvalidClaim``.
+            ErrorReply: ``InvalidClaim``: it is not a str, or holds a lone surrogate, which cannot be stored.
         """
         value = self.claims.get(name)
-        if value is not None and not isinstance(value, str):
-            raise Refusal("InvalidClaim", f"The claim {name} is not a string")
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            raise ErrorReply("InvalidClaim", f"The claim {name} is not a string")
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ErrorReply("InvalidClaim", f"The claim {name} holds a lone surrogate") from None
         return value
 
 
-def check_signed(service: Service, headers: Headers) -> SignedRequest:
-    """Check the signed token of a request and use its nonce up.
+def check_signed(context: SandboxContext, headers: Headers) -> SignedRequest:
+    """Check the signed token of a request, and record the use of its nonce.
+
+    Args:
+        context: What all endpoints share.
+        headers: Of the request.
+
+    Returns:
+        The request.
 
     Raises:
-        Refusal: ``TokenInvalid`` (form), ``InvalidClient``, ``InvalidSignature``, ``InvalidClaim``,
+        ErrorReply: ``TokenInvalid`` (form), ``InvalidClient``, ``InvalidSignature``, ``InvalidClaim``,
             ``TimestampOutOfRange`` or ``NonceReused``.
     """
     authorization = headers.get("authorization", "")
     if not authorization.startswith(_SCHEME):
-        raise Refusal("TokenInvalid", "The request carries no `Authorization: Bearer` with a signed token")
+        raise ErrorReply("TokenInvalid", "The request carries no `Authorization: Bearer` with a signed token")
     token = parse_token(authorization.removeprefix(_SCHEME))
-    registration = service.registrations.get(str(token.claims.get("client_id")))
+    registration = context.registrations.get(str(token.claims.get("client_id")))
     if registration is None:
-        raise Refusal("InvalidClient", "No contract is known under this client_id")
+        raise ErrorReply("InvalidClient", "No contract is known under this client_id")
     request = SignedRequest(registration, token.verify(registration.contract.private_key.public_key()))
     for name, value in request.claims.items():
         if value is None:
-            raise Refusal("InvalidClaim", f"The claim {name} is null; a claim without a value is left out")
-    _check_fresh(service, request)
+            raise ErrorReply("InvalidClaim", f"The claim {name} is null; a claim without a value is left out")
+    _check_timestamp_and_nonce(context, request)
     return request
 
 
-def check_user(service: Service, request: SignedRequest, access: Access) -> str:
-    """Return the user id that the request's access token stands for.
+def check_user(context: SandboxContext, request: SignedRequest, access: Access) -> str:
+    """Return the user id of the request's access token.
 
     Args:
-        service: The service.
+        context: What all endpoints share.
         request: The signed request.
-        access: What the contract must be for.
+        access: What the contract must be registered for.
 
     Raises:
-        Refusal: ``InvalidContractDataRequest`` (a contract of the other kind) or ``InvalidToken``.
+        ErrorReply: ``InvalidContractDataRequest`` (a contract of the other kind) or ``InvalidToken``.
     """
     if request.registration.access != access:
-        raise Refusal(
+        raise ErrorReply(
             "InvalidContractDataRequest",
             f"This is a {request.registration.access} contract; the call is for a {access} contract",
         )
-    return check_any_user(service, request)
+    return check_any_user(context, request)
 
 
-def check_any_user(service: Service, request: SignedRequest) -> str:
-    """Return the user id that the request's access token stands for, whatever the contract is for.
+def check_any_user(context: SandboxContext, request: SignedRequest) -> str:
+    """Return the user id of the request's access token, for a write or a read contract.
 
     Raises:
-        Refusal: ``InvalidToken``.
+        ErrorReply: ``InvalidToken``.
     """
     access_token = request.optional_text("access_token")
     if not access_token:
         raise invalid_token("access_token")
-    return service.grants.user_of(access_token, request.client_id, now=service.now())
+    return context.authorizations.user_of(access_token, request.client_id, now=context.now())
 
 
-async def read_json_object(request: Request) -> Mapping[str, Any]:
-    """Return the body of a request, a JSON object.
-
-    Raises:
-        Refusal: ``InvalidRequest``.
-    """
-    try:
-        body = json.loads(await request.body())
-    except ValueError:
-        raise Refusal("InvalidRequest", "The body is not JSON") from None
-    if not isinstance(body, dict):
-        raise Refusal("InvalidRequest", "The body is not a JSON object")
-    return body
-
-
-def _check_fresh(service: Service, request: SignedRequest) -> None:
+def _check_timestamp_and_nonce(context: SandboxContext, request: SignedRequest) -> None:
     timestamp = request.claims.get("timestamp")
     if not isinstance(timestamp, int) or isinstance(timestamp, bool):
-        raise Refusal("InvalidClaim", "The claim timestamp is not an integer (Unix time in milliseconds)")
-    now = service.now()
+        raise ErrorReply("InvalidClaim", "The claim timestamp is not an integer (Unix time in milliseconds)")
+    now = context.now()
     # Compared as integers: a timestamp may be too large for a float.
-    if abs(round(now * 1000) - timestamp) > service.settings.clock_window * 1000:
-        raise Refusal(
+    if abs(round(now * 1000) - timestamp) > context.settings.clock_window * 1000:
+        raise ErrorReply(
             "TimestampOutOfRange",
-            f"The timestamp is more than {service.settings.clock_window:g} s away from the service's clock",
+            f"The timestamp is more than {context.settings.clock_window:g} s away from the service's clock",
         )
     nonce = request.text("nonce")
     if len(nonce) != _NONCE_LENGTH:
-        raise Refusal("InvalidClaim", f"The claim nonce is not {_NONCE_LENGTH} characters long")
-    # Remembered for as long as its timestamp would pass.
-    expires = timestamp / 1000 + service.settings.clock_window
-    if not service.grants.use_nonce(request.client_id, nonce, expires=expires, now=now):
-        raise Refusal("NonceReused", "This nonce was used before; every request needs a new one")
+        raise ErrorReply("InvalidClaim", f"The claim nonce is not {_NONCE_LENGTH} characters long")
+    # Recorded for as long as its timestamp is accepted.
+    expires = timestamp / 1000 + context.settings.clock_window
+    if not context.authorizations.use_nonce(request.client_id, nonce, expires=expires, now=now):
+        raise ErrorReply("NonceReused", "This nonce was used before; every request needs a new one")

@@ -1,11 +1,9 @@
-"""Writes into a library: through a postbox (sealed) and by direct import (plain)."""
+"""The endpoints that write a file: through a postbox (encrypted) and by direct import (plain)."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
-import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -13,114 +11,115 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from digime_pandas.sandbox._context import Service
+from digime_pandas.sandbox._context import SandboxContext
 from digime_pandas.sandbox._endpoints.request_checks import SignedRequest, check_signed, check_user
 from digime_pandas.sandbox._store.library import PartialFile
-from digime_pandas.sandbox._wire.descriptors import read_descriptor
-from digime_pandas.sandbox._wire.envelope import Opener, unwrap_key
-from digime_pandas.sandbox._wire.error_replies import Refusal
+from digime_pandas.sandbox._wire.descriptors import parse_descriptor
+from digime_pandas.sandbox._wire.envelope import StreamDecryptor, unwrap_key
+from digime_pandas.sandbox._wire.error_replies import ErrorReply
+from digime_pandas.sandbox._wire.json_text import parse_json
 from digime_pandas.sandbox._wire.jws import parse_token
-from digime_pandas.sandbox._wire.multipart import FilePart, read_boundary
+from digime_pandas.sandbox._wire.multipart import MultipartFileParser, read_boundary
 
 _IV = re.compile(r"[0-9a-f]{32}")
-# Large enough that the hop to a worker thread does not show, small enough that many uploads fit into memory.
+# Bytes. Large enough that calling a worker thread costs little, small enough for many uploads at once in memory.
 _BLOCK_SIZE = 1 << 20
-# What a multipart body has besides the file: boundaries, part headers, a second text part.
+# Bytes of a multipart body besides the file: boundaries, part headers, a second text part.
 _MULTIPART_ALLOWANCE = 1 << 16
 
 
 class Uploads:
-    """The write endpoints.
+    """The endpoints that write a file.
 
     Args:
-        service: The service.
+        context: What all endpoints share.
     """
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, context: SandboxContext) -> None:
+        self._context = context
 
     async def postbox(self, request: Request) -> Response:
-        """Answer ``POST permission-access/postbox/{postbox_id}``: a sealed file in a multipart body."""
-        signed = check_signed(self._service, request.headers)
-        user_id = check_user(self._service, signed, "write")
-        if request.path_params["postbox_id"] != self._service.grants.postbox(signed.client_id, user_id):
-            raise Refusal("InvalidPostbox", "The access token is not for this postbox")
+        """Answer ``POST permission-access/postbox/{postbox_id}``: an encrypted file in a multipart body."""
+        signed = check_signed(self._context, request.headers)
+        user_id = check_user(self._context, signed, "write")
+        if request.path_params["postbox_id"] != self._context.authorizations.postbox_id(signed.client_id, user_id):
+            raise ErrorReply("InvalidPostbox", "The access token is not for this postbox")
         boundary = read_boundary(request.headers.get("content-type", ""))
         self._check_length(request, allowance=_MULTIPART_ALLOWANCE)
-        key, iv, descriptor = await asyncio.to_thread(self._open_envelope, signed)
-        opener = Opener(key, iv)
-        with self._service.library.incoming(self._service.settings.max_file_size) as incoming:
-            part = FilePart(boundary, lambda piece: incoming.write(opener.update(piece)))
+        key, iv, descriptor = await asyncio.to_thread(self._decrypt_envelope, signed)
+        decryptor = StreamDecryptor(key, iv)
+        with self._context.library.partial_file(self._context.settings.max_file_size) as partial:
+            parser = MultipartFileParser(boundary, lambda piece: partial.write(decryptor.update(piece)))
 
             def finish() -> Response:
-                name = part.finish()
-                incoming.write(_opened(opener.finish))
-                if self._service.rehearsals.pending_writes > 0:
-                    self._service.rehearsals.pending_writes -= 1
+                name = parser.finish()
+                partial.write(_decrypted(decryptor.finish))
+                if self._context.scripted_replies.pending_writes > 0:
+                    self._context.scripted_replies.pending_writes -= 1
                     return self._postbox_answer(signed, user_id, "pending")
-                self._add(incoming, signed, user_id, name, descriptor)
+                self._add_file(partial, signed, user_id, name, descriptor)
                 return self._postbox_answer(signed, user_id, "delivered")
 
-            return await _receive(request, part.update, finish)
+            return await _receive(request, parser.update, finish)
 
     async def direct_import(self, request: Request) -> Response:
         """Answer ``POST permission-access/import``: the plain bytes as the body."""
-        signed = check_signed(self._service, request.headers)
-        user_id = check_user(self._service, signed, "write")
+        signed = check_signed(self._context, request.headers)
+        user_id = check_user(self._context, signed, "write")
         # Earlier Node SDKs send no Content-Type here (SDK-observed).
         if request.headers.get("content-type", "application/octet-stream") != "application/octet-stream":
-            raise Refusal("UnsupportedMediaType", "The Content-Type is not application/octet-stream")
+            raise ErrorReply("UnsupportedMediaType", "The Content-Type is not application/octet-stream")
         self._check_length(request, allowance=0)
         descriptor = _signed_descriptor(request, signed)
-        with self._service.library.incoming(self._service.settings.max_file_size) as incoming:
+        with self._context.library.partial_file(self._context.settings.max_file_size) as partial:
 
             def finish() -> Response:
-                self._add(incoming, signed, user_id, None, descriptor)
+                self._add_file(partial, signed, user_id, None, descriptor)
                 return Response(status_code=204)
 
-            return await _receive(request, incoming.write, finish)
+            return await _receive(request, partial.write, finish)
 
     def _check_length(self, request: Request, *, allowance: int) -> None:
-        # Refused by its header, before the body is read. A chunked body has none and is counted as it comes.
+        # Rejected before the body is read. A chunked body has no Content-Length; its bytes are counted as they arrive.
         length = request.headers.get("content-length", "0")
-        if int(length) > self._service.settings.max_file_size + allowance:
-            raise Refusal("FileTooLarge", f"The file is larger than {self._service.settings.max_file_size} bytes")
+        if int(length) > self._context.settings.max_file_size + allowance:
+            raise ErrorReply("FileTooLarge", f"The file is larger than {self._context.settings.max_file_size} bytes")
 
-    def _open_envelope(self, signed: SignedRequest) -> tuple[bytes, bytes, dict[str, Any]]:
+    def _decrypt_envelope(self, signed: SignedRequest) -> tuple[bytes, bytes, dict[str, Any]]:
         if not _IV.fullmatch(signed.text("iv")):
-            raise Refusal("InvalidEnvelope", "The claim iv is not 32 lower-case hexadecimal characters")
+            raise _invalid_envelope("The claim iv is not 32 lower-case hexadecimal characters")
         iv = bytes.fromhex(signed.text("iv"))
-        wrapped, sealed = (_base64_claim(signed, name) for name in ("symmetrical_key", "metadata"))
+        wrapped, encrypted = (_base64_claim(signed, name) for name in ("symmetrical_key", "metadata"))
         try:
-            key = unwrap_key(self._service.keys.postbox, wrapped)
+            key = unwrap_key(self._context.keys.postbox, wrapped)
         except ValueError:
-            raise Refusal("InvalidEnvelope", "The claim symmetrical_key does not open with the postbox key") from None
-        opener = Opener(key, iv)
-        plain = _opened(lambda: bytes(opener.update(sealed)) + opener.finish())
-        return key, iv, _descriptor(plain)
+            raise _invalid_envelope("The claim symmetrical_key does not open with the postbox key") from None
+        decryptor = StreamDecryptor(key, iv)
+        plain = _decrypted(lambda: bytes(decryptor.update(encrypted)) + decryptor.finish())
+        return key, iv, _parsed_descriptor(plain)
 
-    def _add(
-        self, incoming: PartialFile, signed: SignedRequest, user_id: str, name: str | None, descriptor: dict[str, Any]
+    def _add_file(
+        self, partial: PartialFile, signed: SignedRequest, user_id: str, name: str | None, descriptor: dict[str, Any]
     ) -> None:
-        self._service.library.add(
-            incoming,
+        self._context.library.add_file(
+            partial,
             user_id=user_id,
             writer=signed.registration.contract,
             protocol="import" if name is None else "postbox",
             name=name,
             descriptor=descriptor,
-            now=self._service.now(),
+            now=self._context.now(),
         )
 
     def _postbox_answer(self, signed: SignedRequest, user_id: str, status: str) -> Response:
-        # The Node SDKs read `status` and `expires`, iOS reads `session` (SDK-observed); milliseconds are inferred.
-        session_key, expires = self._service.grants.open_session(signed.client_id, user_id, now=self._service.now())
-        session = {"key": session_key, "expiry": round(expires * 1000)}
-        return JSONResponse({"status": status, "expires": session["expiry"], "session": session})
+        # The Node SDKs read `status` and `expires`, iOS reads `session` (SDK-observed).
+        session = self._context.authorizations.open_session(signed.client_id, user_id, now=self._context.now())
+        sent = session.to_dict()
+        return JSONResponse({"status": status, "expires": sent["expiry"], "session": sent})
 
 
 async def _receive(request: Request, update: Callable[[bytes], object], finish: Callable[[], Response]) -> Response:
-    """Hand a body to `update` in large pieces, then call `finish`; both run in a worker thread."""
+    """Call `update` with large pieces of the body, then `finish`; both run in a worker thread."""
     pieces: list[bytes] = []
     size = 0
     async for piece in request.stream():
@@ -137,26 +136,26 @@ async def _receive(request: Request, update: Callable[[bytes], object], finish: 
     return await asyncio.to_thread(last)
 
 
-def _opened(open_: Callable[[], bytes]) -> bytes:
+def _decrypted(decrypt: Callable[[], bytes]) -> bytes:
     try:
-        return open_()
+        return decrypt()
     except ValueError:
-        raise Refusal("InvalidEnvelope", "The ciphertext does not open: it is cut, or key and iv are others") from None
+        raise _invalid_envelope("The ciphertext does not open: it is cut, or key and iv are others") from None
 
 
 def _base64_claim(signed: SignedRequest, name: str) -> bytes:
     try:
         return base64.b64decode(signed.text(name), validate=True)
-    except (binascii.Error, ValueError):
-        raise Refusal("InvalidEnvelope", f"The claim {name} is not standard base64") from None
+    except ValueError:  # binascii.Error is one
+        raise _invalid_envelope(f"The claim {name} is not standard base64") from None
 
 
-def _descriptor(plain: bytes) -> dict[str, Any]:
+def _parsed_descriptor(plain: bytes) -> dict[str, Any]:
     try:
-        wire = json.loads(plain)
+        wire = parse_json(plain)
     except ValueError:
-        raise Refusal("InvalidFileDescriptor", "The file descriptor is not JSON in UTF-8") from None
-    read_descriptor(wire)
+        raise ErrorReply("InvalidFileDescriptor", "The file descriptor is not JSON in UTF-8") from None
+    parse_descriptor(wire)
     return dict(wire)
 
 
@@ -164,6 +163,10 @@ def _signed_descriptor(request: Request, signed: SignedRequest) -> dict[str, Any
     token = parse_token(request.headers.get("filedescriptor", ""))
     claims = token.verify(signed.registration.contract.private_key.public_key())
     if claims.keys() != {"metadata"}:
-        raise Refusal("InvalidFileDescriptor", "The FileDescriptor token holds something else than metadata alone")
-    read_descriptor(claims["metadata"])
+        raise ErrorReply("InvalidFileDescriptor", "The FileDescriptor token holds something else than metadata alone")
+    parse_descriptor(claims["metadata"])
     return dict(claims["metadata"])
+
+
+def _invalid_envelope(message: str) -> ErrorReply:
+    return ErrorReply("InvalidEnvelope", message)

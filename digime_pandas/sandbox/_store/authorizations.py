@@ -1,16 +1,15 @@
-"""Who may do what: consents asked for and given, tokens, postboxes, sessions, used nonces."""
+"""Consent requests, authorization codes, tokens, postboxes, sessions and used nonces."""
 
 from __future__ import annotations
 
-import secrets
-import sqlite3
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable
+from dataclasses import astuple, dataclass
+from typing import Any, Literal
 
 from digime_pandas.sandbox._store.database import Database
-from digime_pandas.sandbox._wire.error_replies import Refusal
+from digime_pandas.sandbox._wire.error_replies import ErrorReply
 
-# All in seconds and inferred. A person may leave the consent page open for a while.
+# Seconds, inferred. The lifetime of a request is the time that a person has to decide on the consent page.
 REQUEST_LIFETIME = 3600.0
 CODE_LIFETIME = 600.0
 SESSION_LIFETIME = 3600.0
@@ -20,7 +19,18 @@ TokenType = Literal["access_token", "refresh_token", "authorization_code"]
 
 @dataclass(frozen=True, slots=True)
 class ConsentRequest:
-    """What a client asked a person to agree to (a pre-authorization)."""
+    """A request for a person's consent (a pre-authorization).
+
+    Attributes:
+        client_id: The contract that requests it.
+        redirect_uri: Where the browser is redirected to after the decision.
+        state: Returned to the client unchanged; None: there is none.
+        challenge: PKCE code challenge.
+        user_id: The person whose access token the request holds; None: the person is chosen on the consent page.
+        session_key: The session that shows the person's files once the person has consented.
+        expires: Unix seconds.
+        settled: Whether a person has decided.
+    """
 
     client_id: str
     redirect_uri: str
@@ -33,8 +43,17 @@ class ConsentRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
-    """What a person agreed to, as an authorization code stands for it."""
+class AuthorizationCode:
+    """What an authorization code stands for: a person's consent to a contract.
+
+    Attributes:
+        client_id: The contract.
+        user_id: The person.
+        consent_id: Id of the consent.
+        challenge: PKCE code challenge of the request.
+        redirect_uri: The request's.
+        expires: Unix seconds.
+    """
 
     client_id: str
     user_id: str
@@ -46,7 +65,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class IssuedTokens:
-    """An access token and the refresh token that came with it; times in Unix seconds."""
+    """An access token and its refresh token; times in Unix seconds."""
 
     access_token: str
     refresh_token: str
@@ -58,38 +77,65 @@ class IssuedTokens:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What a reader was given to list and fetch files with."""
+    """A session, in which files are listed and downloaded.
 
+    Attributes:
+        session_key: Names the session in requests.
+        client_id: The contract that opened it.
+        user_id: The person whose files it shows; None: no person has consented yet.
+        expires: Unix seconds.
+    """
+
+    session_key: str
     client_id: str
     user_id: str | None
     expires: float
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form; the expiry is in Unix milliseconds (inferred)."""
+        return {"key": self.session_key, "expiry": round(self.expires * 1000)}
+
 
 class AuthorizationStore:
-    """The index's record of consents, tokens, postboxes, sessions and nonces.
+    """Stores consent requests, authorization codes, tokens, postboxes, sessions and nonces.
+
+    All times are Unix seconds.
 
     Args:
-        database: The index.
+        database: Where they are stored.
         access_lifetime: Of access tokens, seconds.
         refresh_lifetime: Of refresh tokens, seconds.
+        random_bytes: Returns the given number of random bytes, for codes, tokens and ids.
     """
 
-    def __init__(self, database: Database, *, access_lifetime: float, refresh_lifetime: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        access_lifetime: float,
+        refresh_lifetime: float,
+        random_bytes: Callable[[int], bytes],
+    ) -> None:
         self._database = database
         self._access_lifetime = access_lifetime
         self._refresh_lifetime = refresh_lifetime
+        self._random_bytes = random_bytes
 
     def use_nonce(self, client_id: str, nonce: str, *, expires: float, now: float) -> bool:
-        """Use a nonce up; False when it was used before. It is remembered until `expires`."""
+        """Record the use of a nonce, until `expires`.
+
+        Returns:
+            True when it is new; False when the contract has used it before.
+        """
         self._database.execute("DELETE FROM nonces WHERE expires < ?", now)
-        fresh = self._database.execute(
+        inserted = self._database.execute(
             "INSERT INTO nonces VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING 1", client_id, nonce, expires
         )
-        return bool(fresh)
+        return bool(inserted)
 
     # Consent
 
-    def ask(
+    def add_request(
         self,
         *,
         client_id: str,
@@ -100,8 +146,21 @@ class AuthorizationStore:
         session_key: str,
         now: float,
     ) -> str:
-        """Keep a request for consent; returns the pre-authorization code."""
-        code = secrets.token_hex(24)
+        """Store a request for consent.
+
+        Args:
+            client_id: The contract that requests it.
+            redirect_uri: Where the browser is redirected to after the decision.
+            state: Returned to the client unchanged.
+            challenge: PKCE code challenge.
+            user_id: The person whose consent is requested; None: any.
+            session_key: The session that shows the person's files once the person has consented.
+            now: The time.
+
+        Returns:
+            The pre-authorization code.
+        """
+        code = self._random_hex(24)
         expires = now + REQUEST_LIFETIME
         self._database.execute(
             "INSERT INTO requests VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)",
@@ -110,7 +169,7 @@ class AuthorizationStore:
         return code
 
     def request(self, code: str) -> ConsentRequest | None:
-        """Return the request that a pre-authorization code stands for."""
+        """Return the request of a pre-authorization code, or None when there is none."""
         rows = self._database.execute("SELECT * FROM requests WHERE code = ?", code)
         if not rows:
             return None
@@ -126,33 +185,37 @@ class AuthorizationStore:
             settled=bool(row["settled"]),
         )
 
-    def settle(self, code: str) -> None:
-        """Mark a request as answered."""
+    def mark_settled(self, code: str) -> None:
+        """Record that a person has decided on a request."""
         self._database.execute("UPDATE requests SET settled = 1 WHERE code = ?", code)
 
-    def grant(self, request: ConsentRequest, user_id: str, *, now: float) -> str:
-        """Record a person's consent; returns the authorization code."""
-        code = secrets.token_hex(24)
+    def add_code(self, request: ConsentRequest, user_id: str, *, now: float) -> str:
+        """Store a person's consent to a request, and open the request's session to the person's files.
+
+        Returns:
+            The authorization code.
+        """
+        code = self._random_hex(24)
         self._database.execute(
             "INSERT INTO grants VALUES (?, ?, ?, ?, ?, ?, ?)",
-            *(code, request.client_id, user_id, secrets.token_hex(16)),
+            *(code, request.client_id, user_id, self._random_hex(16)),
             *(request.challenge, request.redirect_uri, now + CODE_LIFETIME),
         )
         self._database.execute("UPDATE sessions SET user_id = ? WHERE session_key = ?", user_id, request.session_key)
         return code
 
-    def take(self, code: str) -> Grant | None:
-        """Return what an authorization code stands for, and use the code up."""
+    def redeem_code(self, code: str) -> AuthorizationCode | None:
+        """Delete an authorization code; return what it stood for, or None when it is unknown."""
         rows = self._database.execute("DELETE FROM grants WHERE code = ? RETURNING *", code)
-        return Grant(*tuple(rows[0])[1:]) if rows else None
+        return AuthorizationCode(*tuple(rows[0])[1:]) if rows else None
 
     # Tokens
 
     def issue(self, client_id: str, user_id: str, consent_id: str, *, now: float) -> IssuedTokens:
-        """Issue a pair of tokens: opaque hexadecimal texts of 160 characters (digi.me API, SDK-observed)."""
+        """Issue an access and a refresh token: hexadecimal texts of 160 characters (digi.me API, SDK-observed)."""
         issued = IssuedTokens(
-            access_token=secrets.token_hex(80),
-            refresh_token=secrets.token_hex(80),
+            access_token=self._random_hex(80),
+            refresh_token=self._random_hex(80),
             user_id=user_id,
             consent_id=consent_id,
             access_expires=now + self._access_lifetime,
@@ -166,13 +229,13 @@ class AuthorizationStore:
         return issued
 
     def refresh(self, refresh_token: str, client_id: str, *, now: float) -> IssuedTokens:
-        """Exchange a refresh token for a new pair.
+        """Exchange a refresh token for a new pair of tokens.
 
-        A refresh token works once. The access token that came with it lives on until its own end, so that a request
-        already on its way is not cut off (both inferred).
+        A refresh token can be used once. The access token issued with it stays valid until it expires, so that a
+        request under way is not rejected (both inferred).
 
         Raises:
-            Refusal: ``InvalidToken``: unknown, another contract's, used before, or expired.
+            ErrorReply: ``InvalidToken``: the refresh token is unknown, another contract's, used, or expired.
         """
         rows = self._database.execute(
             "SELECT * FROM tokens WHERE refresh_token = ? AND client_id = ? AND refreshed = 0",
@@ -186,10 +249,10 @@ class AuthorizationStore:
         return self.issue(client_id, rows[0]["user_id"], rows[0]["consent_id"], now=now)
 
     def user_of(self, access_token: str, client_id: str, *, now: float) -> str:
-        """Return whose access token this is.
+        """Return the person whose consent an access token stands for.
 
         Raises:
-            Refusal: ``InvalidToken``: unknown, another contract's, or expired.
+            ErrorReply: ``InvalidToken``: the token is unknown, another contract's, or expired.
         """
         rows = self._database.execute(
             "SELECT * FROM tokens WHERE access_token = ? AND client_id = ?", access_token, client_id
@@ -201,12 +264,12 @@ class AuthorizationStore:
         return str(rows[0]["user_id"])
 
     def linked_user(self, access_token: str) -> str:
-        """Return whose access token this is, of whatever contract, expired or not.
+        """Return the person of an access token of any contract, expired or not.
 
-        A client that asks for consent again names the person by a token that has ended (SDK-observed).
+        A client that requests consent again names the person by a token that may have expired (SDK-observed).
 
         Raises:
-            Refusal: ``InvalidToken``: never issued here, or the person was removed.
+            ErrorReply: ``InvalidToken``: the token is unknown, or the person was removed.
         """
         rows = self._database.execute("SELECT user_id FROM tokens WHERE access_token = ?", access_token)
         if not rows:
@@ -214,47 +277,55 @@ class AuthorizationStore:
         return str(rows[0]["user_id"])
 
     def expire_access_tokens(self, now: float) -> None:
-        """End every access token issued so far."""
+        """Make every access token issued so far expire now."""
         self._database.execute("UPDATE tokens SET access_expires = MIN(access_expires, ?)", now)
 
     def expire_refresh_tokens(self, now: float) -> None:
-        """End every refresh token issued so far."""
+        """Make every refresh token issued so far expire now."""
         self._database.execute("UPDATE tokens SET refresh_expires = MIN(refresh_expires, ?)", now)
 
     # Postboxes and sessions
 
-    def postbox(self, client_id: str, user_id: str) -> str:
-        """Return the id of the postbox through which a contract writes to a person; made at the first call."""
+    def postbox_id(self, client_id: str, user_id: str) -> str:
+        """Return the id of the postbox through which a contract writes to a person; created at the first call."""
         self._database.execute(
             "INSERT INTO postboxes VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-            *(secrets.token_hex(16), user_id, client_id),
+            *(self._random_hex(16), user_id, client_id),
         )
         rows = self._database.execute(
             "SELECT postbox_id FROM postboxes WHERE client_id = ? AND user_id = ?", client_id, user_id
         )
         return str(rows[0]["postbox_id"])
 
-    def open_session(self, client_id: str, user_id: str | None, *, now: float) -> tuple[str, float]:
-        """Open a session; returns its key and when it ends. Without a user it waits for a consent."""
-        session_key, expires = secrets.token_hex(32), now + SESSION_LIFETIME
-        self._database.execute("INSERT INTO sessions VALUES (?, ?, ?, ?)", session_key, client_id, user_id, expires)
-        return session_key, expires
+    def open_session(self, client_id: str, user_id: str | None, *, now: float) -> Session:
+        """Open a session.
+
+        Args:
+            client_id: The contract.
+            user_id: The person whose files it shows; None: no person's until `add_code`.
+            now: The time.
+
+        Returns:
+            The session.
+        """
+        session = Session(self._random_hex(32), client_id, user_id, now + SESSION_LIFETIME)
+        self._database.execute("INSERT INTO sessions VALUES (?, ?, ?, ?)", *astuple(session))
+        return session
 
     def session(self, session_key: str) -> Session | None:
-        """Return the session of this key."""
+        """Return the session of a key, or None when there is none."""
         rows = self._database.execute("SELECT * FROM sessions WHERE session_key = ?", session_key)
-        return _session(rows[0]) if rows else None
+        return Session(*rows[0]) if rows else None
+
+    def _random_hex(self, size: int) -> str:
+        return self._random_bytes(size).hex()
 
 
-def invalid_token(kind: TokenType) -> Refusal:
-    """Return the refusal of an unknown token (digi.me API, SDK-observed text)."""
-    return Refusal("InvalidToken", f"The token ({kind}) is invalid")
+def invalid_token(kind: TokenType) -> ErrorReply:
+    """Return the reply to an unknown token (digi.me API, SDK-observed text)."""
+    return ErrorReply("InvalidToken", f"The token ({kind}) is invalid")
 
 
-def expired_token(kind: TokenType) -> Refusal:
-    """Return the refusal of an expired token (digi.me API, SDK-observed text)."""
-    return Refusal("InvalidToken", f"The token ({kind}) is expired")
-
-
-def _session(row: sqlite3.Row) -> Session:
-    return Session(row["client_id"], row["user_id"], row["expires"])
+def expired_token(kind: TokenType) -> ErrorReply:
+    """Return the reply to an expired token (digi.me API, SDK-observed text)."""
+    return ErrorReply("InvalidToken", f"The token ({kind}) is expired")

@@ -1,4 +1,4 @@
-"""The sandbox's index: one SQLite file, one connection, one lock."""
+"""The sandbox's database: one SQLite file, one connection, one lock."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ CREATE TABLE IF NOT EXISTS people (
     user_id TEXT PRIMARY KEY,
     created INTEGER NOT NULL            -- Unix milliseconds
 ) STRICT;
-CREATE TABLE IF NOT EXISTS requests (   -- pre-authorizations, waiting for a person or settled
+CREATE TABLE IF NOT EXISTS requests (   -- pre-authorizations, whether a person has decided on them or not
     code TEXT PRIMARY KEY,
     client_id TEXT NOT NULL,
     redirect_uri TEXT NOT NULL,
     state TEXT,
     challenge TEXT NOT NULL,
-    user_id TEXT REFERENCES people ON DELETE CASCADE,  -- the person it is linked to by an access token
+    user_id TEXT REFERENCES people ON DELETE CASCADE,  -- the person whose access token the request holds
     session_key TEXT NOT NULL,
     expires REAL NOT NULL,              -- Unix seconds, as in all tables below
     settled INTEGER NOT NULL DEFAULT 0
@@ -61,7 +61,7 @@ CREATE TABLE IF NOT EXISTS nonces (
     PRIMARY KEY (client_id, nonce)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS nonces_by_expiry ON nonces (expires);
-CREATE TABLE IF NOT EXISTS contracts (  -- that wrote a file or may; kept when they are not registered any more
+CREATE TABLE IF NOT EXISTS contracts (  -- that wrote a file or may; kept when they are no longer registered
     client_id TEXT PRIMARY KEY,
     application_id TEXT NOT NULL,
     contract_id TEXT NOT NULL
@@ -81,10 +81,10 @@ CREATE INDEX IF NOT EXISTS files_by_person ON files (user_id, created);
 
 
 class Database:
-    """A small SQLite database that any thread may use.
+    """A SQLite database that can be used from any thread.
 
     Args:
-        path: The file; made when it does not exist.
+        path: The file; created, readable by its owner alone, when it does not exist.
     """
 
     def __init__(self, path: Path) -> None:
@@ -97,15 +97,19 @@ class Database:
         )
 
     def execute(self, statement: str, *parameters: Any) -> list[sqlite3.Row]:
-        """Run one statement, by itself a transaction.
+        """Run one statement in a transaction of its own.
+
+        Args:
+            statement: SQL.
+            parameters: Values of its placeholders, in order.
 
         Returns:
-            The rows it gives, all of them.
+            All rows of its result.
         """
         with self._lock:
             return self._connection.execute(statement, parameters).fetchall()
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the connection."""
         with self._lock:
             self._connection.close()

@@ -1,4 +1,4 @@
-"""The sandbox's keys: made at the first start, kept as PEM files when there is a folder to keep them in."""
+"""The sandbox's RSA keys: generated at the first start, kept as PEM files."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _PUBLIC_EXPONENT = 65537
 
 @dataclass(frozen=True, slots=True)
 class ServiceKeys:
-    """The keys that are the service's own.
+    """The sandbox's own keys, as opposed to those of the contracts.
 
     Attributes:
-        signing: Signs the tokens that the service issues.
-        postbox: Opens what is written to any postbox.
+        signing: Signs the tokens that the sandbox issues.
+        postbox: Decrypts what is written to any postbox.
     """
 
     signing: RSAPrivateKey = field(repr=False)
@@ -37,41 +37,41 @@ class ServiceKeys:
 
 
 def load_keys(folder: Path, names: tuple[str, ...]) -> list[RSAPrivateKey]:
-    """Load the named keys from a folder, making those that are not there yet.
+    """Load keys from a folder; generate and store those that do not exist yet.
 
     Args:
-        folder: Where ``<name>.pem`` files are kept, readable by their owner alone.
+        folder: Folder of the ``<name>.pem`` files, which are readable by their owner alone.
         names: Names of the keys.
 
     Returns:
         The keys, in the order of their names.
 
     Raises:
-        ConfigurationError: A file is there and holds no RSA private key.
+        ConfigurationError: A file exists and holds no RSA private key.
     """
     folder.mkdir(mode=0o700, exist_ok=True)
     with ThreadPoolExecutor(len(names)) as pool:
-        return list(pool.map(lambda name: _load_or_make(folder / f"{name}.pem"), names))
+        return list(pool.map(lambda name: _load_or_generate(folder / f"{name}.pem"), names))
 
 
 def key_id(key: RSAPrivateKey) -> str:
-    """Return a short name for a key pair: the start of its public half's SHA-256, in hexadecimal."""
+    """Return a short id of a key pair: the first 16 hexadecimal digits of its public key's SHA-256."""
     public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return sha256(public).hexdigest()[:16]
 
 
 def public_pem(key: RSAPrivateKey) -> str:
-    """Return the public half as PKCS#1 PEM, the one form that every vendor client reads (SDK-observed)."""
+    """Return the public key as PKCS#1 PEM, the one form that every vendor client reads (SDK-observed)."""
     return key.public_key().public_bytes(Encoding.PEM, PublicFormat.PKCS1).decode()
 
 
-def _load_or_make(path: Path) -> RSAPrivateKey:
+def _load_or_generate(path: Path) -> RSAPrivateKey:
     try:
         pem = path.read_bytes()
     except FileNotFoundError:
-        return _make(path)
+        return _generate(path)
     try:
-        # The file is our own: the full check of a key takes longer than making one.
+        # The file was written here: the full check of a key takes longer than generating one.
         key = load_pem_private_key(pem, password=None, unsafe_skip_rsa_key_validation=True)
     except ValueError:
         key = None
@@ -82,7 +82,7 @@ def _load_or_make(path: Path) -> RSAPrivateKey:
     return key
 
 
-def _make(path: Path) -> RSAPrivateKey:
+def _generate(path: Path) -> RSAPrivateKey:
     key = generate_private_key(_PUBLIC_EXPONENT, _KEY_BITS)
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:

@@ -1,12 +1,10 @@
-"""The people of the sandbox and the files in their libraries."""
+"""People, and the files in their libraries."""
 
 from __future__ import annotations
 
 import json
-import secrets
 import sqlite3
-import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,8 +13,8 @@ from typing import Any, Literal
 
 from digime_pandas._service.contract import Contract
 from digime_pandas.sandbox._store.database import Database
-from digime_pandas.sandbox._wire.descriptors import read_descriptor
-from digime_pandas.sandbox._wire.error_replies import Refusal
+from digime_pandas.sandbox._wire.descriptors import parse_descriptor
+from digime_pandas.sandbox._wire.error_replies import ErrorReply
 
 Protocol = Literal["postbox", "import"]
 
@@ -25,25 +23,25 @@ _SELECT = "SELECT * FROM files LEFT JOIN contracts USING (client_id)"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxFile:
-    """A file in the library of one of the sandbox's people, opened.
+    """A file in a person's library, decrypted.
 
     Attributes:
-        file_id: The opaque name under which readers fetch it.
-        name: File name the request carried (postbox), else the first reference, else the file id: a direct import
-            carries no name.
+        file_id: The opaque name under which readers download it.
+        name: File name in the request (postbox), else the first reference, else the file id: a direct import has no
+            file name.
         mime_type: Declared media type.
         accounts: Declared account ids.
         reference: Declared references.
         tags: Declared tags.
-        size: Plain bytes.
-        created: When it arrived (UTC).
+        size: Length in plain bytes.
+        created: When it was received (UTC).
         user_id: The person whose library it is in.
-        client_id: The contract that wrote it, as it signs.
-        application_id: That contract's application; None for a file of an earlier version's contract that is gone.
-        contract_id: That contract's id; likewise.
-        protocol: How it arrived.
+        client_id: Client id of the contract that signed the write.
+        application_id: That contract's application; None: not recorded (a file of an earlier version).
+        contract_id: That contract's id; None: not recorded.
+        protocol: How it was written.
         descriptor: The descriptor as the client sent it.
-        path: Where the plain bytes are, for as long as the sandbox runs.
+        path: File with the plain bytes.
     """
 
     file_id: str
@@ -64,13 +62,20 @@ class SandboxFile:
 
     @property
     def content(self) -> bytes:
-        """The plain bytes, read anew at each call."""
+        """The plain bytes, read from the disk at each call."""
         return self.path.read_bytes()
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One person of the sandbox, as the consent page shows them."""
+    """A person, as the consent page shows them.
+
+    Attributes:
+        user_id: The person's id.
+        created: When the person was added (UTC).
+        files: Number of files in the library.
+        accounts: The accounts that the files' descriptors name.
+    """
 
     user_id: str
     created: datetime
@@ -79,11 +84,11 @@ class Person:
 
 
 class PartialFile:
-    """A file on its way in: plain bytes on disk that no library holds yet.
+    """A file that is being received: plain bytes on disk that are in no library yet.
 
     Args:
-        path: Where the bytes go.
-        limit: Most bytes it may have.
+        path: File to write the bytes to.
+        limit: Maximum length in bytes.
     """
 
     def __init__(self, path: Path, limit: int) -> None:
@@ -96,76 +101,85 @@ class PartialFile:
         """Append plain bytes.
 
         Raises:
-            Refusal: ``FileTooLarge``.
+            ErrorReply: ``FileTooLarge``.
         """
         self.size += len(piece)
         if self.size > self._limit:
-            raise Refusal("FileTooLarge", f"The file is larger than {self._limit} bytes")
+            raise ErrorReply("FileTooLarge", f"The file is larger than {self._limit} bytes")
         self._file.write(piece)
 
     def close(self) -> None:
-        """End the writing."""
+        """Close the file on disk."""
         self._file.close()
 
 
 class Library:
-    """Everybody's files.
+    """Stores people and their files.
 
     Args:
-        database: The index.
-        folder: Where contents are kept, a file each. Half-received ones from an earlier run are removed.
+        database: Where people and descriptors are stored.
+        folder: Where contents are stored, one file each. Partial files of an earlier run are removed.
+        random_bytes: Returns the given number of random bytes, for ids that cannot be guessed.
     """
 
-    def __init__(self, database: Database, folder: Path) -> None:
+    def __init__(self, database: Database, folder: Path, random_bytes: Callable[[int], bytes]) -> None:
         self._database = database
         self._folder = folder
+        self._random_bytes = random_bytes
         folder.mkdir(mode=0o700, exist_ok=True)
         for left_over in folder.glob("*.part"):
             left_over.unlink()
 
     def add_contract(self, contract: Contract) -> None:
-        """Keep the names of a contract, so that its files can always be told by it."""
+        """Store the ids of a contract, which are known for its files even after it is no longer registered."""
         self._database.execute(
             "INSERT INTO contracts VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
             *(contract.client_id, contract.application_id, contract.contract_id),
         )
 
     def add_person(self, now: float) -> str:
-        """Add a person with an empty library; returns the user id."""
-        user_id = secrets.token_hex(16)
+        """Add a person with an empty library.
+
+        Args:
+            now: Unix seconds.
+
+        Returns:
+            The user id.
+        """
+        user_id = self._random_bytes(16).hex()
         self._database.execute("INSERT INTO people VALUES (?, ?)", user_id, round(now * 1000))
         return user_id
 
     def remove_person(self, user_id: str) -> None:
-        """Remove a person with everything that is theirs: files, tokens, postboxes, sessions."""
+        """Remove a person with all files, tokens, postboxes and sessions."""
         files = self._database.execute("SELECT file_id FROM files WHERE user_id = ?", user_id)
         self._database.execute("DELETE FROM people WHERE user_id = ?", user_id)
         for row in files:
             (self._folder / row["file_id"]).unlink(missing_ok=True)
 
     def people(self, newest: int) -> list[Person]:
-        """Return the `newest` people, latest first."""
+        """Return the `newest` people added last, newest first."""
         rows = self._database.execute("SELECT * FROM people ORDER BY created DESC, rowid DESC LIMIT ?", newest)
         return [self._person(row) for row in rows]
 
     def person(self, user_id: str) -> Person | None:
-        """Return one person, or None when there is no such person."""
+        """Return a person, or None when there is no such person."""
         rows = self._database.execute("SELECT * FROM people WHERE user_id = ?", user_id)
         return self._person(rows[0]) if rows else None
 
     @contextmanager
-    def incoming(self, limit: int) -> Iterator[PartialFile]:
-        """Receive a file of at most `limit` bytes; it is gone afterwards unless it was added."""
-        incoming = PartialFile(self._folder / f"{secrets.token_hex(8)}.part", limit)
+    def partial_file(self, limit: int) -> Iterator[PartialFile]:
+        """Return a context in which a file of at most `limit` bytes is received; it is removed unless it was added."""
+        partial = PartialFile(self._folder / f"{self._random_bytes(8).hex()}.part", limit)
         try:
-            yield incoming
+            yield partial
         finally:
-            incoming.close()
-            incoming.path.unlink(missing_ok=True)
+            partial.close()
+            partial.path.unlink(missing_ok=True)
 
-    def add(
+    def add_file(
         self,
-        incoming: PartialFile,
+        partial: PartialFile,
         *,
         user_id: str,
         writer: Contract,
@@ -174,52 +188,61 @@ class Library:
         descriptor: Mapping[str, Any],
         now: float,
     ) -> str:
-        """Put a received file into a person's library.
+        """Add a received file to a person's library, as a new file: none is ever overwritten.
+
+        Args:
+            partial: The plain bytes.
+            user_id: The person.
+            writer: The contract that signed the write.
+            protocol: How it was written.
+            name: File name in the request; None: there is none.
+            descriptor: As the client sent it.
+            now: Unix seconds.
 
         Returns:
             The file id.
 
         Raises:
-            Refusal: ``InvalidToken``: the person was removed while the file was on its way.
+            ErrorReply: ``InvalidToken``: the person was removed while the file was received.
         """
-        incoming.close()
-        file_id = uuid.uuid4().hex
+        partial.close()
+        file_id = self._random_bytes(16).hex()
         name = name or next(iter(descriptor.get("reference", ())), file_id)
         self.add_contract(writer)
-        content = incoming.path.rename(self._folder / file_id)
+        content = partial.path.rename(self._folder / file_id)
         try:
-            # Two files of one library never carry the same time: a reader that sorts by it finds one newest file.
+            # The times of two files of one library always differ: a reader that sorts by them finds one newest file.
             self._database.execute(
                 "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?,"
                 " MAX(?, (SELECT COALESCE(MAX(created) + 1, 0) FROM files WHERE user_id = ?)))",
-                *(file_id, user_id, writer.client_id, name, protocol, json.dumps(descriptor), incoming.size),
+                *(file_id, user_id, writer.client_id, name, protocol, json.dumps(descriptor), partial.size),
                 *(round(now * 1000), user_id),
             )
         except sqlite3.IntegrityError:
             content.unlink()
-            raise Refusal("InvalidToken", "The person was removed while the file was on its way") from None
+            raise ErrorReply("InvalidToken", "The person was removed while the file was on its way") from None
         return file_id
 
     def files(self, user_id: str | None = None) -> list[SandboxFile]:
-        """Return the files of one person (None: of everybody), oldest first."""
+        """Return the files of a person (None: of all people), oldest first."""
         rows = self._database.execute(
             f"{_SELECT} WHERE ?1 IS NULL OR user_id = ?1 ORDER BY created, files.rowid", user_id
         )
         return [self._file(row) for row in rows]
 
     def file(self, user_id: str, file_id: str) -> SandboxFile | None:
-        """Return one file of one person, or None when that person has no such file."""
+        """Return a file of a person, or None when that person has no such file."""
         rows = self._database.execute(f"{_SELECT} WHERE user_id = ? AND file_id = ?", user_id, file_id)
         return self._file(rows[0]) if rows else None
 
     def _person(self, row: sqlite3.Row) -> Person:
         files = self.files(row["user_id"])
         accounts = dict.fromkeys(account for file in files for account in file.accounts)
-        return Person(row["user_id"], _moment(row["created"]), len(files), tuple(accounts))
+        return Person(row["user_id"], _to_datetime(row["created"]), len(files), tuple(accounts))
 
     def _file(self, row: sqlite3.Row) -> SandboxFile:
         wire = json.loads(row["descriptor"])
-        descriptor = read_descriptor(wire)
+        descriptor = parse_descriptor(wire)
         return SandboxFile(
             file_id=row["file_id"],
             name=row["name"],
@@ -228,7 +251,7 @@ class Library:
             reference=descriptor.reference,
             tags=descriptor.tags,
             size=row["size"],
-            created=_moment(row["created"]),
+            created=_to_datetime(row["created"]),
             user_id=row["user_id"],
             client_id=row["client_id"],
             application_id=row["application_id"],
@@ -239,5 +262,5 @@ class Library:
         )
 
 
-def _moment(milliseconds: int) -> datetime:
+def _to_datetime(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)

@@ -1,4 +1,4 @@
-"""The descriptor on the wire: as clients send it, and as readers receive it."""
+"""Descriptors in the two forms of the protocol: as writers send them, and as readers receive them."""
 
 from __future__ import annotations
 
@@ -8,21 +8,27 @@ from typing import Any
 
 from digime_pandas._service.descriptor import FileDescriptor
 from digime_pandas.errors import DescriptorError
-from digime_pandas.sandbox._wire.error_replies import Refusal
+from digime_pandas.sandbox._wire.error_replies import ErrorReply
 
-# Fields of other vendor clients that readers get back in lower case (digi.me API, SDK-observed). Not among them are
-# `contractId` and `appId`, which those clients may send too: who wrote a file is known by its signature.
-_LOWERED = {
+# Members sent by other vendor clients that readers receive in lower case (digi.me API, SDK-observed). `contractId` and
+# `appId`, which those clients may send too, are not among them: the writer of a file is known by its signature.
+_LOWER_CASE_NAMES = {
     "objectTypes": "objecttypes",
     "serviceGroups": "servicegroups",
 }
 
 
-def read_descriptor(wire: object) -> FileDescriptor:
-    """Check a descriptor as it came off the wire, camel case; unknown members are let through.
+def parse_descriptor(wire: object) -> FileDescriptor:
+    """Parse a descriptor as a writer sends it, in camel case; unknown members are ignored.
+
+    Args:
+        wire: The parsed JSON.
+
+    Returns:
+        The descriptor, checked.
 
     Raises:
-        Refusal: ``InvalidFileDescriptor``; the message names the member.
+        ErrorReply: ``InvalidFileDescriptor``; the message names the member.
     """
     if not isinstance(wire, Mapping):
         raise _invalid("it is not a JSON object")
@@ -48,16 +54,20 @@ def read_descriptor(wire: object) -> FileDescriptor:
         raise _invalid(str(error)) from None
 
 
-def received_form(
+def descriptor_for_readers(
     wire: Mapping[str, Any], created: datetime, *, application_id: str | None, contract_id: str | None
 ) -> dict[str, Any]:
-    """Return the form in which readers receive a descriptor: lower-case names (digi.me API, SDK-observed).
+    """Return a descriptor in the form that readers receive, with lower-case names (digi.me API, SDK-observed).
 
     Args:
-        wire: The descriptor as it was sent.
-        created: When the file arrived; sent in milliseconds (inferred).
-        application_id: The application of the contract that wrote it, whatever the descriptor says; None: not known.
-        contract_id: That contract's id, likewise.
+        wire: The descriptor as the writer sent it.
+        created: When the file arrived; readers receive it in Unix milliseconds (inferred).
+        application_id: Application of the contract that signed the write, regardless of what the descriptor claims;
+            None: not known.
+        contract_id: Id of that contract; None: not known.
+
+    Returns:
+        The object to send as JSON.
     """
     received: dict[str, Any] = {
         "mimetype": wire["mimeType"],
@@ -67,9 +77,9 @@ def received_form(
     writer = {"contractid": contract_id, "appid": application_id}
     received |= {name: value for name, value in writer.items() if value is not None}
     received |= {name: wire[name] for name in ("reference", "tags", "providerName") if name in wire}
-    received |= {lower: wire[name] for name, lower in _LOWERED.items() if name in wire}
+    received |= {lower: wire[name] for name, lower in _LOWER_CASE_NAMES.items() if name in wire}
     return received
 
 
-def _invalid(reason: str) -> Refusal:
-    return Refusal("InvalidFileDescriptor", f"The file descriptor cannot be used: {reason}")
+def _invalid(reason: str) -> ErrorReply:
+    return ErrorReply("InvalidFileDescriptor", f"The file descriptor cannot be used: {reason}")

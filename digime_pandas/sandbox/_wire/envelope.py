@@ -1,12 +1,12 @@
-"""The sealed forms of a file: opening what a postbox write brings, sealing what a reader fetches.
+"""Encrypted files: decrypting what a postbox write sends, encrypting what a reader downloads.
 
-This is the service's side. The client has its own implementation of the other side, on purpose.
+This is the sandbox's side of the protocol. The client's side is implemented apart from it, so that an error in one does
+not hide the same error in the other.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Literal
@@ -24,21 +24,21 @@ Compression = Literal["gzip", "brotli"]
 
 BLOCK_SIZE = 16
 KEY_SIZE = 32
-# The wrapped key (256 bytes with the 2048-bit key of a read contract) and the IV precede the ciphertext.
+# The encrypted AES key (256 bytes with the 2048-bit key of a read contract) and the IV precede the ciphertext.
 BLOB_HEADER_SIZE = 256 + BLOCK_SIZE
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
-# Fast settings: a sandbox compresses to exercise its reader, not to save space.
+# The fastest settings: the sandbox compresses to test readers, not to save space.
 _GZIP_LEVEL = 1
 _BROTLI_QUALITY = 1
 
 
 def _oaep() -> OAEP:
-    # SHA-1 is what the protocol fixes (digi.me API, SDK-observed); OAEP does not rest on its collision resistance.
+    # The protocol fixes SHA-1 (digi.me API, SDK-observed); OAEP does not depend on its collision resistance.
     return OAEP(MGF1(SHA1()), SHA1(), None)  # noqa: S303
 
 
-class Opener:
-    """Opens AES-256-CBC with PKCS#7, piece by piece.
+class StreamDecryptor:
+    """Decrypts AES-256-CBC with PKCS#7 padding, piece by piece.
 
     Args:
         key: AES key, 32 bytes.
@@ -51,26 +51,32 @@ class Opener:
         self._last_block = b""
 
     def update(self, piece: bytes | memoryview) -> memoryview:
-        """Return the plain bytes that are certain after this piece; they are valid until the next call.
+        """Decrypt a piece of the ciphertext.
 
-        The last block is kept back, since it may be the one with the padding. One buffer is used throughout: a new
-        one for every piece takes several times as long as the deciphering itself.
+        The last block is held back, since it may be the one with the padding. One buffer is used for all pieces: a new
+        one for each takes several times as long as decrypting it.
+
+        Args:
+            piece: Bytes of any length.
+
+        Returns:
+            Plain bytes, valid until the next call.
         """
-        kept = len(self._last_block)
+        held_back = len(self._last_block)
         if len(self._buffer) < len(piece) + 2 * BLOCK_SIZE:
             self._buffer = bytearray(len(piece) + 2 * BLOCK_SIZE)
         view = memoryview(self._buffer)
-        view[:kept] = self._last_block
-        end = kept + self._decryptor.update_into(piece, view[kept:])
-        certain = max(end - BLOCK_SIZE, 0)
-        self._last_block = bytes(view[certain:end])
-        return view[:certain]
+        view[:held_back] = self._last_block
+        end = held_back + self._decryptor.update_into(piece, view[held_back:])
+        safe = max(end - BLOCK_SIZE, 0)
+        self._last_block = bytes(view[safe:end])
+        return view[:safe]
 
     def finish(self) -> bytes:
-        """Return the last plain bytes.
+        """Return the last plain bytes, without the padding.
 
         Raises:
-            ValueError: The ciphertext is cut, or its padding is wrong.
+            ValueError: The ciphertext is truncated, or its padding is wrong.
         """
         unpadder = PKCS7(BLOCK_SIZE * 8).unpadder()
         self._decryptor.finalize()
@@ -78,10 +84,17 @@ class Opener:
 
 
 def unwrap_key(private_key: RSAPrivateKey, wrapped: bytes) -> bytes:
-    """Return the AES key of a postbox write (RSA-OAEP with SHA-1; digi.me API, SDK-observed).
+    """Decrypt the AES key of a postbox write (RSA-OAEP with SHA-1; digi.me API, SDK-observed).
+
+    Args:
+        private_key: Key of the postbox.
+        wrapped: The encrypted key.
+
+    Returns:
+        The AES key, 32 bytes.
 
     Raises:
-        ValueError: It does not open, or what is inside is not 32 bytes.
+        ValueError: It cannot be decrypted, or the plain key is not 32 bytes.
     """
     key = private_key.decrypt(wrapped, _oaep())
     if len(key) != KEY_SIZE:
@@ -89,22 +102,25 @@ def unwrap_key(private_key: RSAPrivateKey, wrapped: bytes) -> bytes:
     return key
 
 
-def sealed_size(size: int) -> int:
-    """Return the length in bytes of the blob that holds `size` bytes."""
+def blob_size(size: int) -> int:
+    """Return the length in bytes of the encrypted form of `size` bytes."""
     return BLOB_HEADER_SIZE + (size // BLOCK_SIZE + 1) * BLOCK_SIZE
 
 
-def seal(public_key: RSAPublicKey, content: Iterable[bytes]) -> Iterator[bytes]:
-    """Seal content as the API returns files: wrapped key, IV, ciphertext (digi.me API, SDK-observed).
+def encrypt_blob(
+    public_key: RSAPublicKey, content: Iterable[bytes], random_bytes: Callable[[int], bytes]
+) -> Iterator[bytes]:
+    """Encrypt content as the API returns files: encrypted AES key, IV, ciphertext (digi.me API, SDK-observed).
 
     Args:
         public_key: Of the read contract.
-        content: The bytes to seal, in pieces.
+        content: The bytes to encrypt, in pieces.
+        random_bytes: Returns the given number of random bytes, for the AES key and the IV.
 
     Yields:
-        The blob, in pieces of about the same size.
+        The encrypted form, in pieces of about the same size.
     """
-    key, iv = os.urandom(KEY_SIZE), os.urandom(BLOCK_SIZE)
+    key, iv = random_bytes(KEY_SIZE), random_bytes(BLOCK_SIZE)
     encryptor = Cipher(AES256(key), CBC(iv)).encryptor()
     padder = PKCS7(BLOCK_SIZE * 8).padder()
     buffer = bytearray()
@@ -123,7 +139,12 @@ def seal(public_key: RSAPublicKey, content: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def compress(content: Iterable[bytes], compression: Compression | None) -> Iterator[bytes]:
-    """Compress content piece by piece; the same content always gives the same bytes."""
+    """Compress content, piece by piece; the same content always gives the same bytes.
+
+    Args:
+        content: The bytes to compress, in pieces.
+        compression: The method; None: the content is returned as it is.
+    """
     if compression is None:
         yield from content
     elif compression == "gzip":
@@ -139,10 +160,10 @@ def compress(content: Iterable[bytes], compression: Compression | None) -> Itera
 
 
 def prefix_digest(content: Callable[[], Iterable[bytes]]) -> Iterator[bytes]:
-    """Put the SHA-512 of the content in front of it, as API v1.6 does (digi.me API, SDK-observed).
+    """Prefix content with its SHA-512, 64 bytes, as API v1.6 does (digi.me API, SDK-observed).
 
     Args:
-        content: Gives the pieces anew at each call, since the digest has to be known before the first byte.
+        content: Returns the pieces from the start at each call. It is called twice: the digest precedes the content.
     """
     digest = hashlib.sha512()
     for piece in content():

@@ -1,8 +1,7 @@
-"""Refusals: the errors this service answers with, and the HTTP status of each."""
+"""Error replies: their codes, and the HTTP status of each."""
 
 from __future__ import annotations
 
-import secrets
 from typing import Final, Literal
 
 Code = Literal[
@@ -59,12 +58,12 @@ STATUS: Final[dict[Code, int]] = {
 }
 
 
-class Refusal(Exception):  # noqa: N818 - it is an answer to a client, not an error of this program
+class ErrorReply(Exception):  # noqa: N818 - it is a reply to a client, not an error of this program
     """A request that is answered with an error.
 
     Args:
-        code: What went wrong, one of the known codes.
-        message: The same for a person. It is sent to the client: never a secret.
+        code: What is wrong, one of the known codes.
+        message: What is wrong, as a sentence. It is sent to the client: never a secret.
     """
 
     def __init__(self, code: Code, message: str) -> None:
@@ -72,17 +71,20 @@ class Refusal(Exception):  # noqa: N818 - it is an answer to a client, not an er
         self.code = code
         self.status = STATUS[code]
         self.message = message
-        self.reference = secrets.token_hex(16)
 
-    def body(self) -> dict[str, dict[str, str]]:
-        """Return the JSON body (digi.me API, SDK-observed)."""
-        return {"error": {"code": self.code, "message": self.message, "reference": self.reference}}
+    def body(self, reference: str) -> dict[str, dict[str, str]]:
+        """Return the JSON body (digi.me API, SDK-observed).
 
-    def headers(self) -> dict[str, str]:
-        """Return the headers that mirror the body, since some clients read nothing else (SDK-observed)."""
+        Args:
+            reference: Names this reply, for example in a question to the operator.
+        """
+        return {"error": {"code": self.code, "message": self.message, "reference": reference}}
+
+    def headers(self, reference: str) -> dict[str, str]:
+        """Return the headers that repeat the body, since some clients read nothing else (SDK-observed)."""
         one_line = " ".join(self.message.split()).encode("ascii", "backslashreplace").decode()
         return {
             "X-Error-Code": self.code,
             "X-Error-Message": one_line,
-            "X-Error-Reference": self.reference,
+            "X-Error-Reference": reference,
         }

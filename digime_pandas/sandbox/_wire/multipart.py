@@ -1,4 +1,4 @@
-"""The one part of a postbox write that holds the file."""
+"""The multipart body of a postbox write, parsed piece by piece."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from digime_pandas.sandbox._wire.error_replies import Refusal
+from digime_pandas.sandbox._wire.error_replies import ErrorReply
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
@@ -17,28 +17,31 @@ _FIELD = b"file"
 
 
 def read_boundary(content_type: str) -> bytes:
-    """Return the boundary that a Content-Type names.
+    """Return the multipart boundary of a Content-Type.
 
     Raises:
-        Refusal: ``UnsupportedMediaType``.
+        ErrorReply: ``UnsupportedMediaType``.
     """
     media_type, options = parse_options_header(content_type)
     boundary = options.get(b"boundary")
     if media_type != b"multipart/form-data" or not boundary:
-        raise Refusal("UnsupportedMediaType", "The Content-Type is not multipart/form-data with a boundary")
+        raise ErrorReply("UnsupportedMediaType", "The Content-Type is not multipart/form-data with a boundary")
     return boundary
 
 
-class FilePart:
-    """Takes the file out of a multipart body, piece by piece.
+class MultipartFileParser:
+    """Extracts the file from a multipart body, piece by piece.
 
-    The file is the part named ``file`` that has a file name; the Node SDKs quote the name and leave UTF-8 as it is,
-    iOS sends no Content-Type with it, Android adds a text part of the same name, which is let through
-    (digi.me API, SDK-observed).
+    The file is the part named ``file`` that has a file name. The Node SDKs quote the name and send it as plain UTF-8,
+    iOS sends no Content-Type with it, and Android adds a text part of the same name, which is ignored (digi.me API,
+    SDK-observed).
 
     Args:
-        boundary: From the Content-Type.
-        write: Receives the file's bytes in pieces that are only valid during the call.
+        boundary: The boundary in the Content-Type.
+        write: Called with the file's bytes in pieces; a piece is valid during the call only.
+
+    Raises:
+        ErrorReply: ``InvalidRequest``: the boundary cannot be used.
     """
 
     def __init__(self, boundary: bytes, write: Callable[[memoryview], object]) -> None:
@@ -63,10 +66,14 @@ class FilePart:
             raise _invalid("its boundary cannot be used") from None
 
     def update(self, piece: bytes) -> None:
-        """Take the next piece of the body.
+        """Parse the next piece of the body.
+
+        Args:
+            piece: Bytes of any length.
 
         Raises:
-            Refusal: ``InvalidRequest``.
+            ErrorReply: ``InvalidRequest``: it is no multipart body, holds a part that is not named ``file``, or a
+                second file.
         """
         try:
             self._parser.write(piece)
@@ -74,10 +81,10 @@ class FilePart:
             raise _invalid("it cannot be parsed") from None
 
     def finish(self) -> str:
-        """Return the file's name.
+        """Return the file name, after the last piece.
 
         Raises:
-            Refusal: ``InvalidRequest``: the body is cut, or holds no file.
+            ErrorReply: ``InvalidRequest``: the body is truncated, or holds no file.
         """
         if not self._ended:
             raise _invalid("it ends before its last boundary")
@@ -120,5 +127,5 @@ class FilePart:
         self._ended = True
 
 
-def _invalid(reason: str) -> Refusal:
-    return Refusal("InvalidRequest", f"The multipart body cannot be used: {reason}")
+def _invalid(reason: str) -> ErrorReply:
+    return ErrorReply("InvalidRequest", f"The multipart body cannot be used: {reason}")

@@ -12,7 +12,7 @@ from digime_pandas._service.contract import Contract
 from digime_pandas.errors import AuthorizationError, InputError
 from digime_pandas.sandbox import Sandbox
 
-from .wire import REDIRECT, Wire
+from .protocol_client import REDIRECT, ProtocolClient
 
 
 def parameters(address: str) -> dict[str, str]:
@@ -37,8 +37,8 @@ class _Tags(HTMLParser):
         self.tags.append((tag, dict(attrs)))
 
 
-def test_approval_leads_to_the_redirect_address_whose_own_query_stays(wire: Wire) -> None:
-    redirected = wire.sandbox.approve(wire.consent_url(wire.sandbox.contract, state="stäte 1&="))
+def test_approval_leads_to_the_redirect_address_whose_own_query_stays(api: ProtocolClient) -> None:
+    redirected = api.sandbox.approve(api.consent_url(api.sandbox.contract, state="stäte 1&="))
     assert redirected.startswith(f"{REDIRECT}&success=true&code=")
     found = parameters(redirected)
     assert found.keys() == {"x", "success", "code", "state", "postboxId", "publicKey"}
@@ -48,45 +48,45 @@ def test_approval_leads_to_the_redirect_address_whose_own_query_stays(wire: Wire
     assert "+" not in redirected
 
 
-def test_a_state_is_given_back_when_there_was_one_even_an_empty_one(wire: Wire) -> None:
-    contract = wire.sandbox.contract
-    assert parameters(wire.sandbox.approve(wire.consent_url(contract, state="")))["state"] == ""
-    assert "state" not in parameters(wire.sandbox.approve(wire.consent_url(contract, state=...)))
+def test_a_state_is_given_back_when_there_was_one_even_an_empty_one(api: ProtocolClient) -> None:
+    contract = api.sandbox.contract
+    assert parameters(api.sandbox.approve(api.consent_url(contract, state="")))["state"] == ""
+    assert "state" not in parameters(api.sandbox.approve(api.consent_url(contract, state=...)))
 
 
-def test_a_read_contract_gets_no_postbox(wire: Wire) -> None:
-    redirected = wire.sandbox.approve(wire.consent_url(wire.sandbox.read_contract))
+def test_a_read_contract_gets_no_postbox(api: ProtocolClient) -> None:
+    redirected = api.sandbox.approve(api.consent_url(api.sandbox.read_contract))
     assert parameters(redirected).keys() == {"x", "success", "code", "state"}
 
 
 def test_without_the_postbox_era_no_postbox_is_given() -> None:
     with Sandbox(postbox=False) as sandbox:
-        wire = Wire(sandbox)
-        person = wire.consent()
+        api = ProtocolClient(sandbox)
+        person = api.consent()
         assert person.redirected.keys() == {"x", "success", "code", "state"}
-        assert wire.import_file(person, b"x").status_code == 204
-        wire.http.close()
+        assert api.import_file(person, b"x").status_code == 204
+        api.http.close()
 
 
-def test_refusal_says_so_without_a_code_or_state(wire: Wire) -> None:
-    redirected = wire.sandbox.refuse(wire.consent_url(wire.sandbox.contract))
+def test_refusal_says_so_without_a_code_or_state(api: ProtocolClient) -> None:
+    redirected = api.sandbox.refuse(api.consent_url(api.sandbox.contract))
     assert redirected == f"{REDIRECT}&success=false&errorCode=USER_CANCEL"
 
 
-def test_refusal_goes_to_the_callback_when_the_page_has_one_and_approval_does_not(wire: Wire) -> None:
+def test_refusal_goes_to_the_callback_when_the_page_has_one_and_approval_does_not(api: ProtocolClient) -> None:
     callback = "http://localhost:5000/errors?y=ü"
     for decide, start in (
-        (wire.sandbox.refuse, "http://localhost:5000/errors?y=%C3%BC&success=false"),
-        (wire.sandbox.approve, f"{REDIRECT}&success=true"),
+        (api.sandbox.refuse, "http://localhost:5000/errors?y=%C3%BC&success=false"),
+        (api.sandbox.approve, f"{REDIRECT}&success=true"),
     ):
-        url = f"{wire.consent_url(wire.sandbox.contract)}&callback={quote(callback, safe='')}"
+        url = f"{api.consent_url(api.sandbox.contract)}&callback={quote(callback, safe='')}"
         assert decide(url).startswith(start)
 
 
-def test_a_callback_that_is_not_registered_is_no_open_redirect(wire: Wire) -> None:
-    url = wire.consent_url(wire.sandbox.contract)
+def test_a_callback_that_is_not_registered_is_no_open_redirect(api: ProtocolClient) -> None:
+    url = api.consent_url(api.sandbox.contract)
     with pytest.raises(AuthorizationError, match="not registered"):
-        wire.sandbox.refuse(f"{url}&callback=https%3A%2F%2Fevil.example%2F")
+        api.sandbox.refuse(f"{url}&callback=https%3A%2F%2Fevil.example%2F")
     assert submit_consent_form(url, callback="https://evil.example/", decision="refuse").status_code == 400
 
 
@@ -97,94 +97,94 @@ def test_the_address_registered_on_the_contract_may_be_an_applications_own() -> 
             Contract("app", "read", made.read_contract.private_key),
         )
     with Sandbox(contracts=contracts) as sandbox:
-        wire = Wire(sandbox)
-        url = wire.consent_url(contracts[0], redirect_uri="digime-ca://callback")
+        api = ProtocolClient(sandbox)
+        url = api.consent_url(contracts[0], redirect_uri="digime-ca://callback")
         assert "digime-ca:" in show(url).headers["Content-Security-Policy"]
         assert sandbox.approve(url).startswith("digime-ca://callback?success=true&code=")
-        wire.http.close()
+        api.http.close()
 
 
 @pytest.mark.parametrize("decision", ["approve", "refuse"])
-def test_a_link_works_once(wire: Wire, decision: str) -> None:
-    url = wire.consent_url(wire.sandbox.contract)
+def test_a_link_works_once(api: ProtocolClient, decision: str) -> None:
+    url = api.consent_url(api.sandbox.contract)
     assert submit_consent_form(url, decision=decision).status_code == 303
     assert show(url).status_code == 410
     assert submit_consent_form(url, decision="approve").status_code == 410
     with pytest.raises(AuthorizationError, match="used already"):
-        wire.sandbox.approve(url)
+        api.sandbox.approve(url)
 
 
 def test_an_unknown_or_expired_link_shows_a_page_that_says_so() -> None:
     now = 1_700_000_000.0
     with Sandbox(clock=lambda: now) as sandbox:
-        wire = Wire(sandbox, clock=lambda: now)
+        api = ProtocolClient(sandbox, clock=lambda: now)
         with pytest.raises(AuthorizationError, match="not known"):
             sandbox.approve(f"{sandbox.onboard_url}authorize?code=nonsense")
         assert show(f"{sandbox.onboard_url}authorize").status_code == 404
-        url = wire.consent_url(sandbox.contract)
+        url = api.consent_url(sandbox.contract)
         now += 3600
         assert show(url).status_code == 410
         with pytest.raises(AuthorizationError, match="expired"):
             sandbox.approve(url)
-        wire.http.close()
+        api.http.close()
 
 
-def test_looking_at_the_page_decides_nothing_and_neither_does_a_form_without_a_button(wire: Wire) -> None:
-    url = wire.consent_url(wire.sandbox.contract)
+def test_looking_at_the_page_decides_nothing_and_neither_does_a_form_without_a_button(api: ProtocolClient) -> None:
+    url = api.consent_url(api.sandbox.contract)
     assert show(url).status_code == show(url).status_code == 200
     assert submit_consent_form(url).status_code == 400
     assert submit_consent_form(url, decision="perhaps").status_code == 400
     assert submit_consent_form(url, decision="approve").status_code == 303
 
 
-def test_an_address_elsewhere_is_not_visited(wire: Wire) -> None:
+def test_an_address_elsewhere_is_not_visited(api: ProtocolClient) -> None:
     with pytest.raises(InputError, match="not on this sandbox"):
-        wire.sandbox.approve("http://127.0.0.1:1/apps/saas/authorize?code=x")
+        api.sandbox.approve("http://127.0.0.1:1/apps/saas/authorize?code=x")
 
 
-def test_a_person_is_new_unless_linked_or_chosen(wire: Wire) -> None:
-    first, second = wire.consent(), wire.consent()
+def test_a_person_is_new_unless_linked_or_chosen(api: ProtocolClient) -> None:
+    first, second = api.consent(), api.consent()
     assert first.payload["sub"] != second.payload["sub"]
-    assert wire.reader(first).payload["sub"] == first.payload["sub"]
-    url = wire.consent_url(wire.sandbox.contract)
+    assert api.reader(first).payload["sub"] == first.payload["sub"]
+    url = api.consent_url(api.sandbox.contract)
     chosen = submit_consent_form(url, decision="approve", person=first.payload["sub"])
     assert parameters(chosen.headers["Location"])["postboxId"] == first.redirected["postboxId"]
     assert (
-        submit_consent_form(wire.consent_url(wire.sandbox.contract), decision="approve", person="nobody").status_code
+        submit_consent_form(api.consent_url(api.sandbox.contract), decision="approve", person="nobody").status_code
         == 410
     )
 
 
-def test_a_linked_person_cannot_be_swapped_on_the_page(wire: Wire) -> None:
-    mine, other = wire.consent(), wire.consent()
-    url = wire.consent_url(wire.sandbox.contract, access_token=mine.access_token)
+def test_a_linked_person_cannot_be_swapped_on_the_page(api: ProtocolClient) -> None:
+    mine, other = api.consent(), api.consent()
+    url = api.consent_url(api.sandbox.contract, access_token=mine.access_token)
     swapped = submit_consent_form(url, decision="approve", person=other.payload["sub"])
     assert parameters(swapped.headers["Location"])["postboxId"] == mine.redirected["postboxId"]
 
 
-def test_the_page_says_who_asks_for_what_where(wire: Wire) -> None:
+def test_the_page_says_who_asks_for_what_where(api: ProtocolClient) -> None:
     for contract, question in (
-        (wire.sandbox.contract, "Write files into your library?"),
-        (wire.sandbox.read_contract, "Read the files in your library?"),
+        (api.sandbox.contract, "Write files into your library?"),
+        (api.sandbox.read_contract, "Read the files in your library?"),
     ):
-        page = show(wire.consent_url(contract)).text
+        page = show(api.consent_url(contract)).text
         for text in (question, contract.application_id, contract.contract_id, "nothing leaves this computer"):
             assert text in page
         assert "http://127.0.0.1:49152" in page
 
 
-def test_what_a_file_says_about_itself_is_text_on_the_page(wire: Wire) -> None:
-    person = wire.consent()
+def test_what_a_file_says_about_itself_is_text_on_the_page(api: ProtocolClient) -> None:
+    person = api.consent()
     account = "<script>alert(1)</script>\"'&"
     descriptor = {"mimeType": "text/csv", "accounts": [{"accountId": account}]}
-    assert wire.import_file(person, b"x", descriptor=descriptor).status_code == 204
-    page = show(wire.consent_url(wire.sandbox.contract, access_token=person.access_token)).text
+    assert api.import_file(person, b"x", descriptor=descriptor).status_code == 204
+    page = show(api.consent_url(api.sandbox.contract, access_token=person.access_token)).text
     assert "&lt;script&gt;alert(1)" in page
     assert not [tag for tag, _ in _Tags(page).tags if tag == "script"]
 
 
-def test_the_page_lets_nothing_in_and_leads_nowhere_else(wire: Wire) -> None:
-    answer = show(wire.consent_url(wire.sandbox.contract))
+def test_the_page_lets_nothing_in_and_leads_nowhere_else(api: ProtocolClient) -> None:
+    answer = show(api.consent_url(api.sandbox.contract))
     policy = dict(([*part.split(maxsplit=1), ""])[:2] for part in answer.headers["Content-Security-Policy"].split("; "))
     assert policy["default-src"] == "'none'"
     assert policy["frame-ancestors"] == "'none'"
@@ -198,9 +198,9 @@ def test_the_page_lets_nothing_in_and_leads_nowhere_else(wire: Wire) -> None:
         assert attributes.get("href", "data:,") == "data:,"
 
 
-def test_the_page_can_be_used_without_a_mouse_or_a_picture_of_it(wire: Wire) -> None:
-    wire.consent()
-    tags = _Tags(show(wire.consent_url(wire.sandbox.contract)).text).tags
+def test_the_page_can_be_used_without_a_mouse_or_a_picture_of_it(api: ProtocolClient) -> None:
+    api.consent()
+    tags = _Tags(show(api.consent_url(api.sandbox.contract)).text).tags
     names = [tag for tag, _ in tags]
     assert ("html", {"lang": "en"}) in tags
     assert names.count("h1") == names.count("main") == names.count("legend") == 1

@@ -26,6 +26,7 @@ from joserfc.jwk import KeySet, RSAKey
 from digime_pandas._service.contract import Contract
 from digime_pandas.sandbox import Sandbox, SandboxFile
 
+NOW = 1_800_000_000.0
 REDIRECT = "http://127.0.0.1:49152/back?x=1"
 AGENT = {"agent": {"sdk": {"name": "nodejs", "version": "16.1.5", "meta": {"node": "v20"}}}}
 DESCRIPTOR = {
@@ -114,7 +115,7 @@ def open_blob(blob: bytes, key: RSAPrivateKey) -> bytes:
     return unpadder.update(decryptor.update(blob[272:]) + decryptor.finalize()) + unpadder.finalize()
 
 
-class Wire:
+class ProtocolClient:
     """Speaks to one sandbox."""
 
     def __init__(self, sandbox: Sandbox, clock: Callable[[], float] = time.time) -> None:
@@ -242,11 +243,15 @@ class Wire:
         return self.http.request(method, path, headers=headers)
 
 
-def refusal(answer: httpx.Response) -> tuple[int, str]:
-    """Return status and code of a refusal, once the headers mirror the body."""
+def error_reply(answer: httpx.Response) -> tuple[int, str]:
+    """Return status and code of a error_reply, once the headers mirror the body."""
     error = answer.json()["error"]
     assert error.keys() == {"code", "message", "reference"}
     assert answer.headers["X-Error-Code"] == error["code"]
     assert answer.headers["X-Error-Reference"] == error["reference"]
     assert answer.headers["X-Error-Message"]
     return answer.status_code, error["code"]
+
+
+def port_of(sandbox: Sandbox) -> int:
+    return urlsplit(sandbox.base_url).port or 0
