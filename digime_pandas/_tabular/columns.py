@@ -1,11 +1,10 @@
-"""A column on its way into a file: a name, a kind, Arrow arrays slice by slice, and how it is made again."""
+"""What is known of a column before it is written: its Arrow values slice by slice, its rule, its specification."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
@@ -13,35 +12,136 @@ import pyarrow as pa
 
 BLOCK_ROWS = 65_536
 TEXT_DTYPE = pd.Series(["a"]).dtype  # str since pandas 3, object before
+
+RuleName = Literal[
+    # Of a type: each column falls under exactly one of them.
+    "null",
+    "boolean",
+    "integer",
+    "float",
+    "decimal",
+    "text",
+    "bytes",
+    "date",
+    "time",
+    "timestamp",
+    "zoned timestamp",
+    "duration",
+    "period",
+    "interval",
+    "category",
+    "sparse",
+    "list",
+    "struct",
+    "map",
+    "extension",
+    "other",
+    # Of a type that Arrow does not have.
+    "complex",
+    "long double",
+    "extension without Arrow form",
+    "mixed objects",
+    "text with a lone surrogate",
+    # Of a type or of values, in some formats or with some options.
+    "decimal as number",
+    "escaped text",
+    "nested as JSON",
+    "null in the only column",
+    "missing float",
+    "NaN beside null",
+    "infinity",
+    "timestamp in seconds",
+    "beyond milliseconds",
+    "year beyond 1 to 9999",
+    "year of a period",
+    "unused categories",
+    "unused categories sent",
+    "unused dictionary values",
+    "unused dictionary values sent",
+    "ordered dictionary of a stream",
+    "unused fill value",
+    "structs with different members",
+    "sequences of other types",
+    "nulls of several kinds",
+    # Of names.
+    "name that is not text",
+    "duplicate name",
+    "name with a lone surrogate",
+]
+DtypeFamily = Literal[
+    "numpy", "masked", "string", "object", "arrow", "period", "interval", "category", "sparse", "range", "extension"
+]
+DTYPE_FAMILIES: frozenset[str] = frozenset(get_args(DtypeFamily))
+NullName = Literal["None", "nan", "NA", "NaT"]
+TimeUnit = Literal["s", "ms", "us", "ns"]
+TICKS_PER_SECOND: dict[TimeUnit, int] = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+
+SliceReader = Callable[[int, int], pa.Array]  # returns rows `start` to `stop`
+
 # Rules of values that Arrow cannot hold: a column that falls under one cannot be read.
-UNREADABLE = frozenset(
+_UNREADABLE: frozenset[RuleName] = frozenset(
     ("complex", "long double", "extension without Arrow form", "mixed objects", "text with a lone surrogate")
 )
 
-Take = Callable[[int, int], Any]
+
+class RangeParameters(NamedTuple):
+    """The numbers of a RangeIndex."""
+
+    start: int
+    stop: int
+    step: int
+
+
+class StringParameters(NamedTuple):
+    """What a `pandas.StringDtype` is made of; `na_value` is ``"NA"`` or ``"nan"``."""
+
+    storage: Literal["python", "pyarrow"]
+    na_value: Literal["NA", "nan"]
+
+
+class CategoryParameters(NamedTuple):
+    """Order of a categorical column, and its categories where they are not just its sorted values."""
+
+    ordered: bool
+    categories: pa.Array | None
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnSpec:
-    """How a column is made again from Arrow values.
+    """How a pandas column is made again from Arrow values: the part of a column that the schema of a file holds.
+
+    ============  ==================================================  =============================
+    dtype_family  parameters                                          inner
+    ============  ==================================================  =============================
+    numpy         None                                                None
+    masked        None                                                None
+    arrow         None                                                None
+    extension     None                                                None
+    object        `NullName` of its missing values                    None
+    string        `StringParameters`                                  None
+    period        frequency, such as ``"M"``                          None
+    interval      closed side, such as ``"right"``                    of the ends
+    category      `CategoryParameters`                                of the categories
+    sparse        fill value; None for that of the dtype by default   of the dense column
+    range         `RangeParameters`                                   None
+    ============  ==================================================  =============================
 
     Attributes:
-        origin: What the column was: ``numpy``, ``masked``, ``string``, ``object``, ``arrow``, ``period``, ``interval``,
-            ``category``, ``sparse`` or ``range``.
-        type: The Arrow type of its values (of its categories, for ``category``).
-        detail: What else `dtype_family` needs, as plain JSON values; see `_restore.py`.
+        dtype_family: Which kind of pandas dtype the column had.
+        type: The Arrow type of its values.
+        parameters: What else the dtype is made of; see the table.
         inner: The column inside a ``category``, ``interval`` or ``sparse`` column.
     """
 
-    dtype_family: str
+    dtype_family: DtypeFamily
     type: pa.DataType
-    parameters: Any = None
+    parameters: RangeParameters | StringParameters | CategoryParameters | str | float | None = None
     inner: ColumnSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something about a column's values that a rule of fidelity speaks of.
+    """A rule of fidelity that a column falls under.
 
     Attributes:
         rule: Name of the rule.
@@ -49,110 +149,80 @@ class Finding:
         count: How many values it is true of, or None when they were not counted.
     """
 
-    rule: str
+    rule: RuleName
     row: int | None = None
     count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column as it goes into a file.
+    """One column as it is written to a file.
+
+    ========  ==================  ======================  =======================================
+    Example   ``[1, 2]``          ``Categorical(["a"])``  ``["a", 1]``, which Arrow cannot hold
+    ========  ==================  ======================  =======================================
+    dtype     ``int64``           ``category``            ``object``
+    type      ``int64``           ``dictionary<string>``  ``null``
+    rule      ``integer``         ``category``            ``mixed objects``
+    spec      numpy, ``int64``    category, inner string  object
+    findings  none                ``text``                ``mixed objects`` in row 1
+    ========  ==================  ======================  =======================================
 
     Attributes:
         name: Its name in the file.
-        rule: Name of the rule of fidelity that its type falls under.
-        dtype: The type by which its owner knows it, as text.
-        type: Arrow type of the arrays that `read` gives.
+        rule: Name of the rule of fidelity that its dtype falls under.
+        dtype: Its dtype in pandas (or its type in Arrow), as text for users.
+        type: Arrow type of the arrays that `read` returns. It differs from ``spec.type`` where Parquet has no form for
+            a type inside: dictionaries of views become dictionaries of text.
         spec: How it is made again.
-        read: Gives rows `start` to `stop` as one Arrow array.
-        facts: What was found while looking at it.
+        read: Returns rows `start` to `stop` as one Arrow array.
+        findings: What else is known of it from its dtype, its values and its name.
     """
 
     name: str
-    rule: str
+    rule: RuleName
     dtype: str
     type: pa.DataType
     spec: ColumnSpec
-    read: Callable[[int, int], pa.Array]
-    facts: tuple[Finding, ...] = ()
+    read: SliceReader
+    findings: tuple[Finding, ...] = ()
 
     @property
     def readable(self) -> bool:
-        """Whether `read` gives its values: no rule says that Arrow cannot hold them."""
-        return not any(fact.rule in UNREADABLE for fact in self.facts)
+        """Whether `read` returns its values: no rule says that Arrow cannot hold them."""
+        return not any(each.rule in _UNREADABLE for each in self.findings)
 
     def blocks(self, rows: int) -> Iterator[tuple[int, pa.Array]]:
-        """Yield the column in bounded pieces, each with the position of its first row."""
+        """Yield the column in blocks of at most 65,536 rows, each with the position of its first row.
+
+        Args:
+            rows: How many rows the column has.
+        """
         for start in range(0, rows, BLOCK_ROWS):
             yield start, self.read(start, min(start + BLOCK_ROWS, rows))
 
 
-@lru_cache(maxsize=1024)
-def rule_of_type(type: pa.DataType) -> str:
-    """Return the name of the rule of fidelity for an Arrow type."""
-    types = pa.types
-    if isinstance(type, pa.BaseExtensionType):
-        named = {"pandas.period": "period", "pandas.interval": "interval"}.get(type.extension_name)
-        return named or rule_of_type(type.storage_type)
-    if types.is_timestamp(type):
-        return "zoned timestamp" if type.tz else "timestamp"
-    if types.is_list_view(type) or types.is_large_list_view(type) or types.is_run_end_encoded(type):
-        return "other"
-    for kind, is_kind in (
-        ("null", types.is_null),
-        ("boolean", types.is_boolean),
-        ("integer", types.is_integer),
-        ("float", types.is_floating),
-        ("decimal", types.is_decimal),
-        ("date", types.is_date),
-        ("time", types.is_time),
-        ("duration", types.is_duration),
-        ("category", types.is_dictionary),
-        ("map", types.is_map),
-        ("struct", types.is_struct),
-        ("list", lambda each: types.is_nested(each) and not types.is_union(each) and not types.is_struct(each)),
-        ("text", lambda each: types.is_string(each) or types.is_large_string(each) or types.is_string_view(each)),
-        ("bytes", lambda each: types.is_binary(each) or types.is_large_binary(each) or types.is_binary_view(each)),
-        ("bytes", types.is_fixed_size_binary),
-    ):
-        if is_kind(type):
-            return kind
-    return "other"
+def unsupported_column(name: str, dtype: object, finding: Finding) -> Column:
+    """Return a column without values, of which `finding` says why.
 
-
-def as_array(array: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Return a chunked array as one array, without copying when it is one already."""
-    if not isinstance(array, pa.ChunkedArray):
-        return array
-    if array.num_chunks == 1:
-        return array.chunk(0)
-    return pa.concat_arrays(array.chunks) if array.num_chunks else pa.nulls(0, array.type)
+    Args:
+        name: Its name in the file.
+        dtype: Its dtype.
+        finding: The rule by which Arrow cannot hold its values.
+    """
+    spec = ColumnSpec("object", pa.null())
+    return Column(
+        name, finding.rule, str(dtype), pa.null(), spec, lambda start, stop: pa.nulls(stop - start), (finding,)
+    )
 
 
 def raw_values(values: pd.Series[Any] | pd.Index[Any]) -> Any:
-    """Return the values without copying, as the plain numpy array where there is one."""
+    """Return the values without copying them.
+
+    Args:
+        values: A column or index.
+
+    Returns:
+        A numpy array for numpy dtypes, else the extension array.
+    """
     return values.to_numpy() if isinstance(values.dtype, np.dtype) else values.array
-
-
-def first_unconvertible_row(read: Callable[[int, int], pa.Array], rows: int, rule: str) -> tuple[Finding, ...]:
-    """Convert everything once, and return the first row that does not convert, if any."""
-    for start in range(0, rows, BLOCK_ROWS):
-        stop = min(start + BLOCK_ROWS, rows)
-        if _converts(read, start, stop):
-            continue
-        return (Finding(rule, next(row for row in range(start, stop) if not _converts(read, row, row + 1))),)
-    return ()
-
-
-def _converts(read: Callable[[int, int], pa.Array], start: int, stop: int) -> bool:
-    try:
-        read(start, stop)
-    except (pa.ArrowException, OverflowError, ValueError, TypeError):
-        return False
-    return True
-
-
-def unsupported_column(name: str, dtype: Any, fact: Finding) -> Column:
-    """Return a column that says why it has no values."""
-    spec = ColumnSpec("object", pa.null())
-    return Column(name, fact.rule, str(dtype), pa.null(), spec, lambda start, stop: pa.nulls(stop - start), (fact,))

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from digime_pandas._tabular.columns import Column, Finding
+from digime_pandas._tabular.columns import Column, Finding, RuleName
 from digime_pandas._tabular.fidelity_rules import IN_SCHEMA, LEFT_OUT, NOT_IN_JSON, RULES, Outcome, Verdict
 from digime_pandas._tabular.formats import Format
 
-Reason = tuple[Verdict, str]  # what there is to warn of: a verdict, and why
-_ORDER: tuple[Verdict, ...] = ("kept", "changed", "lost", "impossible")
-
-
-class FidelityWarning(UserWarning):
-    """Something of the frame is not in the file, or is there in another form; the message says which and what."""
+Reason = tuple[Verdict, str]  # what to warn of: a verdict, and why
+_SEVERITY: dict[Verdict, int] = {"kept": 0, "changed": 1, "lost": 2, "impossible": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,60 +36,127 @@ class ColumnVerdict:
     stored_as: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Applied:
+    """A rule applied to a column: what was found, and what becomes of it."""
+
+    finding: Finding
+    outcome: Outcome
+
+    @property
+    def note(self) -> str:
+        rule = RULES[self.finding.rule]
+        count = self.finding.count
+        if not count:
+            return f"{rule.about}: {self.outcome.form}"
+        counted = f"of {rule.about}" if rule.counted is None else rule.counted[count > 1]
+        return f"{count:,} {counted}: {self.outcome.form}"
+
+
+def judge_columns(
+    columns: Sequence[Column],
+    findings: Sequence[Iterable[Finding]],
+    format: Format,
+    options: Mapping[str, Any],
+    *,
+    warn_of_cut: bool = True,
+) -> tuple[tuple[ColumnVerdict, ...], list[Reason]]:
+    """Return what becomes of each column, and what to warn of.
+
+    Args:
+        columns: All columns of the file.
+        findings: What was found in the values of each column, beside ``column.findings``.
+        format: The format they are written in.
+        options: Options of the format; some decide verdicts.
+        warn_of_cut: Whether to warn of what is left out because no row has it.
+
+    Returns:
+        One verdict per column, and the reasons to warn, each with the name of its column.
+    """
+    judged = [
+        verdict_for(column, found, format, options, warn_of_cut=warn_of_cut)
+        for column, found in zip(columns, findings, strict=True)
+    ]
+    reasons = [(kind, f"column {verdict.name!r}: {note}") for verdict, notes in judged for kind, note in notes]
+    return tuple(verdict for verdict, _ in judged), reasons
+
+
 def verdict_for(
-    column: Column, facts: Iterable[Finding], format: Format, options: Mapping[str, Any], *, warn_of_cut: bool = True
+    column: Column, findings: Iterable[Finding], format: Format, options: Mapping[str, Any], *, warn_of_cut: bool = True
 ) -> tuple[ColumnVerdict, tuple[Reason, ...]]:
-    """Return what becomes of a column, and what there is to warn of.
+    """Return what becomes of one column, and what to warn of.
 
     Args:
         column: The column.
-        facts: What was found about its values, beside ``column.facts``.
+        findings: What was found in its values, beside ``column.findings``.
         format: The format it is written in.
         options: Options of the format; some decide verdicts.
         warn_of_cut: Whether to warn of what is left out because no row has it.
     """
-    every = (Finding(column.rule), *column.facts, *facts)
+    every = (*column.findings, *findings)
     if options.get("escape_formulas") and column.rule == "text":
         every += (Finding("escaped text"),)
-    judged, warned = _verdict(every, format, tuple(options.items()), warn_of_cut)
-    return replace(judged, name=column.name, dtype=column.dtype), warned
+    verdict, reasons = _verdict(column.rule, every, format, tuple(options.items()), warn_of_cut)
+    return replace(verdict, name=column.name, dtype=column.dtype), reasons
 
 
 def judge_labels(
-    facts: Iterable[Finding], format: Format, options: Mapping[str, Any], *, warn_of_cut: bool = True
+    findings: tuple[Finding, ...], format: Format, options: Mapping[str, Any], *, warn_of_cut: bool = True
 ) -> tuple[Reason, ...]:
-    """Return what there is to warn of about the column labels; the arguments are those of `verdict_for`."""
-    found = tuple(facts)
-    return _verdict(found, format, tuple(options.items()), warn_of_cut)[1] if found else ()
+    """Return what to warn of about the column labels.
+
+    Args:
+        findings: What was found in the labels.
+        format: The format of the file.
+        options: Options of the format.
+        warn_of_cut: Whether to warn of what is left out because no column has it.
+    """
+    return _reasons(_applied(findings, format, options), warn_of_cut=warn_of_cut)
 
 
 @lru_cache(maxsize=1024)
 def _verdict(
-    facts: tuple[Finding, ...], format: Format, options: tuple[tuple[str, Any], ...], warn_of_cut: bool
+    rule: RuleName,
+    findings: tuple[Finding, ...],
+    format: Format,
+    options: tuple[tuple[str, Any], ...],
+    warn_of_cut: bool,
 ) -> tuple[ColumnVerdict, tuple[Reason, ...]]:
-    """Return what `verdict_for` does for a column without name and type."""
-    # One fact a rule: the kind says the rule alone, what was found of it may say the row too.
-    every = {fact.rule: fact for fact in facts}
-    found = [(fact, _outcome(fact.rule, format, dict(options))) for fact in every.values()]
-    fact, worst = max(found, key=lambda each: (_ORDER.index(each[1].verdict), each[0].row is not None))
-    notes = [_note(each, outcome) for each, outcome in found if outcome.verdict != "kept"]
-    warned = tuple(
-        (outcome.verdict, _note(each, outcome))
-        for each, outcome in found
-        if outcome.warned and (warn_of_cut or each.rule not in LEFT_OUT)
+    """Return what `verdict_for` returns, for a column without name and dtype."""
+    every = _applied((Finding(rule), *findings), format, dict(options))
+    decisive = _decisive(every)
+    verdict = decisive.outcome.verdict
+    stored_as = "" if verdict == "impossible" else _outcome(rule, format, dict(options)).form
+    note = "; ".join(each.note for each in every if each.outcome.verdict != "kept")
+    return (
+        ColumnVerdict("", "", verdict, note, decisive.finding.row, stored_as),
+        _reasons(every, warn_of_cut=warn_of_cut),
     )
-    verdict = ColumnVerdict(
-        name="",
-        dtype="",
-        verdict=worst.verdict,
-        note="; ".join(notes),
-        row=fact.row,
-        stored_as="" if worst.verdict == "impossible" else found[0][1].form,
-    )
-    return verdict, warned
 
 
-def _outcome(rule: str, format: Format, options: Mapping[str, Any]) -> Outcome:
+def _applied(findings: Iterable[Finding], format: Format, options: Mapping[str, Any]) -> list[_Applied]:
+    """Apply each rule once, in the order in which the rules were found first."""
+    # The same rule is found of the type, without a row, and then of values, with a row and a count: the last says more.
+    by_rule = {finding.rule: finding for finding in findings}
+    return [_Applied(finding, _outcome(finding.rule, format, options)) for finding in by_rule.values()]
+
+
+def _decisive(every: Sequence[_Applied]) -> _Applied:
+    """Return the first of the worst verdict, if possible one that names a row."""
+    worst = max(_SEVERITY[each.outcome.verdict] for each in every)
+    of_worst = [each for each in every if _SEVERITY[each.outcome.verdict] == worst]
+    return next((each for each in of_worst if each.finding.row is not None), of_worst[0])
+
+
+def _reasons(every: Iterable[_Applied], *, warn_of_cut: bool) -> tuple[Reason, ...]:
+    return tuple(
+        (each.outcome.verdict, each.note)
+        for each in every
+        if each.outcome.warned and (warn_of_cut or each.finding.rule not in LEFT_OUT)
+    )
+
+
+def _outcome(rule: RuleName, format: Format, options: Mapping[str, Any]) -> Outcome:
     if rule in {"list", "struct", "map"} and options.get("nested") == "json":
         rule = "nested as JSON"
     if rule == "decimal" and options.get("decimals") == "number":
@@ -104,11 +167,3 @@ def _outcome(rule: str, format: Format, options: Mapping[str, Any]) -> Outcome:
     if rule in IN_SCHEMA and not options.get("typed", True):
         return Outcome("kept", outcome.form)  # without a schema there is nothing that they would be in
     return outcome
-
-
-def _note(fact: Finding, outcome: Outcome) -> str:
-    rule = RULES[fact.rule]
-    if not fact.count:
-        return f"{rule.about}: {outcome.form}"
-    counted = f"of {rule.about}" if rule.counted is None else rule.counted[fact.count > 1]
-    return f"{fact.count:,} {counted}: {outcome.form}"

@@ -4,7 +4,7 @@ There are four outcomes and no fifth:
 
 * ``kept``: any reader of the format gets the values back as what they were;
 * ``changed``: stored in another stated form, from which no value of a row is missing. `read_frame` makes the column
-  again, by the schema that travels with the file; what no row has, such as unused categories, does not come back;
+  again, by the schema in the file or in its reference; what no row has, such as unused categories, does not come back;
 * ``lost``: something of the values is not in the file; a `FidelityWarning` says what;
 * ``impossible``: refused with a `FidelityError` before anything is sent.
 """
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+from digime_pandas._tabular.columns import RuleName
 from digime_pandas._tabular.formats import Format
 
 Verdict = Literal["kept", "changed", "lost", "impossible"]
@@ -28,7 +29,7 @@ class Outcome:
     Attributes:
         verdict: One of the four outcomes.
         form: The form in the file; for what is impossible, what to do instead.
-        warned: Whether it is worth a warning: what is lost is, and one thing more.
+        warned: Whether users are warned: of everything that is lost, and of some things that are changed.
     """
 
     verdict: Verdict
@@ -41,15 +42,15 @@ class Rule:
     """One row of the table.
 
     Attributes:
-        name: Its name, for columns and facts to refer to.
-        about: What it speaks of, in the words of pandas' users.
+        name: Its name, by which columns and findings refer to it.
+        about: Which dtypes or values it is about, in the words of pandas' users.
         csv: What becomes of it in CSV.
         json: What becomes of it in JSON and NDJSON.
         parquet: What becomes of it in Parquet.
         counted: What a count is followed by, for one and for more of them; without it, "of" and `about`.
     """
 
-    name: str
+    name: RuleName
     about: str
     csv: Outcome
     json: Outcome
@@ -58,7 +59,7 @@ class Rule:
 
     def outcome(self, format: Format) -> Outcome:
         """Return what the rule says for a format."""
-        return {"csv": self.csv, "parquet": self.parquet}.get(format.name, self.json)
+        return {"csv": self.csv, "json": self.json, "parquet": self.parquet}[format.rules]
 
 
 def _kept(form: str) -> Outcome:
@@ -77,11 +78,11 @@ def _impossible(advice: str) -> Outcome:
     return Outcome("impossible", advice)
 
 
-def _told(form: str) -> Outcome:
+def _changed_and_warned(form: str) -> Outcome:
     return Outcome("changed", form, warned=True)
 
 
-def _everywhere(name: str, about: str, outcome: Outcome, counted: tuple[str, str] | None = None) -> Rule:
+def _everywhere(name: RuleName, about: str, outcome: Outcome, counted: tuple[str, str] | None = None) -> Rule:
     return Rule(name, about, outcome, outcome, outcome, counted)
 
 
@@ -110,7 +111,7 @@ _RULES = (
         "missing float",
         "NaN where it means missing (float16 … float64)",
         _kept("empty field"),
-        _told("null, counted in a warning; refused with strict=True"),
+        _changed_and_warned("null, counted in a warning; refused with strict=True"),
         _kept("null"),
     ),
     Rule(
@@ -216,33 +217,33 @@ _RULES = (
         _changed("its value; categories and order are in the schema"),
         _kept("its value, dictionary-encoded; categories and order are in the metadata"),
     ),
-    _everywhere("unused categories", "categories that no row has", _told(_KEPT_ON_REQUEST), _CATEGORIES),
+    _everywhere("unused categories", "categories that no row has", _changed_and_warned(_KEPT_ON_REQUEST), _CATEGORIES),
     Rule(
         "unused categories sent",
         "categories that no row has, with keep_unused_categories=True",
-        *(_told("in the schema, where the file's readers see them"),) * 2,
-        _told("in the file, where its readers see them"),
+        *(_changed_and_warned("in the schema, where the file's readers see them"),) * 2,
+        _changed_and_warned("in the file, where its readers see them"),
         _CATEGORIES,
     ),
     Rule(
         "unused dictionary values",
         "values of an Arrow dictionary that no row has (polars Enum, …)",
         *(_changed("left out, as the file has no dictionaries"),) * 2,
-        _told(_KEPT_ON_REQUEST),
+        _changed_and_warned(_KEPT_ON_REQUEST),
         _DICTIONARY_VALUES,
     ),
     Rule(
         "unused dictionary values sent",
         "values of an Arrow dictionary that no row has, with keep_unused_categories=True",
         *(_changed("left out, as the file has no dictionaries"),) * 2,
-        _told("in the file, where its readers see them"),
+        _changed_and_warned("in the file, where its readers see them"),
         _DICTIONARY_VALUES,
     ),
     Rule(
         "ordered dictionary of a stream",
         "ordered Arrow dictionary of a stream that can be read once",
         *(_changed("its value"),) * 2,
-        _told(
+        _changed_and_warned(
             "each row group has its own values, in their order, of which a reader cannot make one order; "
             "keep_unused_categories=True sends the same to each"
         ),
@@ -251,7 +252,7 @@ _RULES = (
     _everywhere(
         "unused fill value",
         "Sparse with a fill value that no row has",
-        _told("left out; the dtype comes back with NaN, 0 or False"),
+        _changed_and_warned("left out; the dtype comes back with NaN, 0 or False"),
     ),
     Rule("list", "object of list, Arrow list", _NESTED, _kept("array"), _kept("LIST")),
     Rule("struct", "object of dict, Arrow struct", _NESTED, _kept("object"), _kept("group")),
@@ -292,16 +293,17 @@ _RULES = (
         "name with a lone surrogate", "a name that is not Unicode", _impossible("it has no UTF-8 form; rename it")
     ),
 )
-RULES: Mapping[str, Rule] = MappingProxyType({each.name: each for each in _RULES})
-NOT_IN_JSON = frozenset({"missing float", "NaN beside null", "infinity"})
-# What the schema of a text format would say.
-IN_SCHEMA = frozenset({"unused categories", "unused categories sent", "unused fill value"})
+RULES: Mapping[RuleName, Rule] = MappingProxyType({each.name: each for each in _RULES})
+# Numbers that JSON does not have.
+NOT_IN_JSON: frozenset[RuleName] = frozenset(("missing float", "NaN beside null", "infinity"))
+# What the schema of a text format holds.
+IN_SCHEMA: frozenset[RuleName] = frozenset(("unused categories", "unused categories sent", "unused fill value"))
 # What a file leaves out because no row of it has it.
-LEFT_OUT = frozenset({"unused categories", "unused dictionary values", "unused fill value"})
+LEFT_OUT: frozenset[RuleName] = frozenset(("unused categories", "unused dictionary values", "unused fill value"))
 
 
 def render_rules() -> str:
-    """Return the table as Markdown."""
+    """Return the table as Markdown, one line per rule."""
     lines = ["| what | CSV | JSON, NDJSON | Parquet |", "|---|---|---|---|"]
     for rule in _RULES:
         cells = [f"**{each.verdict}**: {each.form}" for each in (rule.csv, rule.json, rule.parquet)]

@@ -1,45 +1,102 @@
-"""The table of file formats, and how a name, an argument or a MIME type finds its row."""
+"""The table of file formats, and the format that a file name, an argument or a media type stands for."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from types import MappingProxyType
+from typing import Literal
 
 from digime_pandas.errors import FormatError, InputError
 
+FormatName = Literal["csv", "json", "ndjson", "parquet"]
+Options = Mapping[str, tuple[object, ...]]
 
-@dataclass(frozen=True, slots=True)
+# The first value of each option is its default.
+_EVERY: Options = {"attrs": (False, True), "keep_unused_categories": (False, True)}
+_TEXT: Options = {**_EVERY, "typed": (True, False)}
+_JSON: Options = {**_TEXT, "strict": (False, True), "decimals": ("string", "number")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """A file format that frames can be written in.
+    """A file format that frames can be written in: its names, its options, and the facts that other modules ask for.
+
+    Formats are equal when their names are.
 
     Attributes:
-        name: Name for `format=`: ``"csv"``, ``"json"``, ``"ndjson"`` or ``"parquet"``.
+        name: Name for `format=`.
         mime_type: Media type that is declared for the file.
         suffixes: File-name suffixes that mean this format, in lower case, the usual one first.
         aliases: Other media types under which such files are found.
+        options: The values that each option may have, the default first.
+        rules: The column of the table of fidelity rules that holds for the format.
+        stores_types: Whether the file itself holds the types of its columns, and the schema beside them.
+        only_text: Whether every value is text in the file, so that numbers and truth values have to be inferred.
+        null: How a missing value is written: as an empty field, as the word ``null``, or apart from the values.
+        has_nan: Whether floats that are not finite can be written.
+        names_empty_columns: Whether a file without rows holds the names of its columns.
     """
 
-    name: str
-    mime_type: str
-    suffixes: tuple[str, ...]
-    aliases: tuple[str, ...] = ()
+    name: FormatName
+    mime_type: str = field(compare=False)
+    suffixes: tuple[str, ...] = field(compare=False)
+    aliases: tuple[str, ...] = field(compare=False)
+    options: Options = field(compare=False, repr=False)
+    rules: Literal["csv", "json", "parquet"] = field(compare=False)
+    stores_types: bool = field(compare=False)
+    only_text: bool = field(compare=False)
+    null: Literal["empty field", "null", "apart"] = field(compare=False)
+    has_nan: bool = field(compare=False)
+    names_empty_columns: bool = field(compare=False)
 
 
-CSV = Format("csv", "text/csv", (".csv",), ("application/csv", "text/x-csv", "text/comma-separated-values"))
-JSON = Format("json", "application/json", (".json",), ("text/json",))
-NDJSON = Format(
-    "ndjson",
-    "application/x-ndjson",
-    (".ndjson", ".jsonl"),
-    ("application/ndjson", "application/jsonl", "application/x-jsonlines", "application/jsonlines"),
+CSV = Format(
+    name="csv",
+    mime_type="text/csv",
+    suffixes=(".csv",),
+    aliases=("application/csv", "text/x-csv", "text/comma-separated-values"),
+    options={**_TEXT, "escape_formulas": (False, True), "nested": ("refuse", "json")},
+    rules="csv",
+    stores_types=False,
+    only_text=True,
+    null="empty field",
+    has_nan=True,
+    names_empty_columns=True,
+)
+JSON = Format(
+    name="json",
+    mime_type="application/json",
+    suffixes=(".json",),
+    aliases=("text/json",),
+    options=_JSON,
+    rules="json",
+    stores_types=False,
+    only_text=False,
+    null="null",
+    has_nan=False,
+    names_empty_columns=False,
+)
+NDJSON = replace(
+    JSON,
+    name="ndjson",
+    mime_type="application/x-ndjson",
+    suffixes=(".ndjson", ".jsonl"),
+    aliases=("application/ndjson", "application/jsonl", "application/x-jsonlines", "application/jsonlines"),
 )
 PARQUET = Format(
-    "parquet",
-    "application/vnd.apache.parquet",
-    (".parquet",),
-    ("application/parquet", "application/x-parquet"),
+    name="parquet",
+    mime_type="application/vnd.apache.parquet",
+    suffixes=(".parquet",),
+    aliases=("application/parquet", "application/x-parquet"),
+    options={**_EVERY, "compression": ("snappy", "zstd", "gzip", "brotli", "lz4", "none")},
+    rules="parquet",
+    stores_types=True,
+    only_text=False,
+    null="apart",
+    has_nan=True,
+    names_empty_columns=True,
 )
 
 FORMATS: Mapping[str, Format] = MappingProxyType({each.name: each for each in (CSV, JSON, NDJSON, PARQUET)})
@@ -55,7 +112,7 @@ def resolve_format(file_name: str, format: str | None) -> Format:
         format: Name of a format, or None to go by the suffix. ``"jsonl"`` is another name for ``"ndjson"``.
 
     Raises:
-        FormatError: There is no such format, the suffix says nothing and `format` is None, or the two disagree.
+        FormatError: There is no such format, the suffix stands for none and `format` is None, or the two disagree.
     """
     suffix = PurePosixPath(file_name).suffix.lower()
     by_suffix = _BY_SUFFIX.get(suffix)
@@ -80,7 +137,7 @@ def resolve_format(file_name: str, format: str | None) -> Format:
 
 
 def format_of(file_name: str | None, mime_type: str) -> Format | None:
-    """Return the format of a file that is there already, or None when neither name nor media type tells.
+    """Return the format of a file that is there already, or None when it follows from neither name nor media type.
 
     Args:
         file_name: The name it was written under, if that is known. Its suffix decides before the media type does.
@@ -90,27 +147,17 @@ def format_of(file_name: str | None, mime_type: str) -> Format | None:
     return _BY_SUFFIX.get(suffix) or _BY_MIME_TYPE.get(mime_type.partition(";")[0].strip().lower())
 
 
-# The first value of each is the default.
-_EVERY: dict[str, tuple[object, ...]] = {"attrs": (False, True), "keep_unused_categories": (False, True)}
-_TEXT: dict[str, tuple[object, ...]] = {**_EVERY, "typed": (True, False)}
-_JSON = {**_TEXT, "strict": (False, True), "decimals": ("string", "number")}
-OPTIONS: Mapping[str, Mapping[str, tuple[object, ...]]] = MappingProxyType(
-    {
-        "csv": {**_TEXT, "escape_formulas": (False, True), "nested": ("refuse", "json")},
-        "json": _JSON,
-        "ndjson": _JSON,
-        "parquet": {**_EVERY, "compression": ("snappy", "zstd", "gzip", "brotli", "lz4", "none")},
-    }
-)
-
-
 def check_options(format: Format, given: Mapping[str, object]) -> dict[str, object]:
     """Return every option of the format, those not given with their defaults.
+
+    Args:
+        format: The format.
+        given: The options that were given, by their names.
 
     Raises:
         InputError: The format has no such option, or the option no such value; the message lists those it has.
     """
-    known = OPTIONS[format.name]
+    known = format.options
     for name, value in given.items():
         if name not in known:
             raise InputError(f"{format.name} has no option {name!r}. It has {', '.join(known)}.")

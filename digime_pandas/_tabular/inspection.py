@@ -2,127 +2,168 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from digime_pandas._tabular.columns import Column, Finding, rule_of_type
+from digime_pandas._tabular.arrow import rule_of_type
+from digime_pandas._tabular.columns import TICKS_PER_SECOND, Column, Finding, RuleName
 from digime_pandas._tabular.formats import Format
 
-_TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}  # a second
 _FIRST_SECOND = -62_135_596_800  # 0001-01-01T00:00:00
 _LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59
 _FIRST_PERIOD_YEAR, _LAST_PERIOD_YEAR = 1_000, 9_998  # the text of others is not read back as what it was
-_DAY = 86_400
-_LONGEST_MILLISECONDS = 2**63 // 1000
+_SECONDS_PER_DAY = 86_400
+_MOST_SECONDS = 2**63 // 1000  # that milliseconds can count in 64 bits
+
+
+class _TextType(NamedTuple):
+    """A type that times may be cast to before they become text.
+
+    Attributes:
+        type: A date, or a timestamp of the same zone.
+        ticks: How many ticks of the column's own unit are one of this type: times lose nothing by the cast when they
+            are multiples of it.
+    """
+
+    type: pa.DataType
+    ticks: int
+
+
+@dataclass(frozen=True, slots=True)
+class _TypeFindings:
+    """What is found in the type of a column alone.
+
+    Attributes:
+        findings: The rules that it and the types inside it fall under.
+        rules: Names of these.
+        text_types: The types its times may be cast to, coarsest first, its own last; empty where it holds no times.
+    """
+
+    findings: tuple[Finding, ...]
+    rules: frozenset[RuleName]
+    text_types: tuple[_TextType, ...]
 
 
 class ColumnInspection:
-    """Looks at a column block by block, and knows at the end what can be said of it.
+    """Inspects a column block by block.
 
     Args:
-        column: What is looked at.
+        column: The column.
         format: The format it will be written in.
         alone: Whether it is the only column of the file.
+
+    Attributes:
+        findings: What was found so far, that which follows from the type alone included.
+        file_type: The coarser type that times should be cast to before they are written as text, or None. It holds
+            for the blocks that were inspected so far.
     """
 
     def __init__(self, column: Column, format: Format, *, alone: bool) -> None:
+        type_findings = _type_findings(column.type)
+        self.findings = type_findings.findings
         self._column = column
-        self._format = format.name
-        self._by_type, self._units = _of_type(column.type)
-        self._kinds = {fact.rule for fact in self._by_type}
-        self._blank_lines = alone and format.name == "csv" and column.rule in {"text", "category"}
-        self._found: dict[str, Finding] = {}
-        self._unit: int | None = None
+        self._format = format
+        self._type_findings = type_findings
+        self._text_types = () if format.stores_types else type_findings.text_types
+        self.file_type = self._coarsest_type()
+        self._blank_lines = alone and format.null == "empty field" and column.rule in {"text", "category"}
+        self._found: dict[RuleName, Finding] = {}
+        self._needs_values = self._blank_lines or self._has_rules_of_values()
 
-    @property
-    def needed(self) -> bool:
-        """Whether the values matter at all: those of most columns need not be looked at."""
-        times = bool(self._kinds & {"timestamp", "zoned timestamp", "period"})
-        if self._format == "parquet":
-            return times and "s" in self._units
-        return times or self._blank_lines or (self._format != "csv" and "float" in self._kinds)
+    def inspect_all(self, rows: int) -> None:
+        """Inspect all blocks of the column, if any of its values can matter.
 
-    @property
-    def facts(self) -> tuple[Finding, ...]:
-        """What was found so far, what follows from the type alone included."""
-        return (*self._by_type, *self._found.values())
+        Args:
+            rows: How many rows the column has.
+        """
+        if self._needs_values and self._column.readable:
+            for start, array in self._column.blocks(rows):
+                self.inspect(start, array)
 
-    @property
-    def file_type(self) -> pa.DataType | None:
-        """The coarser type that times should be cast to before they are written as text, or None."""
-        if self._unit is None or self._format == "parquet":
-            return None
-        unit = list(self._units)[self._unit]
-        if unit == "day":
-            return pa.date32()
-        return None if unit == self._column.type.unit else pa.timestamp(unit, self._column.type.tz)
-
-    def look(self, start: int, array: pa.Array) -> None:
-        """Look at one block.
+    def inspect(self, start: int, array: pa.Array) -> None:
+        """Inspect one block.
 
         Args:
             start: Position of its first row in the frame.
             array: Its values.
         """
+        if not self._needs_values:
+            return
         if self._blank_lines and array.null_count:
-            self._find("null in the only column", array.is_null(), start)
+            self._record("null in the only column", array.is_null(), start)
         for leaf in _leaves(array):
             row = start if leaf is array else None
-            if pa.types.is_floating(leaf.type) and self._format in {"json", "ndjson"}:
-                self._look_at_floats(leaf, row)
+            if pa.types.is_floating(leaf.type) and not self._format.has_nan:
+                self._inspect_floats(leaf, row)
             elif pa.types.is_timestamp(leaf.type) and len(leaf) > leaf.null_count:
-                self._look_at_times(leaf, row)
-            elif rule_of_type(leaf.type) == "period" and self._format != "parquet":
-                self._look_at_periods(leaf, row)
+                self._inspect_times(leaf, row)
+            elif rule_of_type(leaf.type) == "period" and not self._format.stores_types:
+                self._inspect_periods(leaf, row)
 
-    def _look_at_floats(self, leaf: pa.Array, row: int | None) -> None:
+    def _has_rules_of_values(self) -> bool:
+        rules = self._type_findings.rules
+        if self._format.stores_types:
+            return "timestamp in seconds" in rules
+        if not self._format.has_nan and "float" in rules:
+            return True
+        return not rules.isdisjoint(("timestamp", "zoned timestamp", "period"))
+
+    def _inspect_floats(self, leaf: pa.Array, row: int | None) -> None:
         values = leaf.cast(pa.float32()) if pa.types.is_float16(leaf.type) else leaf
         if leaf.null_count and self._column.spec.dtype_family in {"numpy", "sparse"}:
-            self._find("missing float", leaf.is_null(), row)
+            self._record("missing float", leaf.is_null(), row)
         if pc.all(pc.is_finite(values)).as_py() is not False:
             return
-        self._find("NaN beside null", pc.is_nan(values), row)
-        self._find("infinity", pc.is_inf(values), row)
+        self._record("NaN beside null", pc.is_nan(values), row)
+        self._record("infinity", pc.is_inf(values), row)
 
-    def _look_at_times(self, leaf: pa.Array, row: int | None) -> None:
-        second = _TICKS[leaf.type.unit]
+    def _inspect_times(self, leaf: pa.Array, row: int | None) -> None:
+        if self._format.stores_types:
+            self._record_beyond("beyond milliseconds", leaf, -_MOST_SECONDS, _MOST_SECONDS, row)
+            return
+        # The local date of a zoned time may be a day off.
+        margin = _SECONDS_PER_DAY if leaf.type.tz else 0
+        self._record_beyond("year beyond 1 to 9999", leaf, _FIRST_SECOND + margin, _LAST_SECOND - margin, row)
+        if row is not None:
+            ticks = leaf.view(pa.int64())
+            self._refine_unit(np.asarray(ticks.fill_null(0) if ticks.null_count else ticks))
+
+    def _record_beyond(self, rule: RuleName, leaf: pa.Array, first: int, last: int, row: int | None) -> None:
+        """Record the times that are before or after two times, given in seconds since 1970."""
+        second = TICKS_PER_SECOND[leaf.type.unit]
         ticks = leaf.view(pa.int64())
-        if self._format == "parquet":
-            first, last = -_LONGEST_MILLISECONDS, _LONGEST_MILLISECONDS
-            rule = "beyond milliseconds"
-        else:
-            margin = _DAY if leaf.type.tz else 0
-            first, last = _FIRST_SECOND + margin, _LAST_SECOND - margin
-            rule = "year beyond 1 to 9999"
-        # In nanoseconds, and nearly so in microseconds, 64 bits do not reach that far.
+        # Compared as Python's integers: in nanoseconds the limits may not fit into 64 bits, but then no time is beyond.
         lowest, highest = pc.min_max(ticks).as_py().values()
         if lowest < first * second or highest >= (last + 1) * second:
             beyond = pc.or_(pc.less(ticks, first * second), pc.greater_equal(ticks, (last + 1) * second))
-            self._find(rule, beyond, row)
-        if row is not None and self._format != "parquet":
-            self._refine_unit(np.asarray(ticks.fill_null(0) if ticks.null_count else ticks))
+            self._record(rule, beyond, row)
 
-    def _look_at_periods(self, leaf: pa.Array, row: int | None) -> None:
+    def _inspect_periods(self, leaf: pa.Array, row: int | None) -> None:
         dtype: Any = pd.PeriodDtype(leaf.type.freq)
         years = dtype.__from_arrow__(leaf).year
         beyond = (years < _FIRST_PERIOD_YEAR) | (years > _LAST_PERIOD_YEAR)
-        self._find("year of a period", pc.and_(pa.array(beyond), leaf.is_valid()), row)
+        self._record("year of a period", pc.and_(pa.array(beyond), leaf.is_valid()), row)
 
     def _refine_unit(self, ticks: Any) -> None:
-        """Go to a finer unit as long as one of the times is no multiple of it."""
-        sizes = list(self._units.values())
-        unit = self._unit or 0
-        while unit < len(sizes) - 1 and (ticks // sizes[unit] * sizes[unit] != ticks).any():
-            unit += 1
-        self._unit = unit
+        """Leave out the types that are too coarse for one of the times; the column's own type always remains."""
+        while len(self._text_types) > 1 and not _are_multiples(ticks, self._text_types[0].ticks):
+            self._text_types = self._text_types[1:]
+        self.file_type = self._coarsest_type()
 
-    def _find(self, rule: str, mask: pa.Array, start: int | None) -> None:
+    def _coarsest_type(self) -> pa.DataType | None:
+        if not self._text_types or self._text_types[0].type == self._column.type:
+            return None
+        return self._text_types[0].type
+
+    def _record(self, rule: RuleName, mask: pa.Array, start: int | None) -> None:
+        """Record a rule for the values that a mask is true of; the first row is kept, counts are added up."""
         count = pc.sum(mask).as_py() or 0
         if not count:
             return
@@ -131,40 +172,67 @@ class ColumnInspection:
         if known is not None:
             row, count = known.row, count + (known.count or 0)
         self._found[rule] = Finding(rule, row, count)
+        self.findings = (*self._type_findings.findings, *self._found.values())
+
+
+def inspect_columns(columns: Sequence[Column], rows: int | None, format: Format) -> tuple[ColumnInspection, ...]:
+    """Inspect the columns of a frame.
+
+    Args:
+        columns: All columns of the file.
+        rows: How many rows they have; None for a stream, whose batches are to be inspected one by one.
+        format: The format of the file.
+
+    Returns:
+        One inspection per column.
+    """
+    alone = len(columns) == 1
+    inspections = tuple(ColumnInspection(column, format, alone=alone) for column in columns)
+    if rows is not None:
+        for each in inspections:
+            each.inspect_all(rows)
+    return inspections
 
 
 @lru_cache(maxsize=1024)
-def _of_type(type: pa.DataType) -> tuple[tuple[Finding, ...], dict[str, int]]:
-    """Return what is the same for all columns of a type: what is to be said of them, and the units of their times."""
-    facts = [Finding(kind) for kind in sorted(set(_kinds(type)))]
+def _type_findings(type: pa.DataType) -> _TypeFindings:
+    rules = sorted(set(_rules_in(type)))
     if pa.types.is_timestamp(type) and type.unit == "s":
-        facts.append(Finding("timestamp in seconds"))
-    return tuple(facts), _units(type)
+        rules.append("timestamp in seconds")
+    return _TypeFindings(tuple(map(Finding, rules)), frozenset(rules), _text_types(type))
 
 
-def _units(type: pa.DataType) -> dict[str, int]:
-    """Return the units a column of times may be written in, coarsest first, each in ticks of its own unit."""
+def _text_types(type: pa.DataType) -> tuple[_TextType, ...]:
     if not pa.types.is_timestamp(type):
-        return {}
-    second = _TICKS[type.unit]
-    finer = {unit: second // ticks for unit, ticks in _TICKS.items() if ticks <= second}
-    return finer if type.tz else {"day": _DAY * second, **finer}
+        return ()
+    second = TICKS_PER_SECOND[type.unit]
+    day = _TextType(pa.date32(), _SECONDS_PER_DAY * second)
+    timestamps = tuple(
+        _TextType(pa.timestamp(unit, type.tz), second // ticks)
+        for unit, ticks in TICKS_PER_SECOND.items()
+        if ticks <= second
+    )
+    return timestamps if type.tz else (day, *timestamps)
 
 
-def _kinds(type: pa.DataType) -> Iterator[str]:
-    """Yield the kinds that a type is made of, its own first."""
+def _are_multiples(ticks: Any, of: int) -> bool:
+    return bool((ticks // of * of == ticks).all())
+
+
+def _rules_in(type: pa.DataType) -> Iterator[RuleName]:
+    """Yield the rules of a type and of the types inside it."""
     yield rule_of_type(type)
     if isinstance(type, pa.BaseExtensionType):
         return
     if pa.types.is_dictionary(type):
-        yield from _kinds(type.value_type)
+        yield from _rules_in(type.value_type)
     elif pa.types.is_nested(type):
         for i in range(type.num_fields):
-            yield from _kinds(type.field(i).type)
+            yield from _rules_in(type.field(i).type)
 
 
 def _leaves(array: pa.Array) -> Iterator[pa.Array]:
-    """Yield the arrays of plain values that an array is made of; `array` itself when it is one."""
+    """Yield the arrays without nesting that an array is made of; `array` itself when it is one."""
     kind, types = array.type, pa.types
     if isinstance(kind, pa.BaseExtensionType) or not (types.is_nested(kind) or types.is_dictionary(kind)):
         yield array

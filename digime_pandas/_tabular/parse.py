@@ -1,36 +1,24 @@
 """The bytes of a file as a pandas frame.
 
 With the schema that was made when the file was written, the frame comes back as it was: dtypes (with the categories
-that rows use), index, column labels, and `attrs` where they were sent. Parquet files carry it inside. Without one,
-plain rules apply (see `_plain_rules`; for Parquet, the metadata of pandas where there is some).
+that rows use), index, column labels, and `attrs` where they were sent. Parquet files have it inside. Without one, the
+rules of `frames/inference.py` apply; for Parquet, the metadata of pandas where there is some.
 """
 
 from __future__ import annotations
 
-import json
-import warnings
 from collections.abc import Iterator, Sequence
 from io import BytesIO
 from typing import BinaryIO
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from digime_pandas._tabular.codecs.parquet import ATTRS_KEY, SCHEMA_KEY
-from digime_pandas._tabular.codecs.tables import (
-    Columns,
-    as_columns,
-    csv_columns,
-    json_columns,
-    parquet_columns,
-    parquet_tables,
-)
-from digime_pandas._tabular.fidelity import FidelityWarning
-from digime_pandas._tabular.formats import PARQUET, Format
+from digime_pandas._tabular.codecs.registry import CODECS
+from digime_pandas._tabular.formats import Format
 from digime_pandas._tabular.rebuild import FrameBuilder
 from digime_pandas._tabular.schema import Schema, schema_from_json, schema_from_text
-from digime_pandas.errors import InputError, ReadError
+from digime_pandas.errors import FidelityWarning, InputError, ReadError, warn
 
 Source = bytes | bytearray | memoryview | BinaryIO
 
@@ -76,8 +64,8 @@ def parse_batches(
 ) -> Iterator[pd.DataFrame]:
     """Yield the frame that a file holds in pieces, in bounded memory.
 
-    Without a schema the plain rules look at each piece by itself, so that a column may change its type on the way;
-    with one, only the categories of a category whose schema does not list them differ from piece to piece.
+    Without a schema the types of each piece are inferred by itself, so that a column may change its type between
+    pieces; with one, only the categories of a category whose schema does not list them differ from piece to piece.
 
     Args:
         source: As for `parse`, and so are the others.
@@ -100,47 +88,50 @@ def _stream(data: Source) -> BinaryIO:
 
 
 def _pieces(
-    stream: BinaryIO, format: Format, text: str | None, columns: Sequence[str] | None, rows: int | None
+    stream: BinaryIO, format: Format, text: str | None, wanted: Sequence[str] | None, rows: int | None
 ) -> Iterator[pd.DataFrame]:
+    """Yield a file by its schema, or by the rules of inference when the schema does not fit its first piece."""
     start = stream.tell()
-    schema = _trusted(text, format, stream)
+    schema = _trusted_schema(text, format, stream)
     stream.seek(start)
     if schema is not None:
-        pieces = _read(stream, format, schema, columns, rows)
+        pieces = _read(stream, format, schema, wanted, rows)
         try:
             first = next(pieces)
         except InputError:
             raise
         except (ValueError, TypeError) as error:
-            _ignore(error)
+            _warn_of_ignored(error)
             stream.seek(start)
         else:
             yield first
-            yield from _reported(pieces, format)
+            yield from _with_read_errors(pieces, format)
             return
-    yield from _reported(_read(stream, format, None, columns, rows), format)
+    yield from _with_read_errors(_read(stream, format, None, wanted, rows), format)
 
 
-def _trusted(text: str | None, format: Format, stream: BinaryIO) -> Schema | None:
+def _trusted_schema(text: str | None, format: Format, stream: BinaryIO) -> Schema | None:
+    """Return the schema inside the file, or else the one that was sent beside it; None when it is damaged."""
     try:
-        if format.name == "parquet":
-            inside = (pq.read_metadata(stream).metadata or {}).get(SCHEMA_KEY)
+        if format.stores_types:
+            inside = CODECS[format.name].open(stream).stored_schema
             return None if inside is None else schema_from_json(inside)
         return None if text is None else schema_from_text(text)
     except pa.ArrowException as error:
         raise ReadError(f"This is no {format.name} file: {error}.") from error
     except ValueError as error:
-        _ignore(error)
+        _warn_of_ignored(error)
         return None
 
 
-def _ignore(error: Exception) -> None:
+def _warn_of_ignored(error: Exception) -> None:
     reason = str(error).partition("\n")[0]
     text = f"The schema that came with the file is damaged or of another file ({reason}): plain reading rules apply."
-    warnings.warn(text, FidelityWarning, stacklevel=5)
+    warn(text, FidelityWarning)
 
 
-def _reported(pieces: Iterator[pd.DataFrame], format: Format) -> Iterator[pd.DataFrame]:
+def _with_read_errors(pieces: Iterator[pd.DataFrame], format: Format) -> Iterator[pd.DataFrame]:
+    """Yield the pieces; errors that say that the file is not of its format become a ReadError."""
     try:
         yield from pieces
     except InputError:
@@ -150,43 +141,18 @@ def _reported(pieces: Iterator[pd.DataFrame], format: Format) -> Iterator[pd.Dat
 
 
 def _read(
-    stream: BinaryIO, format: Format, schema: Schema | None, columns: Sequence[str] | None, rows: int | None
+    stream: BinaryIO, format: Format, schema: Schema | None, wanted: Sequence[str] | None, rows: int | None
 ) -> Iterator[pd.DataFrame]:
     """Yield the pieces of a file, at least one."""
-    if format.name == "parquet" and schema is None:
-        yield from _foreign_parquet(stream, columns, rows)
+    reader = CODECS[format.name].open(stream, escaped=schema is not None and schema.escaped, typed=schema is not None)
+    builder = FrameBuilder(format, schema, wanted, reader.names)
+    frames = None if schema is not None else reader.pandas_frames(wanted, rows)
+    if frames is not None:
+        yield from frames
         return
-    rebuild = FrameBuilder(format, schema, columns)
-    nothing = True
-    for piece in _columns(stream, format, rebuild, rows, typed=schema is not None):
-        nothing = False
-        yield rebuild.frame(piece)
-    if nothing:
-        yield rebuild.empty()
-
-
-def _columns(
-    stream: BinaryIO, format: Format, rebuild: FrameBuilder, rows: int | None, *, typed: bool
-) -> Iterator[Columns]:
-    match format.name:
-        case "csv":
-            yield from csv_columns(stream, rebuild.types, rows, escaped=rebuild.escaped)
-        case "parquet":
-            yield from parquet_columns(stream, rebuild.types, rows)
-        case name:
-            yield from json_columns(stream, rebuild.types if typed else None, rows, array=name == "json")
-
-
-def _foreign_parquet(stream: BinaryIO, columns: Sequence[str] | None, rows: int | None) -> Iterator[pd.DataFrame]:
-    """Yield a Parquet file that was written by others: by the metadata of pandas, or else by plain rules."""
-    file = pq.ParquetFile(stream, pre_buffer=False)  # which would keep all that was read
-    names = file.schema_arrow.names
-    missing = [name for name in columns or () if name not in names]
-    if missing:
-        raise InputError(f"columns={missing!r} are not in the file. It has {', '.join(map(repr, names))}.")
-    metadata = file.schema_arrow.metadata or {}
-    by_pandas = b"pandas" in metadata
-    for table in parquet_tables(file, columns, rows, use_pandas_metadata=by_pandas):
-        frame = table.to_pandas() if by_pandas else FrameBuilder(PARQUET, None, columns).frame(as_columns(table))
-        frame.attrs.update(json.loads(metadata.get(ATTRS_KEY, b"{}")))
-        yield frame
+    is_empty = True
+    for columns in reader.columns(builder.types(), rows):
+        is_empty = False
+        yield builder.frame(columns)
+    if is_empty:
+        yield builder.empty()

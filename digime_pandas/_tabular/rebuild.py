@@ -1,4 +1,4 @@
-"""Named columns of a file as a pandas frame, by its schema or by plain rules."""
+"""Named columns of a file as a pandas frame, by its schema or by the rules of inference."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from digime_pandas._tabular.codecs.csv import unescape
-from digime_pandas._tabular.codecs.json import from_text
-from digime_pandas._tabular.codecs.tables import Columns
-from digime_pandas._tabular.columns import TEXT_DTYPE, ColumnSpec, as_array
+from digime_pandas._tabular.codecs.codec import Columns
+from digime_pandas._tabular.columns import TEXT_DTYPE, ColumnSpec
 from digime_pandas._tabular.formats import Format
 from digime_pandas._tabular.frames.inference import infer
 from digime_pandas._tabular.frames.restore import restore, stored_type
@@ -24,36 +22,35 @@ class FrameBuilder:
 
     Args:
         format: The format of the file.
-        schema: Its schema, or None for plain rules.
+        schema: Its schema, or None for the rules of inference.
         wanted: Names of the columns that are wanted, or None for all. Index levels come in any case.
+        names: Names of all columns of the file, or None where only its rows hold them.
+
+    Raises:
+        InputError: A wanted column is not there.
+        ValueError: The schema does not fit the file.
     """
 
-    def __init__(self, format: Format, schema: Schema | None, wanted: Sequence[str] | None) -> None:
+    def __init__(
+        self, format: Format, schema: Schema | None, wanted: Sequence[str] | None, names: Sequence[str] | None
+    ) -> None:
         self._format = format
         self._schema = schema
         self._wanted = wanted
-        self._rows = 0
-        self._names: list[str] = list(schema.names) if schema else []
+        self._names = schema.names if names is None and schema is not None else names
+        self._rows = 0  # of the frames that were made
+        self._specs: dict[str, ColumnSpec] = {}
+        if schema is not None:
+            if len(self._names or ()) != len(schema.columns):
+                raise ValueError("the schema is of a file with other columns")
+            self._specs = dict(zip(self._names or (), schema.columns, strict=True))
+        self._selected = [] if self._names is None else self._select(self._names)
 
-    @property
-    def escaped(self) -> bool:
-        """Whether an apostrophe is to be taken from texts that begin like a formula."""
-        return self._schema is not None and self._schema.escaped
-
-    def types(self, names: Sequence[str]) -> dict[str, pa.DataType]:
-        """Return the types in which the wanted columns are to be read.
-
-        Args:
-            names: The names of all columns of the file.
-
-        Raises:
-            InputError: A wanted column is not there.
-            ValueError: The schema does not fit the file.
-        """
-        self._names = list(names)
-        specs = self._specs()
-        selected = set(self._selected(names))
-        return {name: self._read_type(spec) for name, spec in specs.items() if name in selected}
+    def types(self) -> dict[str, pa.DataType] | None:
+        """Return the types in which the wanted columns are to be read, or None to read all as they are."""
+        if self._schema is not None:
+            return {name: self._type(self._specs[name]) for name in self._selected}
+        return None if self._names is None else dict.fromkeys(self._selected, pa.string())
 
     def frame(self, columns: Columns) -> pd.DataFrame:
         """Return the next rows as a frame.
@@ -65,45 +62,32 @@ class FrameBuilder:
             InputError: A wanted column is not there.
             ValueError: The schema does not fit the values.
         """
-        if self._schema is None:
-            guessed = {name: self._inferred(columns[name]) for name in self._selected(list(columns))}
-            return _frame(guessed, pd.RangeIndex(_length(columns)))
-        if not self._names:
-            self._names = list(columns)
-        return self._restored(self._schema, columns)
+        if self._schema is not None:
+            return self._restored(self._schema, columns)
+        selected = self._select(list(columns))
+        return _frame({name: self._inferred(columns[name]) for name in selected}, pd.RangeIndex(_length(columns)))
 
     def empty(self) -> pd.DataFrame:
         """Return the frame of a file without rows."""
         if self._schema is None:
-            return pd.DataFrame({name: pd.Series(dtype=object) for name in self._wanted or self._names})
-        specs = self._specs()
-        nothing = {name: pa.nulls(0, self._type(spec)) for name, spec in specs.items() if spec}
-        return self._restored(self._schema, nothing)
+            return pd.DataFrame({name: pd.Series(dtype=object) for name in self._wanted or self._names or ()})
+        return self._restored(self._schema, {name: pa.nulls(0, self._type(spec)) for name, spec in self._specs.items()})
 
-    def _read_type(self, spec: ColumnSpec | None) -> pa.DataType:
-        stored = pa.string() if spec is None else stored_type(spec)
-        if spec is not None and pa.types.is_decimal(spec.type) and self._format.name != "csv":
-            return spec.type  # the one type that the reader takes from strings and from numbers
-        return pa.string() if self._format.name == "csv" and pa.types.is_nested(stored) else stored
-
-    def _type(self, spec: ColumnSpec) -> pa.DataType:
-        return spec.type if self._format.name == "parquet" else stored_type(spec)
-
-    def _specs(self) -> dict[str, ColumnSpec | None]:
-        if self._schema is None:
-            return dict.fromkeys(self._names)
-        if len(self._names) != len(self._schema.columns):
-            raise ValueError("the schema is of a file with other columns")
-        return dict(zip(self._names, self._schema.columns, strict=True))
-
-    def _selected(self, names: Sequence[str]) -> list[str]:
-        levels = len(self._schema.index) if self._schema else 0
+    def _select(self, names: Sequence[str]) -> list[str]:
+        """Return the index levels and the wanted columns of all names."""
         if self._wanted is None:
             return list(names)
         missing = [name for name in self._wanted if name not in names]
         if missing:
             raise InputError(f"columns={missing!r} are not in the file. It has {', '.join(map(repr, names))}.")
-        return [*names[:levels], *(name for name in self._wanted if name not in names[:levels])]
+        levels = list(names[: len(self._schema.index_names)]) if self._schema else []
+        return [*levels, *(name for name in self._wanted if name not in levels)]
+
+    def _type(self, spec: ColumnSpec) -> pa.DataType:
+        # Decimals are strings or numbers in JSON: the one type that is read from both is their own.
+        if self._format.stores_types or pa.types.is_decimal(spec.type):
+            return spec.type
+        return stored_type(spec)
 
     def _inferred(self, values: Any) -> Any:
         if isinstance(values, list):
@@ -111,40 +95,31 @@ class FrameBuilder:
         return infer(values, self._format)
 
     def _restored(self, schema: Schema, columns: Columns) -> pd.DataFrame:
-        specs = self._specs()
-        plain = self._format.name != "parquet"
-        arrays: dict[str, Any] = {}
-        rows = _length(columns)
-        for name in self._selected(self._names):
-            spec = specs[name]
-            assert spec is not None
-            values = columns[name]
-            if spec.dtype_family == "range":
-                arrays[name] = pd.RangeIndex(*spec.parameters)[self._rows : self._rows + rows]
-                continue
-            if schema.escaped and not pa.types.is_decimal(spec.type):
-                values = unescape(as_array(values))
-            if self._format.name == "csv" and pa.types.is_nested(stored_type(spec)):
-                values = from_text(as_array(values), stored_type(spec))
-            arrays[name] = restore(values, spec, plain=plain)
-        self._rows += rows
-        levels = len(schema.index)
-        names = list(arrays)
-        index = _index([arrays[name] for name in names[:levels]], schema, rows)
-        frame = _frame({name: arrays[name] for name in names[levels:]}, index)
-        frame.columns = self._labels(schema, names[levels:])
+        count = _length(columns)
+        rows = slice(self._rows, self._rows + count)
+        self._rows += count
+        arrays = {name: self._restored_column(columns[name], self._specs[name], rows) for name in self._selected}
+        levels, names = self._selected[: len(schema.index_names)], self._selected[len(schema.index_names) :]
+        index = _index([arrays[name] for name in levels], schema, count)
+        frame = _frame({name: arrays[name] for name in names}, index)
+        frame.columns = self._labels(schema, names)
         frame.attrs.update(schema.attrs)
         return frame
+
+    def _restored_column(self, values: Any, spec: ColumnSpec, rows: slice) -> Any:
+        if spec.dtype_family == "range":
+            return restore(values, spec)[rows]
+        return restore(values, spec, as_text=not self._format.stores_types)
 
     def _labels(self, schema: Schema, names: list[str]) -> pd.Index[Any]:
         if not schema.labels:
             return pd.Index(names, dtype=TEXT_DTYPE, name=schema.label_names[0])
-        levels = [restore(each.array, each.spec, plain=True) for each in schema.labels]
-        if "l" in schema.multi:
+        levels = [restore(each.array, each.spec, as_text=True) for each in schema.labels]
+        if schema.labels_are_multi:
             labels: pd.Index[Any] = _multi(levels, [each.spec for each in schema.labels], schema.label_names)
         else:
             labels = _flat(levels[0], schema.label_names[0])
-        every = self._names[len(schema.index) :]
+        every = list(self._specs)[len(schema.index_names) :]
         return labels if names == every else labels.take([every.index(name) for name in names])
 
 
@@ -161,13 +136,13 @@ def _frame(arrays: dict[str, Any], index: pd.Index[Any]) -> pd.DataFrame:
 def _index(levels: list[Any], schema: Schema, rows: int) -> pd.Index[Any]:
     if not levels:
         return pd.RangeIndex(rows)
-    if "i" in schema.multi:
-        return _multi(levels, schema.columns, schema.index)
-    index = _flat(levels[0], schema.index[0])
-    if schema.freq is not None:
+    if schema.index_is_multi:
+        return _multi(levels, schema.columns, schema.index_names)
+    index = _flat(levels[0], schema.index_names[0])
+    if schema.index_freq is not None:
         if not isinstance(index, pd.DatetimeIndex | pd.TimedeltaIndex):
             raise ValueError("only times have a frequency")
-        index = type(index)(index, freq=schema.freq)
+        index = type(index)(index, freq=schema.index_freq)
     return index
 
 

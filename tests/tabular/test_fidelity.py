@@ -7,42 +7,25 @@ import pandas as pd
 import pytest
 
 from digime_pandas._tabular.columns import Finding
-from digime_pandas._tabular.fidelity import verdict_for
-from digime_pandas._tabular.fidelity_rules import IN_SCHEMA, LEFT_OUT, NOT_IN_JSON, RULES, render_rules
+from digime_pandas._tabular.fidelity import judge_columns, judge_labels, verdict_for
 from digime_pandas._tabular.formats import CSV, FORMATS, JSON, PARQUET
 from digime_pandas._tabular.frames.pandas_columns import describe
-from digime_pandas._tabular.serialize import examine
-
-
-def test_there_are_four_outcomes_and_no_fifth() -> None:
-    found = {each.verdict for rule in RULES.values() for each in (rule.csv, rule.json, rule.parquet)}
-    assert found == {"kept", "changed", "lost", "impossible"}
-
-
-def test_what_is_lost_is_always_warned_of() -> None:
-    for rule in RULES.values():
-        for each in (rule.csv, rule.json, rule.parquet):
-            assert each.warned or each.verdict != "lost"
-            assert not each.warned or each.verdict in {"lost", "changed"}
-
-
-def test_rules_that_options_speak_of_are_rules() -> None:
-    assert set(RULES) > NOT_IN_JSON | LEFT_OUT | IN_SCHEMA
+from digime_pandas._tabular.serialize import inspect_frame
 
 
 def test_the_worst_rule_decides_and_its_row_is_told() -> None:
     values = np.array([0.5, 1.0])
-    column = describe("x", values.dtype, lambda start, stop: values[start:stop], 2)
-    facts = (Finding("missing float", 0, 3), Finding("infinity", 7, 1))
-    verdict, warned = verdict_for(column, facts, JSON, {})
+    column = describe("x", values)
+    findings = (Finding("missing float", 0, 3), Finding("infinity", 7, 1))
+    verdict, warned = verdict_for(column, findings, JSON, {})
     assert (verdict.verdict, verdict.row, verdict.dtype) == ("lost", 7, "float64")
     assert [(kind, note[:4]) for kind, note in warned] == [("changed", "3 of"), ("lost", "1 of")]
-    assert verdict_for(column, facts, PARQUET, {})[0].verdict == "kept"
-    assert verdict_for(column, facts, JSON, {"strict": True})[0].row == 0
+    assert verdict_for(column, findings, PARQUET, {})[0].verdict == "kept"
+    assert verdict_for(column, findings, JSON, {"strict": True})[0].row == 0
 
 
 def test_an_impossible_column_is_stored_as_nothing() -> None:
-    verdict = examine(pd.DataFrame({"m": pd.Series(["a", 1], dtype=object)}), CSV)[0]
+    verdict = inspect_frame(pd.DataFrame({"m": pd.Series(["a", 1], dtype=object)}), CSV).columns[0]
     assert (verdict.verdict, verdict.stored_as, verdict.row) == ("impossible", "", 1)
     assert "astype(str)" in verdict.note
 
@@ -50,15 +33,33 @@ def test_an_impossible_column_is_stored_as_nothing() -> None:
 @pytest.mark.parametrize("format", FORMATS.values(), ids=lambda each: each.name)
 def test_index_levels_get_verdicts_too(format: object) -> None:
     frame = pd.DataFrame({"a": [1]}, index=pd.to_datetime(["2024-01-01"]).rename("day"))
-    assert [each.name for each in examine(frame, format)] == ["day", "a"]
+    assert [each.name for each in inspect_frame(frame, format).columns] == ["day", "a"]
 
 
 def test_a_kept_column_has_nothing_to_say() -> None:
-    verdict = examine(pd.DataFrame({"a": [1]}), CSV)[0]
+    verdict = inspect_frame(pd.DataFrame({"a": [1]}), CSV).columns[0]
     assert (verdict.verdict, verdict.note, verdict.row, verdict.stored_as) == ("kept", "", None, "digits")
 
 
-def test_the_table_renders_as_markdown_with_a_line_a_rule() -> None:
-    lines = render_rules().splitlines()
-    assert len(lines) == len(RULES) + 2
-    assert {line.count("|") for line in lines} == {5}
+def test_columns_are_judged_together_and_reasons_name_them() -> None:
+    columns = (describe("i", np.array([1])), describe("f", np.array([np.inf])))
+    verdicts, reasons = judge_columns(columns, ((), (Finding("infinity", 0, 1),)), JSON, {})
+    assert [each.verdict for each in verdicts] == ["kept", "lost"]
+    assert reasons == [("lost", "column 'f': 1 of +inf, -inf: null; refused with strict=True")]
+    assert judge_columns((), (), JSON, {}) == ((), [])
+
+
+def test_what_is_cut_is_warned_of_unless_it_is_cut_by_design() -> None:
+    findings = (Finding("unused categories", None, 2),)
+    (reason,) = judge_labels(findings, CSV, {})
+    assert reason == ("changed", "2 categories that no row has: left out; keep_unused_categories=True sends them")
+    assert judge_labels(findings, CSV, {}, warn_of_cut=False) == ()
+    assert judge_labels((), CSV, {}) == ()
+
+
+def test_without_a_schema_nothing_is_said_of_what_it_would_hold() -> None:
+    column = describe("k", pd.Categorical(["a"], ["a", "b"]))
+    assert verdict_for(column, (), CSV, {"typed": True})[1]
+    verdict, reasons = verdict_for(column, (), CSV, {"typed": False})
+    assert reasons == ()
+    assert "no row has" not in verdict.note

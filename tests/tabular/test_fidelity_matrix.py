@@ -16,12 +16,12 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from digime_pandas._tabular.fidelity import FidelityWarning
+from digime_pandas._tabular.columns import RuleName
 from digime_pandas._tabular.fidelity_rules import LEFT_OUT, RULES, Outcome
 from digime_pandas._tabular.formats import FORMATS, Format
 from digime_pandas._tabular.parse import parse
-from digime_pandas._tabular.serialize import examine, inspect_frame
-from digime_pandas.errors import FidelityError
+from digime_pandas._tabular.serialize import inspect_frame
+from digime_pandas.errors import FidelityError, FidelityWarning
 
 PANDAS = int(pd.__version__.partition(".")[0])
 FORMAT_LIST = list(FORMATS.values())
@@ -141,7 +141,7 @@ _NULLABLE = {
 _FLOATS = [0.1, -0.0, 5e-324, 2.2250738585072014e-308, 1.7976931348623157e308, 1e16, 123456789.123456789, 1 / 3, 1.0]
 
 # name of the rule → columns that fall under it
-CASES: dict[str, dict[str, Callable[[], pd.Series[Any]]]] = {
+CASES: dict[RuleName, dict[str, Callable[[], pd.Series[Any]]]] = {
     "integer": {
         **_INTEGERS,
         **_NULLABLE,
@@ -397,7 +397,7 @@ MATRIX = [
     for name, make in cases.items()
 ]
 # name of the rule → frames whose last column falls under it, and the options it takes where the format has them
-FRAMES: dict[str, dict[str, tuple[Callable[[], Any], dict[str, object]]]] = {
+FRAMES: dict[RuleName, dict[str, tuple[Callable[[], Any], dict[str, object]]]] = {
     "escaped text": {"texts": (lambda: pd.DataFrame({"t": [*TEXTS, "@a", "'=1"]}), {"escape_formulas": True})},
     "null in the only column": {"text": (lambda: pd.DataFrame({"t": ["a", None, ""]}), {})},
     "decimal as number": {
@@ -468,7 +468,7 @@ def options_of(format: Format) -> dict[str, object]:
     return {"nested": "json"} if format.name == "csv" else {}
 
 
-def outcome(rule: str, format: Format) -> Outcome:
+def outcome(rule: RuleName, format: Format) -> Outcome:
     if format.name == "csv" and rule in {"list", "struct", "map"}:
         rule = "nested as JSON"
     return RULES[rule].outcome(format)
@@ -492,23 +492,23 @@ def test_every_rule_has_a_case_and_every_case_a_rule() -> None:
 
 
 def content(frame: object, format: Format, **options: object) -> tuple[bytes, str | None]:
-    prepared = inspect_frame(frame, format, options=options)
+    prepared = inspect_frame(frame, format, options=options).checked()
     return b"".join(prepared.chunks()), prepared.schema
 
 
 @pytest.mark.parametrize(("format", "rule", "make"), MATRIX)
 def test_a_column_becomes_what_its_rule_says(
-    format: Format, rule: str, make: Callable[[], pd.Series[Any]], recwarn: pytest.WarningsRecorder
+    format: Format, rule: RuleName, make: Callable[[], pd.Series[Any]], recwarn: pytest.WarningsRecorder
 ) -> None:
     warnings.simplefilter("always")
     frame = pd.DataFrame({"id": range(len(make())), "value": make()})
-    verdict = examine(frame, format, options=options_of(format))[1]
+    verdict = inspect_frame(frame, format, options=options_of(format)).columns[1]
     expected = outcome(rule, format)
     assert verdict.verdict == expected.verdict
     assert expected.verdict == "kept" or expected.form in verdict.note
     if expected.verdict == "impossible":
         with pytest.raises(FidelityError, match="'value'") as caught:
-            inspect_frame(frame, format)
+            inspect_frame(frame, format).checked()
         assert (caught.value.column, caught.value.row) == ("value", verdict.row)
         return
     data, schema = content(frame, format, **options_of(format))
@@ -525,17 +525,17 @@ def test_a_column_becomes_what_its_rule_says(
 
 @pytest.mark.parametrize(("format", "rule", "make", "options"), FRAME_MATRIX)
 def test_a_frame_becomes_what_its_rule_says(
-    format: Format, rule: str, make: Callable[[], Any], options: dict[str, object]
+    format: Format, rule: RuleName, make: Callable[[], Any], options: dict[str, object]
 ) -> None:
     frame, again = make(), make()
     options = {name: value for name, value in options.items() if name in OPTIONS[format.name]}
     expected = RULES[rule].outcome(format)
-    verdict = examine(frame, format, options=options)[-1]
+    verdict = inspect_frame(frame, format, options=options).columns[-1]
     assert verdict.verdict == expected.verdict
     assert expected.verdict == "kept" or expected.form in verdict.note
     if expected.verdict == "impossible":
         with pytest.raises(FidelityError) as caught:
-            inspect_frame(frame, format, options=options)
+            inspect_frame(frame, format, options=options).checked()
         assert caught.value.column == verdict.name
         return
     with warnings.catch_warnings(record=True) as warned:
@@ -556,7 +556,7 @@ def test_only_pandas_own_reader_makes_an_extension_type_again_from_parquet() -> 
 
 
 def test_a_column_of_mixed_values_is_refused_with_one_sentence() -> None:
-    verdict = examine(_objects("a", 1).to_frame("m"), FORMATS["csv"])[0]
+    verdict = inspect_frame(_objects("a", 1).to_frame("m"), FORMATS["csv"]).columns[0]
     rule = RULES["mixed objects"]
     assert verdict.note == f"{rule.about}: {rule.csv.form}"
     assert verdict.row == 1
@@ -565,7 +565,7 @@ def test_a_column_of_mixed_values_is_refused_with_one_sentence() -> None:
 def test_a_warning_tells_what_is_lost_from_what_is_only_changed() -> None:
     frame = pd.DataFrame({"a": [0.5, np.nan, np.inf], "b": [np.nan, np.nan, 0.5]})
     with pytest.warns(FidelityWarning) as caught:
-        inspect_frame(frame, FORMATS["json"])
+        inspect_frame(frame, FORMATS["json"]).checked()
     (warning,) = caught
     lost, changed = str(warning.message).split(" Written in another form: ")
     assert lost.startswith("Not everything is in the file: column 'a': 1 of +inf")
@@ -574,6 +574,7 @@ def test_a_warning_tells_what_is_lost_from_what_is_only_changed() -> None:
 
 
 @pytest.mark.parametrize(("format", "make"), INDEXED)
+@pytest.mark.slow
 def test_an_index_of_any_type_comes_back(format: Format, make: Callable[[], pd.Series[Any]]) -> None:
     values = make()
     frame = pd.DataFrame({"value": range(len(values))}, index=pd.Index(values, name="key", dtype=values.dtype))

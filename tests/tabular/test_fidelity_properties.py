@@ -16,11 +16,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from digime_pandas._tabular.fidelity import FidelityWarning
 from digime_pandas._tabular.formats import FORMATS, Format
 from digime_pandas._tabular.parse import parse, parse_batches
-from digime_pandas._tabular.serialize import examine, inspect_frame
-from digime_pandas.errors import FidelityError
+from digime_pandas._tabular.serialize import inspect_frame
+from digime_pandas.errors import FidelityError, FidelityWarning
 
 EXAMPLES = int(os.environ.get("DIGIME_TEST_EXAMPLES", "200"))
 many = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
@@ -118,11 +117,11 @@ def test_what_is_written_comes_back_or_is_refused_or_is_warned_of(format: Format
     @given(frames())
     def check(frame: pd.DataFrame) -> None:
         before = frame.copy(deep=True)
-        verdicts = examine(frame, format, options=options)
+        verdicts = inspect_frame(frame, format, options=options).columns
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
             try:
-                prepared = inspect_frame(frame, format, options=options)
+                prepared = inspect_frame(frame, format, options=options).checked()
             except FidelityError as error:
                 refused = error.column
             else:
@@ -155,7 +154,7 @@ def test_what_is_written_comes_back_or_is_refused_or_is_warned_of(format: Format
 def test_any_text_survives_csv_by_plain_rules_when_one_is_plainly_text(texts: list[str | None]) -> None:
     csv = FORMATS["csv"]
     frame = pd.DataFrame({"n": range(len(texts) + 1), "t": pd.Series(["plainly text", *texts])})
-    prepared = inspect_frame(frame, csv)
+    prepared = inspect_frame(frame, csv).checked()
     assert (prepared.schema is None) == (frame["t"].dtype != object or None not in texts)
     pd.testing.assert_frame_equal(parse(b"".join(prepared.chunks()), csv), frame)
 
@@ -166,7 +165,7 @@ def test_decimals_are_exact_or_refused(values: list[Decimal]) -> None:
     frame = pd.DataFrame({"d": pd.Series(values, dtype=object)})
     for each in FORMATS.values():
         try:
-            prepared = inspect_frame(frame, each)
+            prepared = inspect_frame(frame, each).checked()
         except FidelityError:
             continue
         assert parse(b"".join(prepared.chunks()), each, prepared.schema)["d"].tolist() == values
@@ -178,7 +177,7 @@ def test_zoned_moments_stay_the_same_instants(moments: list[dt.datetime]) -> Non
     frame = pd.DataFrame({"t": pd.Series(moments, dtype=object)})
     for each in FORMATS.values():
         try:
-            prepared = inspect_frame(frame, each)
+            prepared = inspect_frame(frame, each).checked()
         except FidelityError:
             continue
         found = parse(b"".join(prepared.chunks()), each, prepared.schema)["t"].tolist()

@@ -79,7 +79,7 @@ ROWS = len(FRAME)
 
 
 def content(frame: object, format: Format, **options: object) -> bytes:
-    return b"".join(inspect_frame(frame, format, options=options).chunks())
+    return b"".join(inspect_frame(frame, format, options=options).checked().chunks())
 
 
 def records(format: Format) -> list[dict[str, Any]]:
@@ -146,6 +146,7 @@ def test_bytes_are_base64(format: Format) -> None:
 
 
 @pytest.mark.parametrize("format", [CSV, JSON, NDJSON], ids=lambda each: each.name)
+@pytest.mark.slow
 def test_every_double_survives_to_the_last_bit(format: Format) -> None:
     bits = np.random.default_rng(7).integers(0, 2**64, 100_000, dtype="uint64")
     values = bits.view("float64")

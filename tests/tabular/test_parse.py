@@ -14,11 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from digime_pandas._tabular.fidelity import FidelityWarning
 from digime_pandas._tabular.formats import CSV, FORMATS, JSON, NDJSON, PARQUET, Format
 from digime_pandas._tabular.parse import parse, parse_batches
 from digime_pandas._tabular.serialize import inspect_frame
-from digime_pandas.errors import InputError, ReadError
+from digime_pandas.errors import FidelityWarning, InputError, ReadError
 
 EVERY = pytest.mark.parametrize("format", FORMATS.values(), ids=lambda each: each.name)
 TEXTUAL = pytest.mark.parametrize("format", [CSV, JSON, NDJSON], ids=lambda each: each.name)
@@ -35,7 +34,7 @@ TEXT_DTYPE = pd.Series(["a"]).dtype
 
 
 def written(frame: object, format: Format, **options: object) -> tuple[bytes, str | None]:
-    prepared = inspect_frame(frame, format, options=options)
+    prepared = inspect_frame(frame, format, options=options).checked()
     return b"".join(prepared.chunks()), prepared.schema
 
 
@@ -111,6 +110,7 @@ def test_a_file_without_rows_gives_one_empty_batch(format: Format) -> None:
 
 
 @EVERY
+@pytest.mark.slow
 def test_batches_are_read_in_bounded_memory(format: Format) -> None:
     rows = 400_000
     data, schema = written(pd.DataFrame({"n": range(rows), "t": ["some text of some length"] * rows}), format)

@@ -6,8 +6,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from digime_pandas._tabular.columns import ColumnSpec
-from digime_pandas._tabular.formats import CSV, JSON
+from digime_pandas._tabular.columns import ColumnSpec, StringParameters
+from digime_pandas._tabular.formats import CSV, JSON, check_options
 from digime_pandas._tabular.frames.source import column_source_of
 from digime_pandas._tabular.schema import (
     LONGEST,
@@ -23,16 +23,16 @@ def test_a_schema_comes_back_through_its_text() -> None:
     schema = Schema(
         columns=(
             ColumnSpec("numpy", pa.int8()),
-            ColumnSpec("string", pa.string(), ["pyarrow", "nan"]),
+            ColumnSpec("string", pa.string(), StringParameters("pyarrow", "nan")),
             ColumnSpec("period", pa.int64(), "M"),
         ),
-        index=(None, "x", 7, ("a", 1)),
-        freq="h",
+        index_names=(None, "x", 7, ("a", 1)),
+        index_freq="h",
         label_names=("what",),
         attrs={"unit": "kg"},
         names=("ü", ""),
         escaped=True,
-        multi="i",
+        index_is_multi=True,
     )
     assert schema_from_text(schema.to_text()) == schema
 
@@ -50,16 +50,16 @@ def test_the_same_frame_gives_the_same_schema() -> None:
 
 def test_categories_that_are_just_the_sorted_values_are_not_written_down() -> None:
     implied = pd.DataFrame({"k": pd.Categorical([f"value {i}" for i in range(900)])})
-    text, lost = sidecar_schema(column_source_of(implied), CSV, {"typed": True})
+    text, lost = sidecar_schema(column_source_of(implied), CSV, check_options(CSV, {}))
     assert text is not None
     assert len(text) < 200
     assert not lost
 
 
-def test_a_schema_past_the_limit_does_not_travel_and_says_so() -> None:
+def test_a_schema_past_the_limit_is_left_out_and_named() -> None:
     names = [f"{i * 7919 % 1000:03d}{chr(97 + i % 26)}" for i in range(2_500)]
     frame = pd.DataFrame({"k": pd.Categorical(names, categories=names)})
-    text, lost = sidecar_schema(column_source_of(frame), JSON, {"typed": True})
+    text, lost = sidecar_schema(column_source_of(frame), JSON, check_options(JSON, {}))
     assert text is None
     assert f"{LONGEST:,}" in lost[0]
 

@@ -18,11 +18,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from digime_pandas._tabular.fidelity import FidelityWarning
+from digime_pandas._tabular.codecs import parquet, text_slices
+from digime_pandas._tabular.codecs.text_slices import SLICE_BYTES
 from digime_pandas._tabular.formats import CSV, FORMATS, JSON, NDJSON, PARQUET, Format
 from digime_pandas._tabular.parse import parse
-from digime_pandas._tabular.serialize import SLICE_BYTES, examine, inspect_frame
-from digime_pandas.errors import FidelityError, InputError
+from digime_pandas._tabular.serialize import inspect_frame
+from digime_pandas.errors import FidelityError, FidelityWarning, InputError
 
 EVERY = pytest.mark.parametrize("format", FORMATS.values(), ids=lambda each: each.name)
 TEXTUAL = pytest.mark.parametrize("format", [CSV, JSON, NDJSON], ids=lambda each: each.name)
@@ -30,11 +31,11 @@ BASE = pd.DataFrame({"a": [1, 2], "b": ["x", "y"]})
 
 
 def content(frame: object, format: Format, *, index: bool | None = None, **options: object) -> bytes:
-    return b"".join(inspect_frame(frame, format, index=index, options=options).chunks())
+    return b"".join(inspect_frame(frame, format, index=index, options=options).checked().chunks())
 
 
 def back(frame: object, format: Format, *, index: bool | None = None, **options: object) -> pd.DataFrame:
-    prepared = inspect_frame(frame, format, index=index, options=options)
+    prepared = inspect_frame(frame, format, index=index, options=options).checked()
     return parse(b"".join(prepared.chunks()), format, prepared.schema)
 
 
@@ -142,9 +143,9 @@ def test_names_that_cannot_be_told_apart_or_written_are_refused(
     format: Format, frame: pd.DataFrame, column: str
 ) -> None:
     with pytest.raises(FidelityError, match="name") as caught:
-        inspect_frame(frame, format)
+        inspect_frame(frame, format).checked()
     assert caught.value.column == column
-    assert any(each.verdict == "impossible" for each in examine(frame, format))
+    assert any(each.verdict == "impossible" for each in inspect_frame(frame, format).columns)
 
 
 @EVERY
@@ -167,7 +168,7 @@ def test_empty_frames_come_back(format: Format, frame: pd.DataFrame) -> None:
 @EVERY
 def test_rows_without_any_column_are_refused(format: Format) -> None:
     with pytest.raises(FidelityError, match="index=True"):
-        inspect_frame(pd.DataFrame(index=range(3)), format)
+        inspect_frame(pd.DataFrame(index=range(3)), format).checked()
     assert len(back(pd.DataFrame(index=range(3)), format, index=True)) == 3
 
 
@@ -217,17 +218,18 @@ def test_the_frame_is_not_changed(format: Format) -> None:
 
 @EVERY
 def test_chunks_start_anew_at_each_call(format: Format) -> None:
-    prepared = inspect_frame(BASE, format)
+    prepared = inspect_frame(BASE, format).checked()
     assert b"".join(prepared.chunks()) == b"".join(prepared.chunks())
     assert (prepared.rows, prepared.single_pass) == (2, False)
 
 
 @EVERY
+@pytest.mark.slow
 def test_slices_have_about_four_mebibytes_whatever_the_rows_look_like(format: Format) -> None:
     rng = np.random.default_rng(1)
     rows = 120_000
     frame = pd.DataFrame({f"f{i}": rng.random(rows) for i in range(8)})
-    sizes = [len(chunk) for chunk in inspect_frame(frame, format).chunks()]
+    sizes = [len(chunk) for chunk in inspect_frame(frame, format).checked().chunks()]
     limit = 17 << 20 if format is PARQUET else 6 << 20
     assert max(sizes) < limit
     assert sum(sizes) / len(sizes) > 1 << 20 if format is not PARQUET else len(sizes) >= 1
@@ -237,23 +239,21 @@ def test_slices_have_about_four_mebibytes_whatever_the_rows_look_like(format: Fo
 @TEXTUAL
 def test_slices_stay_bounded_when_rows_grow_a_hundredfold(format: Format) -> None:
     frame = pd.DataFrame({"t": ["x"] * 20_000 + ["y" * 2_000] * 20_000})
-    sizes = [len(chunk) for chunk in inspect_frame(frame, format).chunks()]
+    sizes = [len(chunk) for chunk in inspect_frame(frame, format).checked().chunks()]
     assert max(sizes) < 3 * SLICE_BYTES
 
 
 @TEXTUAL
 def test_slices_stay_bounded_when_the_first_rows_are_the_shortest(format: Format) -> None:
     frame = pd.DataFrame({"t": ["x"] * 1_000 + ["y" * 100_000] * 400})
-    sizes = [len(chunk) for chunk in inspect_frame(frame, format).chunks()]
+    sizes = [len(chunk) for chunk in inspect_frame(frame, format).checked().chunks()]
     assert max(sizes) < 3 * SLICE_BYTES
 
 
 @EVERY
 def test_arrow_values_are_cut_anywhere(format: Format, monkeypatch: pytest.MonkeyPatch) -> None:
-    import digime_pandas._tabular.serialize as module
-
-    monkeypatch.setattr(module, "SLICE_BYTES", 1_000)
-    monkeypatch.setattr(module, "ROW_GROUP_BYTES", 1_000)
+    monkeypatch.setattr(text_slices, "SLICE_BYTES", 1_000)
+    monkeypatch.setattr(parquet, "ROW_GROUP_BYTES", 1_000)
     rows: list[dict[str, Any]] = [
         {
             "b": [None, True, False][i % 3],
@@ -265,7 +265,7 @@ def test_arrow_values_are_cut_anywhere(format: Format, monkeypatch: pytest.Monke
         for i in range(1_013)
     ]
     table = pa.Table.from_pylist([{}, {}, {}, *rows], schema=pa.Table.from_pylist(rows).schema).slice(3)
-    assert len(list(inspect_frame(table, format).chunks())) > 10
+    assert len(list(inspect_frame(table, format).checked().chunks())) > 10
     read = pa.Table.from_pandas(back(table, format), preserve_index=False)
     assert read.cast(table.schema).to_pylist() == rows
 
@@ -273,10 +273,8 @@ def test_arrow_values_are_cut_anywhere(format: Format, monkeypatch: pytest.Monke
 @EVERY
 @pytest.mark.parametrize("rows", [1, 511, 512, 513, 5_000])
 def test_the_joints_between_slices_lose_nothing(format: Format, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    import digime_pandas._tabular.serialize as module
-
-    monkeypatch.setattr(module, "SLICE_BYTES", 4_096)
-    monkeypatch.setattr(module, "ROW_GROUP_BYTES", 4_096)
+    monkeypatch.setattr(text_slices, "SLICE_BYTES", 4_096)
+    monkeypatch.setattr(parquet, "ROW_GROUP_BYTES", 4_096)
     frame = pd.DataFrame({"n": range(rows), "t": [f"text\r\n{i}" for i in range(rows)]})
     pd.testing.assert_frame_equal(back(frame, format), frame)
 
@@ -322,7 +320,7 @@ def test_a_duckdb_relation_is_written_by_the_same_rules(format: Format) -> None:
 
 @EVERY
 def test_a_stream_works_once_and_counts_its_rows(format: Format) -> None:
-    prepared = inspect_frame(pa.table({"a": range(3_000)}).to_reader(max_chunksize=700), format)
+    prepared = inspect_frame(pa.table({"a": range(3_000)}).to_reader(max_chunksize=700), format).checked()
     assert (prepared.single_pass, prepared.rows) == (True, None)
     assert len(parse(b"".join(prepared.chunks()), format, prepared.schema)) == 3_000
     assert prepared.rows == 3_000
@@ -336,7 +334,7 @@ def test_an_empty_stream_has_its_columns(format: Format) -> None:
 
 def test_a_stream_is_refused_when_a_value_comes_that_the_format_cannot_hold() -> None:
     times = pa.array([0] * 2_000 + [400_000_000_000], pa.timestamp("s"))
-    prepared = inspect_frame(pa.table({"t": times}).to_reader(max_chunksize=500), CSV)
+    prepared = inspect_frame(pa.table({"t": times}).to_reader(max_chunksize=500), CSV).checked()
     with pytest.raises(FidelityError) as caught:
         list(prepared.chunks())
     assert (caught.value.column, caught.value.row) == ("t", 2_000)
@@ -344,16 +342,16 @@ def test_a_stream_is_refused_when_a_value_comes_that_the_format_cannot_hold() ->
 
 def test_a_stream_warns_at_its_end_of_what_was_lost() -> None:
     values = pa.array([0.5, float("inf"), float("inf")])
-    prepared = inspect_frame(pa.table({"f": values}).to_reader(), JSON)
+    prepared = inspect_frame(pa.table({"f": values}).to_reader(), JSON).checked()
     with pytest.warns(FidelityWarning, match="2 of"):
         assert json.loads(b"".join(prepared.chunks())) == [{"f": 0.5}, {"f": None}, {"f": None}]
 
 
 def test_something_that_is_no_frame_is_an_error_that_says_what_is() -> None:
     with pytest.raises(InputError, match=r"list.*DataFrame"):
-        inspect_frame([1, 2], CSV)
+        inspect_frame([1, 2], CSV).checked()
     with pytest.raises(InputError, match="index=True"):
-        inspect_frame(pa.table({"a": [1]}), CSV, index=True)
+        inspect_frame(pa.table({"a": [1]}), CSV, index=True).checked()
 
 
 @pytest.mark.parametrize("format", [JSON, NDJSON], ids=lambda each: each.name)
@@ -364,7 +362,7 @@ def test_nan_and_infinity_become_null_with_a_warning_that_counts_them_or_are_ref
     rows = json.loads(data) if format is JSON else [json.loads(line) for line in data.splitlines()]
     assert [row["f"] for row in rows] == [0.5, None, None, None, None]
     with pytest.raises(FidelityError) as caught:
-        inspect_frame(frame, format, options={"strict": True})
+        inspect_frame(frame, format, options={"strict": True}).checked()
     assert (caught.value.column, caught.value.row) == ("f", 1)
     assert content(frame.iloc[:1], format, strict=True)
 
@@ -380,7 +378,7 @@ def test_decimals_are_strings_or_exact_numbers(format: Format) -> None:
         assert [Decimal(row["d"]) for row in rows] == [*map(Decimal, digits)]
         assert all(isinstance(row["d"], kind) for row in rows)
         assert [(row["a"], row["t"]) for row in rows] == [(1, 'x"y'), (2, ""), (3, "ü")]
-        assert examine(frame, format, options={"decimals": decimals})[1].verdict == (
+        assert inspect_frame(frame, format, options={"decimals": decimals}).columns[1].verdict == (
             "changed" if decimals == "string" else "kept"
         )
         pd.testing.assert_frame_equal(back(frame, format, decimals=decimals), frame)
@@ -389,7 +387,7 @@ def test_decimals_are_strings_or_exact_numbers(format: Format) -> None:
 def test_nested_values_are_refused_in_csv_or_written_as_json_text() -> None:
     frame = pd.DataFrame({"a": [1, 2], "n": [{"x": [1, 2], "t": "a,b"}, None]})
     with pytest.raises(FidelityError, match="nested") as caught:
-        inspect_frame(frame, CSV)
+        inspect_frame(frame, CSV).checked()
     assert caught.value.column == "n"
     rows = list(csv.DictReader(io.StringIO(content(frame, CSV, nested="json").decode(), newline="")))
     assert json.loads(rows[0]["n"]) == {"x": [1, 2], "t": "a,b"}
@@ -414,7 +412,7 @@ def test_formulas_are_escaped_on_request_and_come_back() -> None:
 def test_without_types_a_text_file_comes_back_by_plain_rules() -> None:
     frame = pd.DataFrame({"t": pd.to_datetime(["2024-01-01"]), "n": pd.array([1], "Int8")}, index=[3])
     for each in (CSV, JSON, NDJSON):
-        assert inspect_frame(frame, each, options={"typed": False}).schema is None
+        assert inspect_frame(frame, each, options={"typed": False}).checked().schema is None
         found = back(frame, each, typed=False)
         assert list(found.columns) == ["index", "t", "n"]
         assert (found["t"].iloc[0], found["n"].dtype) == ("2024-01-01", "int64")
@@ -423,12 +421,12 @@ def test_without_types_a_text_file_comes_back_by_plain_rules() -> None:
 @TEXTUAL
 def test_the_schema_is_left_out_where_plain_rules_restore_the_frame(format: Format) -> None:
     plain = pd.DataFrame({"i": [1, 2], "f": [0.5, 1.0], "b": [True, False], "t": ["x", "y"]})
-    assert inspect_frame(plain, format).schema is None
+    assert inspect_frame(plain, format).checked().schema is None
     pd.testing.assert_frame_equal(back(plain, format), plain)
     for other in (plain.astype({"i": "int8"}), plain.set_axis([3, 4]), plain.iloc[:0], plain.rename_axis(columns="x")):
-        assert inspect_frame(other, format).schema is not None
+        assert inspect_frame(other, format).checked().schema is not None
     digits = pd.DataFrame({"code": ["1", "2"]})
-    assert (inspect_frame(digits, format).schema is None) == (format is not CSV)
+    assert (inspect_frame(digits, format).checked().schema is None) == (format is not CSV)
     pd.testing.assert_frame_equal(back(digits, format), digits)
 
 
@@ -438,12 +436,12 @@ def test_a_schema_that_does_not_fit_in_a_header_is_left_out_with_a_warning(forma
     categories = ["".join(map(chr, rng.integers(97, 122, 12))) for _ in range(600)]
     frame = pd.DataFrame({"c": pd.Categorical(categories, categories=categories)})
     with pytest.warns(FidelityWarning, match="3,000 characters"):
-        assert inspect_frame(frame, format).schema is None
+        assert inspect_frame(frame, format).checked().schema is None
 
 
 def test_the_schema_is_short_printable_ascii() -> None:
     frame = pd.DataFrame({f"column {i}": pd.array([1], "Int8") for i in range(200)})
-    schema = inspect_frame(frame, CSV).schema
+    schema = inspect_frame(frame, CSV).checked().schema
     assert schema is not None
     assert len(schema) <= 3_000
     assert schema.isascii()
@@ -467,7 +465,7 @@ def test_an_unknown_option_is_an_error_that_lists_the_known_ones(
     format: Format, options: dict[str, object], said: str
 ) -> None:
     with pytest.raises(InputError, match=said):
-        inspect_frame(BASE, format, options=options)
+        inspect_frame(BASE, format, options=options).checked()
 
 
 @pytest.mark.parametrize("compression", ["snappy", "zstd", "gzip", "brotli", "lz4", "none"])
@@ -475,3 +473,24 @@ def test_parquet_is_compressed_as_asked(compression: str) -> None:
     data = content(BASE, PARQUET, compression=compression)
     found = pq.read_metadata(io.BytesIO(data)).row_group(0).column(0).compression
     assert found == {"none": "UNCOMPRESSED"}.get(compression, compression.upper())
+
+
+@EVERY
+def test_inspecting_neither_refuses_nor_warns_and_says_what_checking_would(format: Format) -> None:
+    frame = pd.DataFrame({"c": [1j, 2j], "k": pd.Categorical(["a", "a"], ["a", "b"])})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        inspected = inspect_frame(frame, format)
+    assert [each.verdict for each in inspected.columns] == ["impossible", "changed"]
+    assert inspected.refusal is not None
+    assert inspected.refusal.column == "c"
+    assert inspected.schema is None
+    with pytest.raises(FidelityError):
+        next(inspected.chunks())
+    inspected = inspect_frame(frame[["k"]], format)
+    assert inspected.refusal is None
+    assert inspected.warnings
+    with pytest.warns(FidelityWarning) as caught:
+        assert inspected.checked() is inspected
+    assert [str(each.message) for each in caught] == [" ".join(inspected.warnings)]
+    assert caught[0].filename == __file__

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from digime_pandas._tabular.text_values import plain, text_type, typed
+from digime_pandas._tabular.text_values import from_text, text_type, to_text
 
 TICKS = [0, 1, -1, 1_700_000_000_123_456_789, None, -999_999_999]
 ARRAYS: dict[str, pa.Array] = {
@@ -53,9 +53,9 @@ ARRAYS: dict[str, pa.Array] = {
 @pytest.mark.parametrize("array", ARRAYS.values(), ids=ARRAYS)
 def test_text_forms_come_back_whole_and_as_slices(array: pa.Array) -> None:
     for each in (array, array[1:], array[:0], pa.concat_arrays([array, array])[1:]):
-        text = plain(each)
+        text = to_text(each)
         assert text.null_count == each.null_count
-        found = typed(text.cast(text_type(array.type)), array.type)
+        found = from_text(text.cast(text_type(array.type)), array.type)
         found.validate(full=True)
         assert found.type == array.type
         assert found.equals(each)
@@ -64,45 +64,45 @@ def test_text_forms_come_back_whole_and_as_slices(array: pa.Array) -> None:
 def test_zoned_times_are_what_python_writes() -> None:
     for zone in ("UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kathmandu"):
         array = pa.array([0, 1_720_000_000, 1_700_000_000], pa.timestamp("s", zone))
-        assert plain(array).to_pylist() == [each.as_py().isoformat() for each in array]
+        assert to_text(array).to_pylist() == [each.as_py().isoformat() for each in array]
 
 
 def test_times_whose_offset_has_seconds_are_written_in_utc() -> None:
     array = pa.array([-2_840_140_800, 0], pa.timestamp("s", "Europe/Berlin"))
-    assert plain(array).to_pylist() == ["1880-01-01T00:00:00+00:00", "1970-01-01T00:00:00+00:00"]
+    assert to_text(array).to_pylist() == ["1880-01-01T00:00:00+00:00", "1970-01-01T00:00:00+00:00"]
 
 
 def test_zones_that_arrow_does_not_know_are_written_in_utc() -> None:
-    assert plain(pa.array([0], pa.timestamp("s", "No/Where"))).to_pylist() == ["1970-01-01T00:00:00+00:00"]
+    assert to_text(pa.array([0], pa.timestamp("s", "No/Where"))).to_pylist() == ["1970-01-01T00:00:00+00:00"]
 
 
 def test_durations_are_what_pandas_writes_and_reads() -> None:
     ticks = [0, 1, 10**9, 86_400 * 10**9, 90_061_000_000_001, 2**63 - 1]
-    texts = plain(pa.array(ticks, pa.duration("ns"))).to_pylist()
+    texts = to_text(pa.array(ticks, pa.duration("ns"))).to_pylist()
     assert [pd.Timedelta(text) for text in texts] == [pd.Timedelta(each, "ns") for each in ticks]
-    negative = plain(pa.array([-each for each in ticks], pa.duration("ns"))).to_pylist()
+    negative = to_text(pa.array([-each for each in ticks], pa.duration("ns"))).to_pylist()
     assert [pd.Timedelta(text) for text in negative] == [-pd.Timedelta(each, "ns") for each in ticks]
     whole = [each for each in ticks if each % 10**9 == 0]
-    assert plain(pa.array(whole, pa.duration("ns"))).to_pylist() == [
+    assert to_text(pa.array(whole, pa.duration("ns"))).to_pylist() == [
         pd.Timedelta(each, "ns").isoformat() for each in whole
     ]
 
 
 def test_bytes_are_what_the_base64_module_writes() -> None:
     values = [bytes(range(n)) for n in range(5)]
-    assert plain(pa.array(values)).to_pylist() == [base64.b64encode(each).decode() for each in values]
+    assert to_text(pa.array(values)).to_pylist() == [base64.b64encode(each).decode() for each in values]
 
 
 def test_intervals_show_which_ends_they_hold() -> None:
     for closed, text in (("left", "[0, 1)"), ("right", "(0, 1]"), ("both", "[0, 1]"), ("neither", "(0, 1)")):
         array: Any = pa.array(pd.arrays.IntervalArray.from_breaks([0, 1], closed=closed))
-        assert plain(array).to_pylist() == [text]
+        assert to_text(array).to_pylist() == [text]
 
 
 @pytest.mark.parametrize("freq", ["Y", "Q", "M", "W", "D", "h", "min", "s", "ms", "us", "ns"])
 def test_periods_are_their_str(freq: str) -> None:
     periods = pd.period_range("2024-01-05", periods=3, freq=freq)
-    assert plain(pa.array(periods.array)).to_pylist() == [str(each) for each in periods]
+    assert to_text(pa.array(periods.array)).to_pylist() == [str(each) for each in periods]
 
 
 @pytest.mark.parametrize(
@@ -122,4 +122,4 @@ def test_periods_are_their_str(freq: str) -> None:
 )
 def test_a_text_that_is_not_of_the_type_is_an_error(text: str, type: pa.DataType) -> None:
     with pytest.raises(pa.ArrowInvalid):
-        typed(pa.array([text]), type)
+        from_text(pa.array([text]), type)

@@ -1,84 +1,171 @@
-"""Slices of rows as JSON objects: one a line, or as the elements of an array (RFC 8259, UTF-8)."""
+"""JSON (RFC 8259, UTF-8): the rows as the objects of one array, or as one object a line (NDJSON).
+
+On reading, values are what they are in JSON until a schema says otherwise: a string that looks like a date is a string.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
-from io import SEEK_END, BytesIO
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import chain, islice
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pajson
 
-from digime_pandas._service.messages import Buffer
-from digime_pandas._tabular.codecs.json_array import commas_to_newlines
-from digime_pandas._tabular.codecs.polars_writer import ChunkBuffer, is_usable, to_polars
-from digime_pandas._tabular.codecs.without_polars import json_texts
-from digime_pandas._tabular.columns import as_array
+from digime_pandas._tabular.arrow import as_array, as_columns
+from digime_pandas._tabular.codecs.codec import Columns, Piece, Run
+from digime_pandas._tabular.codecs.json_array import array_lines, commas_to_newlines, iter_objects
+from digime_pandas._tabular.codecs.text_slices import encode_slices
+from digime_pandas._tabular.engines import arrow_text, polars_text
+from digime_pandas._tabular.frames.source import ColumnSource
+
+_FIRST_ROUNDED = float(2**53)
 
 
-def lines(batch: pa.RecordBatch, *, digits: Collection[str] = ()) -> Buffer:
+class JsonCodec:
+    """Writes and reads JSON and NDJSON files.
+
+    Args:
+        array: Whether the objects are the elements of one array, or else one a line.
+    """
+
+    def __init__(self, *, array: bool) -> None:
+        self._array = array
+
+    def encode(
+        self,
+        source: ColumnSource,
+        *,
+        options: Mapping[str, Any],
+        file_types: Sequence[pa.DataType | None],
+        run: Run,
+        workers: int,
+    ) -> Iterator[Piece]:
+        """Yield the file; see `Codec.encode`."""
+        as_numbers = options["decimals"] == "number"
+        decimals = [each.name for each in source.columns if as_numbers and pa.types.is_decimal(each.type)]
+        encode = partial(_encode_slice, array=self._array, number_columns=decimals)
+        empty = True
+        for piece in encode_slices(source, encode, file_types=file_types, run=run, workers=workers):
+            yield piece
+            empty = False
+        if self._array:
+            yield b"[]\n" if empty else b"]\n"
+
+    def open(self, stream: BinaryIO, *, escaped: bool = False, typed: bool = False) -> TypedJsonReader | JsonReader:
+        """Start to read a file; see `Codec.open`."""
+        del escaped
+        return TypedJsonReader(stream, array=self._array) if typed else JsonReader(stream, array=self._array)
+
+
+class TypedJsonReader:
+    """Reads one file of JSON objects by the types of a schema; see `FileReader`.
+
+    Args:
+        stream: The file, from its present position.
+        array: Whether the objects are the elements of an array.
+
+    Raises:
+        ValueError: It is no such file.
+    """
+
+    stored_schema = None
+    names: list[str] | None
+
+    def __init__(self, stream: BinaryIO, *, array: bool) -> None:
+        lines = array_lines(stream) if array else _lines(stream)
+        first = next(lines, None)
+        self.names = None if first is None else list(_members(json.loads(first)))
+        self._lines = lines if first is None else chain([first], lines)
+
+    def columns(self, types: Mapping[str, pa.DataType] | None, rows: int | None) -> Iterator[Columns]:
+        """Yield the rows in pieces; see `FileReader.columns`."""
+        schema = None if types is None else pa.schema(list(types.items()))
+        for group in _groups(self._lines, rows):
+            table = _read_lines(b"".join(group), schema)
+            yield as_columns(table)
+
+    def pandas_frames(self, wanted: Sequence[str] | None, rows: int | None) -> None:
+        """Return None: a JSON file has no metadata."""
+        del wanted, rows
+
+
+class JsonReader:
+    """Reads one file of JSON objects as the values that they hold; see `FileReader`.
+
+    Args:
+        stream: The file, from its present position.
+        array: Whether the objects are the elements of an array.
+    """
+
+    stored_schema = None
+    names = None
+
+    def __init__(self, stream: BinaryIO, *, array: bool) -> None:
+        self._stream = stream
+        self._array = array
+
+    def columns(self, types: Mapping[str, pa.DataType] | None, rows: int | None) -> Iterator[Columns]:
+        """Yield the rows in pieces; see `FileReader.columns`. Types are not applied."""
+        del types
+        if self._array:
+            yield from map(_from_objects, _groups(iter_objects(self._stream), rows))
+        else:
+            yield from (_from_lines(b"".join(group)) for group in _groups(_lines(self._stream), rows))
+
+    def pandas_frames(self, wanted: Sequence[str] | None, rows: int | None) -> None:
+        """Return None: a JSON file has no metadata."""
+        del wanted, rows
+
+
+def encode_ndjson(batch: pa.RecordBatch, *, number_columns: Collection[str] = ()) -> Piece:
     """Return one object a row, each followed by a line feed.
 
     Args:
-        batch: What to write; see `plain`. NaN and the infinities become null. It has rows.
-        digits: Names of the columns whose texts are numbers already.
+        batch: Rows, at least one, of types that text formats have. NaN and the infinities become null.
+        number_columns: Names of the columns whose texts are written as numbers, without quotes.
     """
-    if digits or not is_usable():
-        return "".join(f"{each}\n" for each in _objects(batch, digits)).encode()
-    array = _array(batch)
+    if number_columns or not polars_text.polars_is_usable():
+        return "".join(f"{each}\n" for each in _objects(batch, number_columns)).encode()
+    array = polars_text.json_array(batch)
     if commas_to_newlines(array[1:-1], batch.num_rows):
         array[-1] = ord("\n")
         return array[1:]
-    # Slower, since polars starts an engine for each file.
-    file = ChunkBuffer()
-    to_polars(batch).write_ndjson(file)
-    return file.getvalue()
+    return polars_text.json_lines(batch)
 
 
-def elements(batch: pa.RecordBatch, *, first: bool, digits: Collection[str] = ()) -> Buffer:
+def encode_array_part(batch: pa.RecordBatch, *, first: bool, number_columns: Collection[str] = ()) -> Piece:
     """Return one object a row as the next elements of an array, all on one line, without its line end.
 
     Args:
-        batch: As for `lines`.
+        batch: As for `encode_ndjson`.
         first: Whether these are the first rows of the file.
-        digits: As for `lines`.
+        number_columns: As for `encode_ndjson`.
     """
-    if digits or not is_usable():
-        return (("[" if first else ",\n") + ",".join(_objects(batch, digits))).encode()
+    if number_columns or not polars_text.polars_is_usable():
+        return (("[" if first else ",\n") + ",".join(_objects(batch, number_columns))).encode()
     if first:
-        return _array(batch)[:-1]
-    array = _array(batch, after=b",")
+        return polars_text.json_array(batch)[:-1]
+    array = polars_text.json_array(batch, after=b",")
     array[1] = ord("\n")  # instead of the bracket
     return array[:-1]
 
 
-def _array(batch: pa.RecordBatch, after: bytes = b"") -> memoryview:
-    buffer = BytesIO(after)
-    buffer.seek(0, SEEK_END)
-    to_polars(batch).write_json(buffer)
-    return buffer.getbuffer()
-
-
-def as_text(array: pa.Array) -> pa.Array:
-    """Return each value as its own JSON text, for a column of CSV; nulls stay null.
+def to_json_texts(array: pa.Array) -> pa.Array:
+    """Return each value as its own JSON text; nulls stay null.
 
     Args:
-        array: Values as `plain` gives them.
+        array: Values of a type that text formats have.
     """
-    if not is_usable():
-        return json_texts(array)
-    import polars as pl
-
-    frame = to_polars(pa.RecordBatch.from_arrays([array], names=["v"]))
-    wrapped = frame.select(pl.struct("v").struct.json_encode())
-    inside = wrapped.to_series().str.slice(len('{"v":')).str.head(-1).to_arrow()
-    return pc.if_else(array.is_valid(), inside, pa.scalar(None, inside.type))
+    make_texts = polars_text.json_texts if polars_text.polars_is_usable() else arrow_text.json_texts
+    return make_texts(array)
 
 
-def from_text(array: pa.Array, type: pa.DataType) -> pa.Array:
-    """Return the values of the JSON texts that `as_text` made.
+def parse_json_texts(array: pa.Array, type: pa.DataType) -> pa.Array:
+    """Return the values of the texts that `to_json_texts` made.
 
     Args:
         array: The texts; nulls stay null.
@@ -95,16 +182,86 @@ def from_text(array: pa.Array, type: pa.DataType) -> pa.Array:
     return as_array(table.column(0))
 
 
-def _objects(batch: pa.RecordBatch, digits: Collection[str]) -> list[str]:
-    rest = batch.select([name for name in batch.schema.names if name not in digits])
-    tokens = {name: as_text(batch.column(name)).fill_null("null") for name in rest.schema.names}
-    tokens |= {name: batch.column(name).cast(pa.large_string()).fill_null("null") for name in digits}
+def _encode_slice(batch: pa.RecordBatch, first: bool, *, array: bool, number_columns: Collection[str]) -> Piece:
+    if array:
+        return encode_array_part(batch, first=first, number_columns=number_columns)
+    return encode_ndjson(batch, number_columns=number_columns)
+
+
+def _objects(batch: pa.RecordBatch, number_columns: Collection[str]) -> list[str]:
     parts: list[Any] = []
-    for name in batch.schema.names:
-        parts += [("{" if not parts else ",") + json.dumps(name, ensure_ascii=False) + ":", tokens[name]]
-    texts = pc.binary_join_element_wise(*(_large(part) for part in parts), _large("}"), _large(""))
-    return list(texts.to_pylist())
+    for name, values in zip(batch.schema.names, batch.columns, strict=True):
+        texts = values.cast(pa.large_string()) if name in number_columns else to_json_texts(values)
+        parts += [("{" if not parts else ",") + json.dumps(name, ensure_ascii=False) + ":", texts.fill_null("null")]
+    objects = pc.binary_join_element_wise(*(_large(part) for part in parts), _large("}"), _large(""))
+    return list(objects.to_pylist())
 
 
 def _large(part: Any) -> Any:
     return pa.scalar(part, pa.large_string()) if isinstance(part, str) else part.cast(pa.large_string())
+
+
+def _lines(stream: BinaryIO) -> Iterator[bytes]:
+    return (line for line in stream if not line.isspace())
+
+
+def _groups(items: Iterable[Any], size: int | None) -> Iterator[list[Any]]:
+    """Yield the items in lists of `size`, or in one list when it is None; no empty one."""
+    iterator = iter(items)
+    while group := list(islice(iterator, size)):
+        yield group
+
+
+def _read_lines(block: bytes, schema: pa.Schema | None) -> pa.Table:
+    unexpected = "infer" if schema is None else "ignore"
+    parsing = pajson.ParseOptions(explicit_schema=schema, unexpected_field_behavior=unexpected)
+    table = pajson.read_json(pa.BufferReader(block), pajson.ReadOptions(block_size=len(block)), parsing)
+    table.validate(full=True)  # that all text is UTF-8
+    return table
+
+
+def _from_lines(block: bytes) -> Columns:
+    """Read lines with Arrow where it keeps every value as JSON has it, and with the json module where it does not."""
+    try:
+        table = _read_lines(block, None)
+        dates = {field.name: pa.string() for field in table.schema if pa.types.is_temporal(field.type)}
+        if dates:
+            schema = pa.schema([(each.name, dates.get(each.name, each.type)) for each in table.schema])
+            table = _read_lines(block, schema)
+    except pa.ArrowInvalid:
+        return _from_objects([json.loads(line) for line in block.splitlines()])
+    if any(pa.types.is_nested(column.type) or _may_be_rounded(column) for column in table.columns):
+        return _from_objects([json.loads(line) for line in block.splitlines()])
+    return as_columns(table)
+
+
+def _may_be_rounded(column: pa.ChunkedArray) -> bool:
+    """Return whether whole numbers may have been read as floats that cannot hold them."""
+    if not pa.types.is_floating(column.type):
+        return False
+    largest = pc.max(pc.abs(column)).as_py()
+    return largest is not None and largest >= _FIRST_ROUNDED
+
+
+def _from_objects(objects: list[Any]) -> Columns:
+    names = dict.fromkeys(name for each in objects for name in _members(each))
+    return {name: _array_or_list([each.get(name) for each in objects]) for name in names}
+
+
+def _members(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("an element is not an object")
+    return value
+
+
+def _array_or_list(values: list[Any]) -> Any:
+    """Return the values as an Arrow array where one type holds them exactly, or else as they are."""
+    kinds = {type(each) for each in values} - {type(None)}
+    if len(kinds - {int, float}) + bool(kinds & {int, float}) > 1 or kinds & {list, dict}:
+        return values
+    for type_ in (None, pa.uint64()):
+        try:
+            return pa.array(values, type_)
+        except (pa.ArrowException, OverflowError):
+            continue
+    return values

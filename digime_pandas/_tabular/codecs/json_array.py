@@ -16,37 +16,45 @@ _decoder = json.JSONDecoder()
 
 
 def commas_to_newlines(elements: memoryview, count: int) -> bool:
-    """Put line feeds in place of the commas between elements, where it is certain which ones these are.
+    """Put line feeds in place of the commas between elements, where it is certain which commas these are.
+
+    Every separator has ``}`` before it and ``{`` after it. A comma in a text or in a list may have these too, so that
+    the commas found by them are all separators and perhaps others. There are ``count - 1`` separators: when that many
+    commas are found, no other one is among them.
 
     Args:
-        elements: Objects, separated by commas without blanks.
-        count: How many they are.
+        elements: JSON objects, separated by commas without blanks; changed in place, or not at all.
+        count: How many objects they are.
 
     Returns:
-        Whether it was done. It is not when a text or a list inside of an element looks like the end of one.
+        Whether it was done.
     """
     codes = np.frombuffer(elements, np.uint8)
+    # Not the first one, which follows no comma.
     opening = np.flatnonzero(codes == ord("{"))[1:]
-    between = opening[(codes[opening - 1] == ord(",")) & (codes[opening - 2] == ord("}"))] - 1
-    if len(between) != count - 1:
+    follows_separator = (codes[opening - 1] == ord(",")) & (codes[opening - 2] == ord("}"))
+    separators = opening[follows_separator] - 1
+    if len(separators) != count - 1:
         return False
-    codes[between] = ord("\n")
+    codes[separators] = ord("\n")
     return True
 
 
-def apart(elements: bytes) -> bytes:
-    """Return elements of an array, separated by commas, with line feeds instead of these commas.
+def split_elements(elements: bytes) -> bytes:
+    """Return JSON objects that are separated by commas with line feeds instead of these commas.
 
-    Only what separates the elements is looked at, by the byte: whether they are JSON is for others to find out.
+    Whether the elements are JSON is not checked: only quotes, braces and commas are counted, byte by byte.
     """
-    # Without escapes, quotes just open and close a text.
+    # Escapes are two bytes each, so that blanks in their place leave all positions. Without them every quote opens or
+    # closes a text: a byte is outside of texts when the number of quotes up to it is even.
     codes = np.frombuffer(elements.replace(rb"\\", b"  ").replace(rb"\"", b"  "), np.uint8)
-    outside = np.cumsum(codes == ord('"'), dtype=np.uint8) % 2 == 0
-    step = (codes == ord("{")).view(np.int8) - (codes == ord("}")).view(np.int8)
-    depth = np.cumsum(step * outside, dtype=np.int32)
-    separated = bytearray(elements)
-    np.frombuffer(separated, np.uint8)[(codes == ord(",")) & outside & (depth == 0)] = ord("\n")
-    return bytes(separated)
+    # The number of quotes is kept modulo 256 only, which is as even or odd as the number itself.
+    is_outside = np.cumsum(codes == ord('"'), dtype=np.uint8) % 2 == 0
+    opened = (codes == ord("{")).view(np.int8) - (codes == ord("}")).view(np.int8)  # 1, 0 or -1
+    depth = np.cumsum(opened * is_outside, dtype=np.int32)
+    lines = bytearray(elements)
+    np.frombuffer(lines, np.uint8)[(codes == ord(",")) & is_outside & (depth == 0)] = ord("\n")
+    return bytes(lines)
 
 
 def array_lines(stream: BinaryIO) -> Iterator[bytes]:
@@ -66,10 +74,10 @@ def array_lines(stream: BinaryIO) -> Iterator[bytes]:
             text = text[1:]
         text = text.removesuffix(b"]").strip(b",")
         if text:
-            yield from BytesIO(apart(text) + b"\n")
+            yield from BytesIO(split_elements(text) + b"\n")
 
 
-def elements(stream: BinaryIO) -> Iterator[dict[str, Any]]:
+def iter_objects(stream: BinaryIO) -> Iterator[dict[str, Any]]:
     """Yield the objects that are the elements of an array.
 
     Args:
@@ -78,7 +86,7 @@ def elements(stream: BinaryIO) -> Iterator[dict[str, Any]]:
     Raises:
         ValueError: It is not an array of objects.
     """
-    text = _Window(stream)
+    text = _TextWindow(stream)
     if text.pop() != "[":
         raise ValueError("it does not begin with [")
     following = text.peek()
@@ -87,7 +95,7 @@ def elements(stream: BinaryIO) -> Iterator[dict[str, Any]]:
     while following != "]":
         if text.peek() != "{":
             raise ValueError("an element is not an object")
-        yield text.value()
+        yield text.pop_value()
         following = text.pop()
         if following not in {",", "]"}:
             raise ValueError("a comma or the closing ] is missing")
@@ -95,8 +103,8 @@ def elements(stream: BinaryIO) -> Iterator[dict[str, Any]]:
         raise ValueError("something follows the closing ]")
 
 
-class _Window:
-    """The part of a text that is being looked at; it grows as needed and forgets what was taken."""
+class _TextWindow:
+    """The part of a file that is held as text: it is read as far as needed, and dropped once it was taken."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -115,12 +123,12 @@ class _Window:
                 return ""
 
     def pop(self) -> str:
-        """Take the next character that is not blank."""
+        """Take the next character that is not blank, or "" at the end."""
         character = self.peek()
         self._position += len(character)
         return character
 
-    def value(self) -> Any:
+    def pop_value(self) -> Any:
         """Take the next value."""
         while True:
             try:
@@ -132,9 +140,9 @@ class _Window:
                 return value
 
     def _grow(self) -> bool:
-        # At least doubled, so that a long value is not looked at again and again.
-        read = self._stream.read(max(_READ_BYTES, len(self._text) - self._position))
-        more = self._decoder.decode(read, final=not read)
+        # At least doubled, so that a long value is decoded from its start a few times only.
+        block = self._stream.read(max(_READ_BYTES, len(self._text) - self._position))
+        more = self._decoder.decode(block, final=not block)
         self._text = self._text[self._position :] + more
         self._position = 0
-        return bool(read)
+        return bool(block)

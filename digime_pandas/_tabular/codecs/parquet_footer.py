@@ -1,14 +1,17 @@
 """Row groups that were encoded side by side, each as a Parquet file of its own, joined to one file.
 
-The columns are copied as they are. What changes is the metadata at the end (`FileMetaData` of parquet.thrift, in
-Thrift's compact protocol): the row groups come together in one list, and the places in the file that they name move
-with the columns.
+The columns are copied as they are. What changes is the footer (`FileMetaData` of parquet.thrift, in Thrift's compact
+protocol): the row groups come together in one list, and the offsets of their columns grow by what precedes them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Literal, NamedTuple
+
+import pyarrow.parquet as pq
 
 _MAGIC = b"PAR1"
 _LENGTH_BYTES = 4
@@ -21,19 +24,70 @@ _SIZES = {_TRUE: 0, _FALSE: 0, _BYTE: 1, _DOUBLE: 8}
 _MORE = 0x80  # in a byte of a varint: another one follows
 _LONG = 15  # in the head of a list: its length follows
 
-# Fields by their numbers in parquet.thrift: what to find in a struct, and under 0 what the struct itself is.
-_COLUMN_META_DATA = {9: "place", 10: "place", 11: "place", 14: "place"}
-_COLUMN_CHUNK = {2: "place", 3: _COLUMN_META_DATA, 4: "place", 6: "place"}
-_ROW_GROUP = {0: "group", 1: _COLUMN_CHUNK, 5: "place", 7: "ordinal"}
-_FILE_META_DATA = {3: "rows", 4: _ROW_GROUP}
+_Meaning = Literal["rows", "row group", "offset", "ordinal"]
 
-_Rules = Mapping[int, Any]
+
+@dataclass(frozen=True, slots=True)
+class _StructRule:
+    """What is noted of a struct of parquet.thrift, by the numbers of its fields.
+
+    Attributes:
+        integers: The integers that are noted, with what they mean.
+        structs: The structs, or lists of structs, in which something is noted.
+        meaning: What the struct as a whole is noted as, or None.
+    """
+
+    integers: Mapping[int, _Meaning] = field(default_factory=dict)
+    structs: Mapping[int, _StructRule] = field(default_factory=dict)
+    meaning: _Meaning | None = None
+
+
+_NOTHING = _StructRule()
+_COLUMN_META_DATA = _StructRule(
+    {
+        9: "offset",  # data_page_offset
+        10: "offset",  # index_page_offset
+        11: "offset",  # dictionary_page_offset
+        14: "offset",  # bloom_filter_offset
+    }
+)
+_COLUMN_CHUNK = _StructRule(
+    {
+        2: "offset",  # file_offset
+        4: "offset",  # offset_index_offset
+        6: "offset",  # column_index_offset
+    },
+    {3: _COLUMN_META_DATA},
+)
+_ROW_GROUP = _StructRule(
+    {
+        5: "offset",  # file_offset
+        7: "ordinal",
+    },
+    {1: _COLUMN_CHUNK},
+    meaning="row group",
+)
+_FILE_META_DATA = _StructRule({3: "rows"}, {4: _ROW_GROUP})
 
 
 class _FieldSpan(NamedTuple):
-    what: str
+    """Where something that was noted starts and ends in the footer."""
+
+    meaning: _Meaning
     start: int
     end: int
+
+
+class _FooterParts(NamedTuple):
+    """The first footer up to the number of rows, from there to the row groups, and from their end on."""
+
+    before_rows: bytes
+    before_groups: bytes
+    after_groups: bytes
+
+
+_Offsets = list[tuple[int, int | None]]
+"""Where the data and the dictionary of each column start."""
 
 
 class RowGroupJoiner:
@@ -43,51 +97,101 @@ class RowGroupJoiner:
         self._position = 0
         self._rows = 0
         self._groups: list[bytes] = []
-        self._frame = (b"", b"", b"")
+        self._offsets: list[_Offsets] = []
+        self._footer_parts = _FooterParts(b"", b"", b"")
 
     def add(self, file: memoryview) -> memoryview:
-        """Take the next file; return what comes next in the joined one."""
+        """Take the next file; return what comes next in the joined one.
+
+        Raises:
+            ValueError: The footer is not one of a single row group, in the layout that is known here.
+        """
         end = len(file) - _TAIL_BYTES - int.from_bytes(file[-_TAIL_BYTES : -len(_MAGIC)], "little")
         start = len(_MAGIC) if self._groups else 0
         footer = bytes(file[end:-_TAIL_BYTES])
-        found: list[_FieldSpan] = []
-        _walk_struct(footer, 0, _FILE_META_DATA, found)
-        rows = next(each for each in found if each.what == "rows")
-        group = next(each for each in found if each.what == "group")
+        spans: list[_FieldSpan] = []
+        _walk_struct(footer, 0, _FILE_META_DATA, spans)
+        rows, group = _only(spans, "rows"), _only(spans, "row group")
         if not self._groups:
             # One byte before the group is the head of the list it is the only one of.
-            self._frame = footer[: rows.start], footer[rows.end : group.start - 1], footer[group.end :]
+            self._footer_parts = _FooterParts(
+                footer[: rows.start], footer[rows.end : group.start - 1], footer[group.end :]
+            )
+        by = self._position - start
+        self._offsets += [
+            [(data + by, None if dictionary is None else dictionary + by) for data, dictionary in columns]
+            for columns in _column_offsets(bytes(file[end:]))
+        ]
         self._rows += _integer(footer, rows.start)
-        self._groups.append(self._moved(footer, group, found, by=self._position - start))
+        self._groups.append(self._moved(footer, group, spans, by=by))
         self._position += end - start
         return file[start:end]
 
     def finish(self) -> bytes:
-        """Return the end of the joined file."""
-        before, between, after = self._frame
+        """Return the end of the joined file.
+
+        Raises:
+            ValueError: pyarrow reads other offsets in it than those to which the columns were copied.
+        """
+        parts = self._footer_parts
         count = len(self._groups)
         head = bytes([min(count, _LONG) << 4 | _STRUCT]) + (_varint(count) if count >= _LONG else b"")
-        footer = b"".join([before, _varint(self._rows << 1), between, head, *self._groups, after])
-        return footer + len(footer).to_bytes(_LENGTH_BYTES, "little") + _MAGIC
+        rows = _varint(self._rows << 1)
+        footer = b"".join([parts.before_rows, rows, parts.before_groups, head, *self._groups, parts.after_groups])
+        tail = footer + len(footer).to_bytes(_LENGTH_BYTES, "little") + _MAGIC
+        if _column_offsets(tail) != self._offsets:
+            raise ValueError("the joined Parquet file would not name the places of its columns")
+        return tail
 
-    def _moved(self, footer: bytes, group: _FieldSpan, found: list[_FieldSpan], *, by: int) -> bytes:
+    def _moved(self, footer: bytes, group: _FieldSpan, spans: Sequence[_FieldSpan], *, by: int) -> bytes:
+        """Return a row group with its offsets greater by `by` bytes, and its place among the row groups."""
         pieces: list[bytes] = []
         copied = group.start
-        for what, start, end in found:
-            if what not in {"place", "ordinal"}:
+        for meaning, start, end in spans:
+            if meaning not in {"offset", "ordinal"}:
                 continue
             value = _integer(footer, start)
-            if what == "ordinal":
+            if meaning == "ordinal":
                 value = len(self._groups)
-            elif value:  # nothing is at 0, where the magic is
+            elif value:  # 0 stands for no offset: the magic is there
                 value += by
             pieces += [footer[copied:start], _varint(value << 1)]
             copied = end
         return b"".join([*pieces, footer[copied : group.end]])
 
 
-def _walk_struct(data: bytes, position: int, rules: _Rules, found: list[_FieldSpan]) -> int:
-    """Note where the fields that `rules` name are, the nested ones too; return where the struct ends."""
+def joins_as_written(parts: Sequence[memoryview], whole: memoryview) -> bool:
+    """Return whether files of one row group each are joined to the very file that pyarrow writes of all their rows.
+
+    Args:
+        parts: Files of one row group each.
+        whole: What pyarrow writes when it is given these row groups one after the other.
+    """
+    joiner = RowGroupJoiner()
+    try:
+        joined = b"".join([*[bytes(joiner.add(part)) for part in parts], joiner.finish()])
+    except (ValueError, IndexError):  # a layout that is not known here
+        return False
+    return joined == whole
+
+
+def _column_offsets(tail: bytes) -> list[_Offsets]:
+    """Return the offsets that pyarrow reads in the end of a file, from its footer on, one list per row group."""
+    metadata = pq.read_metadata(BytesIO(_MAGIC + tail))
+    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    chunks = [[group.column(i) for i in range(group.num_columns)] for group in groups]
+    return [[(each.data_page_offset, each.dictionary_page_offset) for each in columns] for columns in chunks]
+
+
+def _only(spans: Sequence[_FieldSpan], meaning: _Meaning) -> _FieldSpan:
+    found = [each for each in spans if each.meaning == meaning]
+    if len(found) != 1:
+        raise ValueError(f"the footer has {len(found)} fields of the meaning {meaning!r} instead of one")
+    return found[0]
+
+
+def _walk_struct(data: bytes, position: int, rule: _StructRule, spans: list[_FieldSpan]) -> int:
+    """Note what `rule` names in the struct that starts at `position`, in its order; return where it ends."""
     start, number = position, 0
     while head := data[position]:
         position += 1
@@ -95,37 +199,38 @@ def _walk_struct(data: bytes, position: int, rules: _Rules, found: list[_FieldSp
             number += head >> 4
         else:
             number, position = _integer(data, position), _after_varint(data, position)
-        position = _walk(data, position, head & 0x0F, rules.get(number, {}), found)
-    if 0 in rules:
-        found.append(_FieldSpan(rules[0], start, position + 1))
+        end = _walk_value(data, position, head & 0x0F, rule.structs.get(number, _NOTHING), spans)
+        if number in rule.integers:
+            spans.append(_FieldSpan(rule.integers[number], position, end))
+        position = end
+    if rule.meaning is not None:
+        spans.append(_FieldSpan(rule.meaning, start, position + 1))
     return position + 1
 
 
-def _walk(data: bytes, position: int, kind: int, rule: _Rules | str, found: list[_FieldSpan]) -> int:
-    """Return where a value ends; note it when its rule is a name."""
-    if isinstance(rule, str):
-        end = _walk(data, position, kind, {}, found)
-        found.append(_FieldSpan(rule, position, end))
-        return end
+def _walk_value(data: bytes, position: int, kind: int, rule: _StructRule, spans: list[_FieldSpan]) -> int:
+    """Return where a value ends; `rule` is for the struct that it is, or for those in the list that it is."""
     if kind == _STRUCT:
-        return _walk_struct(data, position, rule, found)
+        return _walk_struct(data, position, rule, spans)
     if kind in {_LIST, _SET}:
-        return _walk_list(data, position, rule, found)
+        return _walk_list(data, position, rule, spans)
     if kind == _BINARY:
         return _after_varint(data, position) + _unsigned(data, position)
     if kind in {_I16, _I32, _I64}:
         return _after_varint(data, position)
+    if kind not in _SIZES:
+        raise ValueError(f"type {kind} of Thrift's compact protocol is not known here")
     return position + _SIZES[kind]
 
 
-def _walk_list(data: bytes, position: int, rules: _Rules, found: list[_FieldSpan]) -> int:
+def _walk_list(data: bytes, position: int, rule: _StructRule, spans: list[_FieldSpan]) -> int:
     count, kind = data[position] >> 4, data[position] & 0x0F
     position += 1
     if count == _LONG:
         count, position = _unsigned(data, position), _after_varint(data, position)
     for _ in range(count):
-        # Beside a struct's field numbers a truth value takes no room, in a list it takes a byte.
-        position = _walk(data, position, _BYTE if kind in {_TRUE, _FALSE} else kind, rules, found)
+        # A truth value takes no byte as a field of a struct, where the head has it, and one byte in a list.
+        position = _walk_value(data, position, _BYTE if kind in {_TRUE, _FALSE} else kind, rule, spans)
     return position
 
 

@@ -1,4 +1,4 @@
-"""CSV lines and JSON texts without polars, for forked children, in which the threads of polars do not exist.
+"""CSV lines and JSON texts made by Arrow alone, for forked children, in which the threads of polars do not exist.
 
 This is slower. The text is the one that polars writes, but for the notation of some floats (``1e-05``, ``0.00001``).
 """

@@ -37,7 +37,7 @@ def infer(values: pa.Array | pa.ChunkedArray, format: Format) -> Any:
         values: Text as CSV has it, or the values of JSON.
         format: The format of the file.
     """
-    array = _from_text(values) if format.name == "csv" else values
+    array = _from_text(values) if format.only_text else values
     kind, missing = array.type, array.null_count > 0
     if pa.types.is_null(kind):
         return np.full(len(array), np.nan)
@@ -70,7 +70,7 @@ def _from_text(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray
 
 
 def is_inferable(column: Column, rows: int, format: Format) -> bool:
-    """Say whether the rules make exactly this column again, so that no schema is needed for it.
+    """Return whether the rules make exactly this column again, so that no schema is needed for it.
 
     Args:
         column: A column about to be written.
@@ -87,4 +87,4 @@ def is_inferable(column: Column, rows: int, format: Format) -> bool:
     if column.spec.dtype_family == "object" and None in sample:
         return False
     present = [text for text in sample if text is not None]
-    return bool(present) if format.name != "csv" else any(_NOT_TEXT.match(text) is None for text in present)
+    return any(_NOT_TEXT.match(text) is None for text in present) if format.only_text else bool(present)

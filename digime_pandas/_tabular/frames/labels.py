@@ -1,8 +1,7 @@
-"""The index of a pandas frame, and the labels of its columns, as columns of values: one a level."""
+"""The index of a pandas frame, and the labels of its columns, as columns of values: one per level."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -10,9 +9,16 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from digime_pandas._tabular.columns import BLOCK_ROWS, TEXT_DTYPE, Column, ColumnSpec, Finding
-from digime_pandas._tabular.frames.pandas_columns import describe, describe_values
-from digime_pandas._tabular.frames.used_values import Codes, new_positions, used_positions
+from digime_pandas._tabular.columns import (
+    TEXT_DTYPE,
+    Column,
+    ColumnSpec,
+    Finding,
+    RangeParameters,
+    raw_values,
+)
+from digime_pandas._tabular.frames.pandas_columns import describe
+from digime_pandas._tabular.frames.used_values import Codes, code_blocks, new_positions, used_positions
 
 
 def level_columns(index: pd.Index[Any], *, keep_unused: bool) -> tuple[Column, ...]:
@@ -25,46 +31,49 @@ def level_columns(index: pd.Index[Any], *, keep_unused: bool) -> tuple[Column, .
     if isinstance(index, pd.MultiIndex):
         return tuple(_level(index, level, keep_unused=keep_unused) for level in range(index.nlevels))
     name = "index" if index.name is None else str(index.name)
-    if not isinstance(index, pd.RangeIndex):
-        return (describe_values(name, index, len(index), keep_unused=keep_unused),)
-    column = describe(name, index.dtype, lambda start, stop: index[start:stop].to_numpy(), len(index))
-    spec = ColumnSpec("range", column.type, [index.start, index.stop, index.step])
-    return (replace(column, dtype="RangeIndex", spec=spec),)
+    if isinstance(index, pd.RangeIndex):
+        return (_range(name, index),)
+    return (describe(name, raw_values(index), keep_unused=keep_unused),)
+
+
+def _range(name: str, index: pd.RangeIndex) -> Column:
+    # Slices of the index, since its array would take 8 bytes per row.
+    spec = ColumnSpec("range", pa.int64(), RangeParameters(index.start, index.stop, index.step))
+    return Column(
+        name, "integer", "RangeIndex", pa.int64(), spec, lambda start, stop: pa.array(index[start:stop].to_numpy())
+    )
 
 
 def _level(index: pd.MultiIndex, level: int, *, keep_unused: bool) -> Column:
-    """Describe a level by its distinct values and codes: a missing value would turn whole numbers into floats."""
+    """Return a level by its distinct values and codes: a missing value would turn whole numbers into floats."""
     name = f"level_{level}" if index.names[level] is None else str(index.names[level])
     distinct = index.levels[level]
     codes: Codes = np.asarray(index.codes[level])
     if isinstance(distinct, pd.CategoricalIndex):
         categories: Any = distinct.array
-
-        def take(start: int, stop: int) -> Any:
-            return categories.take(codes[start:stop], allow_fill=True)
-
-        return describe(name, distinct.dtype, take, len(index), keep_unused=keep_unused)
-    used = used_positions(_blocks(codes), len(distinct))
+        return describe(name, categories.take(codes, allow_fill=True), keep_unused=keep_unused)
+    used = used_positions(code_blocks(codes), len(distinct))
     if not used.all():
         distinct, codes = distinct[used], new_positions(used)[codes]
-    column = describe_values(name, distinct, len(distinct), keep_unused=keep_unused)
+    column = describe(name, raw_values(distinct), keep_unused=keep_unused)
     if not column.readable:
         return column
     values = column.read(0, len(distinct))
 
     def read(start: int, stop: int) -> pa.Array:
-        piece = codes[start:stop]
-        return values.take(pa.array(piece, mask=piece < 0))
+        part = codes[start:stop]
+        return values.take(pa.array(part, mask=part < 0))
 
     return replace(column, read=read)
 
 
-def _blocks(codes: Codes) -> Iterator[Codes]:
-    return (codes[start : start + BLOCK_ROWS] for start in range(0, len(codes), BLOCK_ROWS))
-
-
 def used_labels(labels: pd.Index[Any], *, keep_unused: bool) -> tuple[pd.Index[Any], tuple[Finding, ...]]:
-    """Return the labels of the columns without unused categories, and what there is to say of these."""
+    """Return the labels of the columns without unused categories, and the findings about these.
+
+    Args:
+        labels: The labels, flat or a MultiIndex.
+        keep_unused: Whether unused categories stay.
+    """
     used, unused = _without_unused(labels)
     if not unused:
         return labels, ()
@@ -85,7 +94,11 @@ def _without_unused(labels: pd.Index[Any]) -> tuple[pd.Index[Any], int]:
 
 
 def label_columns(labels: pd.Index[Any]) -> tuple[Column, ...]:
-    """Return the column labels themselves as columns, one a level; none when they are just the names in the file."""
+    """Return the column labels themselves as columns, one per level; none when they are just the names in the file.
+
+    Args:
+        labels: The labels, flat or a MultiIndex.
+    """
     if labels.dtype == TEXT_DTYPE and labels.inferred_type == "string" and not labels.hasnans:
         return ()
     return level_columns(labels, keep_unused=True)

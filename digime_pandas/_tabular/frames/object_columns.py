@@ -1,4 +1,4 @@
-"""Object columns: what they hold is only known after every value was looked at."""
+"""Object columns: what they hold is only known after every value was inspected."""
 
 from __future__ import annotations
 
@@ -7,69 +7,102 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 from pandas.api.types import infer_dtype
 
+from digime_pandas._tabular.arrow import rule_of_type
 from digime_pandas._tabular.columns import (
     BLOCK_ROWS,
     Column,
     ColumnSpec,
     Finding,
-    Take,
-    first_unconvertible_row,
-    rule_of_type,
+    NullName,
+    RuleName,
     unsupported_column,
 )
 
-_OBJECTS = {
-    "string": ("text", pa.string()),
-    "bytes": ("bytes", pa.binary()),
-    "integer": ("integer", pa.int64()),
-    "floating": ("float", pa.float64()),
-    "boolean": ("boolean", pa.bool_()),
-    "decimal": ("decimal", None),
-    "date": ("date", pa.date32()),
-    "time": ("time", pa.time64("us")),
-    "datetime": ("timestamp", None),
-    "datetime64": ("timestamp", None),
-    "timedelta": ("duration", None),
-    "timedelta64": ("duration", None),
-    "empty": ("null", pa.null()),
+# The Arrow type of what `infer_dtype` says; where it is the same for all such columns.
+_FIXED_TYPES: dict[str, pa.DataType] = {
+    "string": pa.string(),
+    "bytes": pa.binary(),
+    "floating": pa.float64(),
+    "boolean": pa.bool_(),
+    "date": pa.date32(),
+    "time": pa.time64("us"),
+    "empty": pa.null(),
 }
+_TYPES_BY_VALUES = frozenset(("integer", "decimal", "datetime", "datetime64", "timedelta", "timedelta64"))
 _WIDENING = (pa.types.is_decimal, pa.types.is_timestamp, pa.types.is_duration)
 _CONTAINERS = (list, tuple, dict, np.ndarray)
+_NOT_CONVERTIBLE = (pa.ArrowException, OverflowError, ValueError, TypeError)
 
 
-def describe_objects(name: str, take: Take, rows: int) -> Column:
-    """Describe an object column by looking at every value."""
-    values = take(0, rows)
+def describe_objects(name: str, values: npt.NDArray[np.object_]) -> Column:
+    """Return an object column, by inspecting every value.
+
+    Args:
+        name: Its name in the file.
+        values: All its values.
+    """
     missing = pd.isna(values)
-    inferred = infer_dtype(values[~missing], skipna=False) if rows else "empty"
-    kind, found = _OBJECTS.get(inferred, ("mixed", None))
     present = np.flatnonzero(~missing)
-    if kind == "date" and any(isinstance(values[i], dt.datetime) for i in present):
-        kind = "mixed"  # a datetime is a date to Python, and Arrow would drop its time
-    if kind == "mixed" and all(isinstance(values[i], _CONTAINERS) for i in present):
-        kind = "nested"
-    if kind == "mixed":
-        return unsupported_column(name, "object", Finding("mixed objects", _odd_one_out(values, present)))
-    null, facts = _null_of(values[missing])
-    if kind in {"decimal", "timestamp", "duration", "nested"} or inferred == "integer":
-        found, row = _common_type(values, rows)
-        if found is None:
-            return unsupported_column(name, "object", Finding("mixed objects", row))
-        kind = rule_of_type(found)
-    arrow_type = found
+    arrow_type, odd_row = _type_of(values, present)
+    if arrow_type is None:
+        return unsupported_column(name, "object", Finding("mixed objects", odd_row))
+    null, findings = _null_of(values[missing])
+    rule: RuleName = "text with a lone surrogate" if arrow_type == pa.string() else "mixed objects"
+    odd_row = first_unconvertible_row(values, arrow_type)
+    if odd_row is not None:
+        findings += (Finding(rule, odd_row),)
+    if pa.types.is_nested(arrow_type):
+        findings += _changed_by_arrow(values, present, arrow_type)
 
     def read(start: int, stop: int) -> pa.Array:
-        return pa.array(take(start, stop), type=arrow_type, from_pandas=True)
+        return pa.array(values[start:stop], type=arrow_type, from_pandas=True)
 
-    rule = "text with a lone surrogate" if kind == "text" else "mixed objects"
-    facts += first_unconvertible_row(read, rows, rule)
-    if kind in {"struct", "list"}:
-        facts += _oddities(values, present, arrow_type)
-    return Column(name, kind, "object", arrow_type, ColumnSpec("object", arrow_type, null), read, facts)
+    spec = ColumnSpec("object", arrow_type, null)
+    return Column(name, rule_of_type(arrow_type), "object", arrow_type, spec, read, findings)
+
+
+def first_unconvertible_row(values: Any, type: pa.DataType) -> int | None:
+    """Return the first row whose value does not convert to an Arrow type, or None.
+
+    Args:
+        values: A numpy or extension array.
+        type: The type.
+    """
+    for start in range(0, len(values), BLOCK_ROWS):
+        block = values[start : start + BLOCK_ROWS]
+        if not _converts(block, type):
+            return start + next(i for i in range(len(block)) if not _converts(block[i : i + 1], type))
+    return None
+
+
+def _converts(values: Any, type: pa.DataType) -> bool:
+    try:
+        pa.array(values, type=type, from_pandas=True)
+    except _NOT_CONVERTIBLE:
+        return False
+    return True
+
+
+def _type_of(values: Any, present: Any) -> tuple[pa.DataType | None, int | None]:
+    """Return the Arrow type of all values, or None and the first row that is of another kind than those before it.
+
+    Args:
+        values: All values.
+        present: Positions of those that are not missing.
+    """
+    inferred = infer_dtype(values[present], skipna=False) if len(values) else "empty"
+    if inferred == "date" and any(isinstance(values[i], dt.datetime) for i in present):
+        inferred = "mixed"  # a datetime is a date to Python, and Arrow would drop its time
+    if inferred in _FIXED_TYPES:
+        return _FIXED_TYPES[inferred], None
+    if inferred in _TYPES_BY_VALUES or all(isinstance(values[i], _CONTAINERS) for i in present):
+        return _common_type(values)
+    return None, _odd_one_out(values, present)
 
 
 def _odd_one_out(values: Any, present: Any) -> int:
@@ -77,8 +110,8 @@ def _odd_one_out(values: Any, present: Any) -> int:
     return int(next((i for i in present if type(values[i]) is not first), present[0]))
 
 
-def _null_of(nulls: Any) -> tuple[str, tuple[Finding, ...]]:
-    names = {
+def _null_of(nulls: Any) -> tuple[NullName, tuple[Finding, ...]]:
+    names: set[NullName] = {
         "None" if each is None else "NA" if each is pd.NA else "NaT" if each is pd.NaT else "nan" for each in nulls
     }
     if len(names) > 1:
@@ -86,21 +119,25 @@ def _null_of(nulls: Any) -> tuple[str, tuple[Finding, ...]]:
     return next(iter(names), "None"), ()
 
 
-def _common_type(values: Any, rows: int) -> tuple[pa.DataType | None, int | None]:
-    """Return the Arrow type of all the values, or None and the row whose type does not go with those before it."""
+def _common_type(values: Any) -> tuple[pa.DataType | None, int | None]:
+    """Return the Arrow type of all values, or None and the row whose type does not go with those before it."""
     common: pa.DataType = pa.null()
-    for start in range(0, rows, BLOCK_ROWS):
+    for start in range(0, len(values), BLOCK_ROWS):
         block = values[start : start + BLOCK_ROWS]
         try:
             common = _unified(common, _inferred(block))
-        except (pa.ArrowException, OverflowError, ValueError, TypeError):
-            for row in range(start, start + len(block)):
-                try:
-                    common = _unified(common, _inferred(values[row : row + 1]))
-                except (pa.ArrowException, OverflowError, ValueError, TypeError):
-                    return None, row
-            return None, start
+        except _NOT_CONVERTIBLE:
+            return None, start + _first_of_another_type(block, common)
     return common, None
+
+
+def _first_of_another_type(block: Any, common: pa.DataType) -> int:
+    for i in range(len(block)):
+        try:
+            common = _unified(common, _inferred(block[i : i + 1]))
+        except _NOT_CONVERTIBLE:
+            return i
+    return 0  # each goes with the one before it, but not all with each other: -1 and 2**63
 
 
 def _inferred(block: Any) -> pa.DataType:
@@ -147,27 +184,27 @@ def _unified(one: pa.DataType, other: pa.DataType) -> pa.DataType:
         return pa.uint64()
     schemas = [pa.schema([("value", one)]), pa.schema([("value", other)])]
     # More places or a finer unit hold the others' values too; other promotions may change a value.
-    widens = any(is_kind(one) and is_kind(other) for is_kind in _WIDENING)
+    widens = any(is_widening(one) and is_widening(other) for is_widening in _WIDENING)
     return pa.unify_schemas(schemas, promote_options="permissive" if widens else "default").field(0).type
 
 
-def _oddities(values: Any, present: Any, type: pa.DataType) -> tuple[Finding, ...]:
-    """Return, with its first row, each thing about nested values that Arrow does not keep."""
-    found: dict[str, Finding] = {}
+def _changed_by_arrow(values: Any, present: Any, type: pa.DataType) -> tuple[Finding, ...]:
+    """Return, with its first row, each rule about nested values that come back from Arrow as others."""
+    found: dict[RuleName, Finding] = {}
     for row in present:
-        for rule in _oddities_of(values[row], type):
+        for rule in _changes_of(values[row], type):
             found.setdefault(rule, Finding(rule, int(row)))
     return tuple(found.values())
 
 
-def _oddities_of(value: Any, type: pa.DataType) -> Iterator[str]:
+def _changes_of(value: Any, type: pa.DataType) -> Iterator[RuleName]:
     if isinstance(value, dict):
         if len(value) < type.num_fields:
             yield "structs with different members"
         for field in type:
-            yield from _oddities_of(value.get(field.name), field.type)
+            yield from _changes_of(value.get(field.name), field.type)
     elif isinstance(value, _CONTAINERS):
         if not isinstance(value, list):
             yield "sequences of other types"
         for each in value:
-            yield from _oddities_of(each, type.value_type)
+            yield from _changes_of(each, type.value_type)

@@ -1,4 +1,4 @@
-"""Arrow values as the pandas column they once were."""
+"""Arrow values as the pandas column that they were made of."""
 
 from __future__ import annotations
 
@@ -8,60 +8,66 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from digime_pandas._tabular.columns import ColumnSpec, as_array
-from digime_pandas._tabular.text_values import text_type, typed
+from digime_pandas._tabular.arrow import as_array
+from digime_pandas._tabular.columns import CategoryParameters, ColumnSpec, RangeParameters, StringParameters
+from digime_pandas._tabular.text_values import from_text, text_type
 
 NULLS: dict[str, Any] = {"None": None, "nan": np.nan, "NA": pd.NA, "NaT": pd.NaT}
 
 
-def restore(  # noqa: C901, PLR0911, PLR0912 - one case an origin
-    values: pa.Array | pa.ChunkedArray, spec: ColumnSpec, *, plain: bool = False
+def restore(  # noqa: C901, PLR0911 - one case per dtype family
+    values: pa.Array | pa.ChunkedArray, spec: ColumnSpec, *, as_text: bool = False
 ) -> Any:
     """Return the pandas array (or Index) that `spec` describes.
 
     Args:
         values: The values as Arrow has them.
         spec: What the column was.
-        plain: Whether the values are as a text format holds them (see `_text.plain`).
+        as_text: Whether the values are as `to_text` returned them.
+
+    Returns:
+        An array of numpy or pandas, or a RangeIndex.
 
     Raises:
         ValueError: The values are not what the spec says (`pyarrow.ArrowInvalid` is one).
     """
-    match spec.dtype_family:
-        case "range":
-            return pd.RangeIndex(*spec.parameters)
-        case "period":
-            return _period(values, spec.parameters, plain=plain)
-        case "interval" if spec.inner:
-            return _interval(as_array(values), spec.inner, spec.parameters, plain=plain)
-        case "category" if spec.inner:
-            return _category(values, spec.inner, *spec.parameters, plain=plain)
-        case "sparse" if spec.inner:
-            dense = restore(values, spec.inner, plain=plain)
+    match spec.dtype_family, spec.parameters, spec.inner:
+        case "range", RangeParameters() as numbers, _:
+            return pd.RangeIndex(*numbers)
+        case "period", str(frequency), _:
+            return _period(values, frequency, as_text=as_text)
+        case "interval", str(closed), ColumnSpec() as inner:
+            return _interval(as_array(values), inner, closed, as_text=as_text)
+        case "category", CategoryParameters(ordered, categories), ColumnSpec() as inner:
+            return _category(values, inner, ordered, categories, as_text=as_text)
+        case "sparse", fill, ColumnSpec() as inner:
+            dense = restore(values, inner, as_text=as_text)
             natural = pd.SparseDtype(dense.dtype).fill_value
-            fill = natural if spec.parameters is None else dense.dtype.type(spec.parameters)
-            return pd.arrays.SparseArray(dense, fill_value=fill)
-    if plain:
-        values = typed(as_array(values), spec.type)
+            return pd.arrays.SparseArray(dense, fill_value=natural if fill is None else dense.dtype.type(fill))
+    if as_text:
+        values = from_text(as_array(values), spec.type)
     elif values.type != spec.type:
         values = values.cast(spec.type)
-    match spec.dtype_family:
-        case "numpy":
+    match spec.dtype_family, spec.parameters:
+        case "numpy", _:
             return _numpy(values, spec.type)
-        case "masked":
+        case "masked", _:
             return _masked(values, spec.type)
-        case "string":
-            return _string(values, *spec.parameters)
-        case "object":
-            return _objects(values, NULLS[spec.parameters])
-        case "arrow":
+        case "string", StringParameters(storage, na_value):
+            return _string(values, storage, na_value)
+        case "object", str(null):
+            return _objects(values, NULLS[null])
+        case "arrow", _:
             return pd.array(values, dtype=pd.ArrowDtype(spec.type))
-        case _:
-            return values.to_pandas()
+    return values.to_pandas()
 
 
 def stored_type(spec: ColumnSpec) -> pa.DataType:
-    """Return the Arrow type of the column's values in a text format."""
+    """Return the Arrow type of the values of a column in a text format.
+
+    Args:
+        spec: The column.
+    """
     if spec.dtype_family in {"period", "interval"}:
         return pa.string()
     return stored_type(spec.inner) if spec.inner else text_type(spec.type)
@@ -99,18 +105,18 @@ def _objects(values: Any, null: Any) -> Any:
     return array
 
 
-def _period(values: Any, freq: str, *, plain: bool) -> Any:
-    if plain:
+def _period(values: Any, freq: str, *, as_text: bool) -> Any:
+    if as_text:
         return pd.PeriodIndex(values.to_pylist(), freq=freq).array
     dtype: Any = pd.PeriodDtype(freq)
     return dtype.__from_arrow__(values)
 
 
-def _interval(values: pa.Array, inner: ColumnSpec, closed: Any, *, plain: bool) -> Any:
-    if plain:
+def _interval(values: pa.Array, inner: ColumnSpec, closed: Any, *, as_text: bool) -> Any:
+    if as_text:
         pairs = [(None, None) if each is None else each[1:-1].split(", ") for each in values.to_pylist()]
         texts = [pa.array([pair[i] for pair in pairs], pa.string()).cast(text_type(inner.type)) for i in (0, 1)]
-        left, right = (_index(restore(each, inner, plain=True)) for each in texts)
+        left, right = (_index(restore(each, inner, as_text=True)) for each in texts)
     else:
         storage = values.storage if isinstance(values, pa.ExtensionArray) else values
         left, right = (_index(restore(storage.field(i), inner)) for i in (0, 1))
@@ -122,25 +128,27 @@ def _index(values: Any) -> pd.Index[Any]:
     return index
 
 
-def _category(values: Any, inner: ColumnSpec, ordered: bool, categories: pa.Array | None, *, plain: bool) -> Any:
-    found, codes = _factorized(as_array(values), inner, plain=plain)
-    known = found.sort_values() if categories is None else _index(restore(categories, inner, plain=True))
-    at = known.get_indexer(found)
-    if (at < 0).any():
+def _category(values: Any, inner: ColumnSpec, ordered: bool, categories: pa.Array | None, *, as_text: bool) -> Any:
+    found, codes = _factorized(as_array(values), inner, as_text=as_text)
+    known = found.sort_values() if categories is None else _index(restore(categories, inner, as_text=True))
+    positions = known.get_indexer(found)
+    if (positions < 0).any():
         raise ValueError("a value is none of the categories")
-    positions = np.append(at, -1)  # the last one is where the code -1 of a missing value points
+    positions = np.append(positions, -1)  # the last one is where the code -1 of a missing value points
     return pd.Categorical.from_codes(positions[codes], categories=known, ordered=ordered)
 
 
-def _factorized(array: pa.Array, inner: ColumnSpec, *, plain: bool) -> tuple[pd.Index[Any], Any]:
+def _factorized(array: pa.Array, inner: ColumnSpec, *, as_text: bool) -> tuple[pd.Index[Any], Any]:
     """Return the distinct values and, for each value, where it is among them; -1 for missing ones."""
-    if isinstance(array.type, pa.BaseExtensionType):  # Arrow cannot encode them, and pandas knows their missing values
+    if isinstance(
+        array.type, pa.BaseExtensionType
+    ):  # Arrow cannot encode them, and only pandas finds their missing values
         values = _index(restore(array, inner))
         found = values.unique().dropna()
         return found, found.get_indexer(values)
     encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
     if encoded.null_count == len(encoded):  # of nothing but nulls, null may be called a value
         encoded = encoded.slice(0, 0)
-    found = _index(restore(encoded.dictionary.drop_null(), inner, plain=plain))
+    found = _index(restore(encoded.dictionary.drop_null(), inner, as_text=as_text))
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     return found, codes if len(codes) else np.full(len(array), -1)

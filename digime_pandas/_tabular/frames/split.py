@@ -1,13 +1,13 @@
-"""Which rows are whose: a frame's rows split by a column of account ids, and checked to be split well.
+"""The rows of a frame split by a column of account ids, and the check that they are split as they should be.
 
-Arrow tells the keys apart, byte for byte. The hash table of pandas does not: before pandas 3.1 it reads a text up to
-its first NUL character, so that to `groupby` and `factorize` all texts that agree up to there are one key.
+Arrow compares the keys byte by byte. The hash table of pandas does not: before pandas 3.1 it reads a text up to its
+first NUL character, so that all texts that are equal up to there are one key for `groupby` and `factorize`.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from reprlib import Repr
@@ -18,15 +18,16 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from digime_pandas._service.descriptor import check_accounts
-from digime_pandas._tabular.columns import as_array, raw_values, rule_of_type
+from digime_pandas._tabular.arrow import as_array, rule_of_type
+from digime_pandas._tabular.columns import raw_values
 from digime_pandas.errors import DescriptorError, InputError
 
 Positions = npt.NDArray[np.intp]
+AccountCheck = Callable[[str], object]  # raises DescriptorError for what cannot be an account id
 
 _SHOWN = Repr()
 _SHOWN.maxstring = _SHOWN.maxother = 200
-_TELL_APART = "Account ids are text or whole numbers, the same one in every row of a person."
+_ALLOWED = "Account ids are text or whole numbers, the same one in every row of a person."
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +43,22 @@ class AccountSplit:
     positions: tuple[Positions, ...]
 
 
-def split_rows(frame: pd.DataFrame, by: Hashable) -> AccountSplit:
+def split_rows(frame: pd.DataFrame, by: Hashable, check_account: AccountCheck) -> AccountSplit:
     """Split the rows of a frame by account, and check the result before returning it.
 
     Args:
         frame: The rows of all persons. Not changed, and not copied: only positions are returned.
         by: Label of the column of account ids. Its values are text or whole numbers (taken as their decimal text), in
             any dtype that holds such: str, string, object, category, integers, and their Arrow forms.
+        check_account: Raises `DescriptorError` for a text that cannot be an account id.
 
     Returns:
         The accounts and the positions of their rows.
 
     Raises:
         InputError: `by` names no single column, a row has no account id, a value is neither text nor a whole number,
-            two different keys would be one account, or the rows did not come apart as they should.
-        DescriptorError: An account id is blank, or holds a lone surrogate.
+            two different keys would be one account, or the rows are not split as they should be.
+        DescriptorError: `check_account` refuses a value; the message names its row.
     """
     column = key_column(frame, by)
     name = _name(column, by)
@@ -68,11 +70,21 @@ def split_rows(frame: pd.DataFrame, by: Hashable) -> AccountSplit:
         )
     if not len(column):
         return AccountSplit((), ())
-    keys, codes = _factorize(column, name)
+    try:
+        keys, codes = _factorize(column, name)
+    except UnicodeEncodeError:
+        # Arrow names no row; a text without UTF-8 form cannot be an account id either.
+        texts = [_account_text(key, row, name) for row, key in enumerate(_objects(column))]
+        _check_accounts(texts, range(len(texts)), name, check_account)
+        raise
     order = np.argsort(codes.astype(np.min_scalar_type(len(keys))), kind="stable")
     ends = np.cumsum(np.bincount(codes, minlength=len(keys))).tolist()
     positions = tuple(order[start:end] for start, end in zip([0, *ends], ends, strict=False))
-    split = AccountSplit(_accounts(keys, [int(own[0]) for own in positions], name), positions)
+    first_rows = [int(own[0]) for own in positions]
+    accounts = _accounts(keys, first_rows, name)
+    _check_accounts(accounts, first_rows, name, check_account)
+    _check_visible_difference(accounts, keys, first_rows, name)
+    split = AccountSplit(accounts, positions)
     check_split(column, split, by)
     return split
 
@@ -120,7 +132,7 @@ def key_column(frame: pd.DataFrame, by: Hashable) -> pd.Series[Any]:
 def check_split(column: pd.Series[Any], split: AccountSplit, by: Hashable) -> None:
     """Check that each row is in exactly one part and that each part has exactly one key, its account's.
 
-    Nothing that made the split is asked: the values are compared with each other.
+    The check shares nothing with what made the split: it compares the values with each other.
 
     Args:
         column: What `key_column` returned.
@@ -155,17 +167,17 @@ def check_split(column: pd.Series[Any], split: AccountSplit, by: Hashable) -> No
 
 
 def check_part(part: pd.DataFrame, by: Hashable, account_id: str) -> None:
-    """Check that the rows taken for an account are that account's and nobody else's.
+    """Check that all rows taken for an account are that account's.
 
     The frame may have been changed, by another thread, between the split and the moment the rows were taken.
 
     Args:
         part: The rows taken.
         by: Label of the column of account ids.
-        account_id: Whose rows they must be.
+        account_id: The account.
 
     Raises:
-        InputError: There are others' rows among them.
+        InputError: There are rows of other accounts among them.
     """
     column = key_column(part, by)
     everything = np.arange(len(column), dtype=np.intp)
@@ -205,11 +217,11 @@ def _factorize(column: pd.Series[Any], name: str) -> tuple[list[Any], Positions]
     if _is_integer(dtype):
         return _encode(pa.array(values))
     if _is_text(dtype):
-        return _encode_texts(values, name)
+        return _encode_texts(values)
     values = np.asarray(values, dtype=object)
     inferred = pd.api.types.infer_dtype(values, skipna=False)
     if inferred == "string":
-        return _encode_texts(values, name)
+        return _encode_texts(values)
     if inferred == "integer":
         with suppress(OverflowError, pa.ArrowException):  # wider than 64 bits
             return _encode(pa.array(values, type=pa.int64()))
@@ -219,20 +231,15 @@ def _factorize(column: pd.Series[Any], name: str) -> tuple[list[Any], Positions]
 def _factorize_mixed(values: npt.NDArray[np.object_], name: str) -> tuple[list[Any], Positions]:
     texts = [_account_text(value, row, name) for row, value in enumerate(values)]
     are_text = np.fromiter((isinstance(value, str) for value in values), dtype=bool, count=len(values))
-    found, codes = _encode_texts(texts, name)
+    found, codes = _encode_texts(texts)
     # A number and the text of the same digits are two keys.
     pairs, codes = _encode(pa.array(2 * codes + are_text))
     return [found[pair // 2] if pair % 2 else int(found[pair // 2]) for pair in pairs], codes
 
 
-def _encode_texts(values: Any, name: str) -> tuple[list[Any], Positions]:
-    try:
-        # What is Arrow's already comes in its own type, and joined as `string` it may be too large.
-        array = pa.array(values, type=pa.large_string()).cast(pa.large_string())
-    except UnicodeEncodeError:
-        _check_accounts(values, range(len(values)), name)
-        raise
-    return _encode(array)
+def _encode_texts(values: Any) -> tuple[list[Any], Positions]:
+    # Values of Arrow keep their own type here, and more than 2 GiB of them do not fit in one array of `string`.
+    return _encode(pa.array(values, type=pa.large_string()).cast(pa.large_string()))
 
 
 def _encode(array: pa.Array | pa.ChunkedArray) -> tuple[list[Any], Positions]:
@@ -258,16 +265,19 @@ def _objects(column: pd.Series[Any]) -> list[Any]:
 
 
 def _alike(column: pd.Series[Any], others: Positions) -> npt.NDArray[np.bool_]:
-    """Say for each row whether its value equals the value of another row."""
+    """Return for each row whether its value equals the value of another row."""
     codes = isinstance(column.dtype, pd.CategoricalDtype)
     values = column.cat.codes.to_numpy() if codes else raw_values(column)
     return np.asarray(values == values.take(others), dtype=bool)
 
 
 def _accounts(keys: Sequence[Any], rows: Sequence[int], name: str) -> tuple[str, ...]:
-    """Return the account ids of the distinct keys, which first stand in `rows`."""
-    accounts = tuple(_account_text(key, row, name) for key, row in zip(keys, rows, strict=True))
-    _check_accounts(accounts, rows, name)
+    """Return the account ids of the distinct keys, which are first in `rows`."""
+    return tuple(_account_text(key, row, name) for key, row in zip(keys, rows, strict=True))
+
+
+def _check_visible_difference(accounts: Sequence[str], keys: Sequence[Any], rows: Sequence[int], name: str) -> None:
+    """Refuse two keys whose account ids look the same."""
     seen: dict[str, int] = {}
     for place, account_id in enumerate(accounts):
         other = seen.setdefault(_visible(account_id), place)
@@ -277,38 +287,37 @@ def _accounts(keys: Sequence[Any], rows: Sequence[int], name: str) -> tuple[str,
                 f"{rows[place]}, which are one account id, written in two ways. Use one of them in every row, or two "
                 "ids that differ visibly."
             )
-    return accounts
 
 
 def _account_text(key: object, row: int, name: str) -> str:
     if isinstance(key, str):
-        return str.__str__(key)  # of an Enum, say, the text itself
+        return str.__str__(key)  # the text itself, also of a member of an Enum
     if isinstance(key, int | np.integer) and not isinstance(key, bool):
         try:
             return str(int(key))
         except ValueError:
             raise InputError(
-                f"{name} holds a whole number in row {row} with more digits than Python turns into text. {_TELL_APART}"
+                f"{name} holds a whole number in row {row} with more digits than Python turns into text. {_ALLOWED}"
             ) from None
     raise InputError(
-        f"{name} holds {_SHOWN.repr(key)}, a {type(key).__name__}, in row {row}. {_TELL_APART} Convert them, for "
+        f"{name} holds {_SHOWN.repr(key)}, a {type(key).__name__}, in row {row}. {_ALLOWED} Convert them, for "
         "example with astype('Int64') or astype('string')."
     )
 
 
-def _check_accounts(account_ids: Iterable[str], rows: Iterable[int], name: str) -> None:
-    """Refuse what cannot be an account id, and say in which row it is."""
+def _check_accounts(account_ids: Iterable[str], rows: Iterable[int], name: str, check_account: AccountCheck) -> None:
+    """Refuse what cannot be an account id, with its row."""
     for account_id, row in zip(account_ids, rows, strict=True):
         try:
-            check_accounts(account_id)
+            check_account(account_id)
         except DescriptorError as error:
             raise DescriptorError(f"{name}, row {row}: {error}") from None
 
 
 def _visible(account_id: str) -> str:
-    """Return what two account ids have in common that nobody can tell apart: composed, without blanks at the ends.
+    """Return the form that is equal for two account ids that look the same: composed, without blanks at the ends.
 
-    Upper and lower case tell ids apart, and so do leading zeros.
+    Ids that differ in case or in leading zeros look different.
     """
     if account_id.isascii():
         return account_id.strip()

@@ -14,18 +14,18 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from digime_pandas._tabular.columns import BLOCK_ROWS
+
 Codes = npt.NDArray[np.integer]
 Used = npt.NDArray[np.bool_]
 _Path = tuple[int, ...]
-
-_BLOCK_ROWS = 65_536
 
 
 def used_positions(blocks: Iterable[Codes], count: int) -> Used:
     """Return, for each of `count` values, whether a code is its position.
 
     Args:
-        blocks: The codes in pieces; -1 is a missing value. Once all values are used, no more pieces are taken.
+        blocks: The codes in blocks; -1 is a missing value. Once all values are used, no more blocks are read.
         count: How many values there are.
     """
     used = np.zeros(count + 1, dtype=bool)  # the last one is where the code -1 points
@@ -34,6 +34,11 @@ def used_positions(blocks: Iterable[Codes], count: int) -> Used:
             break
         used[codes] = True
     return used[:count]
+
+
+def code_blocks(codes: Codes) -> Iterator[Codes]:
+    """Yield the codes of all rows in blocks of at most 65,536."""
+    return (codes[start : start + BLOCK_ROWS] for start in range(0, len(codes), BLOCK_ROWS))
 
 
 def new_positions(used: Used) -> npt.NDArray[np.int32]:
@@ -56,7 +61,7 @@ def dictionaries_in(type: pa.DataType) -> Iterator[pa.DictionaryType]:
 
 @lru_cache(maxsize=1024)
 def has_dictionary(type: pa.DataType) -> bool:
-    """Say whether there is a dictionary anywhere in a type."""
+    """Return whether there is a dictionary anywhere in a type."""
     return any(True for _ in dictionaries_in(type))
 
 
@@ -84,8 +89,8 @@ def with_used_values(values: pa.ChunkedArray, *, keep_unused: bool = False) -> t
     written = writable_type(values.type)
     if written.equals(values.type) and (keep_unused or not unused):
         return shared, unused
-    cuts = {path: each.cut() for path, each in uses.items()}
-    return pa.chunked_array([_rebuilt(each, written, cuts, ()) for each in shared.chunks], written), unused
+    kept = {path: each.kept() for path, each in uses.items()}
+    return pa.chunked_array([_rebuilt(each, written, kept, ()) for each in shared.chunks], written), unused
 
 
 def writable_type(type: pa.DataType) -> pa.DataType:
@@ -120,7 +125,7 @@ def _is_list(type: pa.DataType) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Cut:
+class _KeptValues:
     """The values of a dictionary that are used, and the new position of each old one."""
 
     values: pa.Array
@@ -134,11 +139,11 @@ class _Use:
     dictionary: pa.Array
     used: Used
 
-    def cut(self) -> _Cut:
+    def kept(self) -> _KeptValues:
         values = self.dictionary
-        kind = _without_view(values.type)
-        kept = values if kind == values.type else values.cast(kind)
-        return _Cut(kept.take(pa.array(np.flatnonzero(self.used))), new_positions(self.used))
+        kept_type = _without_view(values.type)
+        values = values if kept_type == values.type else values.cast(kept_type)
+        return _KeptValues(values.take(pa.array(np.flatnonzero(self.used))), new_positions(self.used))
 
 
 def _with_shared_dictionaries(values: pa.ChunkedArray) -> pa.ChunkedArray | None:
@@ -157,14 +162,14 @@ def _uses(chunks: Iterable[pa.Array]) -> dict[_Path, _Use]:
     for chunk in chunks:
         for path, array in _visible_dictionaries(chunk, ()):
             known = uses.get(path)
-            used = used_positions(_blocks(array.indices), len(array.dictionary))
+            used = used_positions(_index_blocks(array.indices), len(array.dictionary))
             uses[path] = _Use(array.dictionary, used if known is None else used | known.used)
     return uses
 
 
-def _blocks(indices: pa.Array) -> Iterator[Codes]:
-    for start in range(0, len(indices), _BLOCK_ROWS):
-        block = indices.slice(start, _BLOCK_ROWS)
+def _index_blocks(indices: pa.Array) -> Iterator[Codes]:
+    for start in range(0, len(indices), BLOCK_ROWS):
+        block = indices.slice(start, BLOCK_ROWS)
         yield (block.drop_null() if block.null_count else block).to_numpy()
 
 
@@ -184,32 +189,32 @@ def _visible_dictionaries(array: pa.Array, path: _Path) -> Iterator[tuple[_Path,
         yield from _visible_dictionaries(_members(array), (*path, 0))
 
 
-def _rebuilt(array: pa.Array, type: pa.DataType, cuts: Mapping[_Path, _Cut], path: _Path) -> pa.Array:
-    """Return an array as one of `type`, with dictionaries of what is used and nothing in hidden places."""
+def _rebuilt(array: pa.Array, type: pa.DataType, kept: Mapping[_Path, _KeptValues], path: _Path) -> pa.Array:
+    """Return an array as one of `type`, with dictionaries of used values and nothing inside null structs and lists."""
     kind = array.type
     if not has_dictionary(kind):
         return array
     if isinstance(kind, pa.BaseExtensionType):
-        return pa.ExtensionArray.from_storage(type, _rebuilt(array.storage, kind.storage_type, cuts, path))
+        return pa.ExtensionArray.from_storage(type, _rebuilt(array.storage, kind.storage_type, kept, path))
     if pa.types.is_dictionary(kind):
-        positions = pa.array(cuts[path].positions).cast(kind.index_type, safe=False)
-        return pa.DictionaryArray.from_arrays(positions.take(array.indices), cuts[path].values, ordered=kind.ordered)
+        positions = pa.array(kept[path].positions).cast(kind.index_type, safe=False)
+        return pa.DictionaryArray.from_arrays(positions.take(array.indices), kept[path].values, ordered=kind.ordered)
     if pa.types.is_struct(kind):
         children = [
-            _rebuilt(child, field.type, cuts, (*path, i))
+            _rebuilt(child, field.type, kept, (*path, i))
             for i, (child, field) in enumerate(zip(array.flatten(), type, strict=True))
         ]
         return pa.StructArray.from_arrays(children, fields=list(type), mask=_missing(array))
-    return _rebuilt_lists(array, type, cuts, (*path, 0))
+    return _rebuilt_lists(array, type, kept, (*path, 0))
 
 
-def _rebuilt_lists(array: pa.Array, type: pa.DataType, cuts: Mapping[_Path, _Cut], path: _Path) -> pa.Array:
+def _rebuilt_lists(array: pa.Array, type: pa.DataType, kept: Mapping[_Path, _KeptValues], path: _Path) -> pa.Array:
     members = _members(array)
     if pa.types.is_map(type):
         pairs = pa.struct([pa.field("key", type.key_type, nullable=False), pa.field("value", type.item_type)])
-        entries = _rebuilt(members, pairs, cuts, path)
+        entries = _rebuilt(members, pairs, kept, path)
         return pa.MapArray.from_arrays(_offsets(array), entries.field(0), entries.field(1), type)
-    values = _rebuilt(members, type.value_type, cuts, path)
+    values = _rebuilt(members, type.value_type, kept, path)
     if pa.types.is_fixed_size_list(type):
         return pa.FixedSizeListArray.from_arrays(values, type=type, mask=_missing(array))
     of_lists = pa.LargeListArray if pa.types.is_large_list(type) else pa.ListArray

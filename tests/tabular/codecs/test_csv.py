@@ -6,7 +6,7 @@ import io
 import pyarrow as pa
 import pytest
 
-from digime_pandas._tabular.codecs.csv import escape, lines, unescape
+from digime_pandas._tabular.codecs.csv import encode_csv, escape, unescape
 
 
 def batch(**columns: object) -> pa.RecordBatch:
@@ -15,18 +15,18 @@ def batch(**columns: object) -> pa.RecordBatch:
 
 def test_lines_end_in_crlf_and_the_header_comes_when_asked_for() -> None:
     rows = batch(a=[1, None], t=["x", ""])
-    assert lines(rows, header=True) == b'a,t\r\n1,x\r\n,""\r\n'
-    assert lines(rows, header=False) == b'1,x\r\n,""\r\n'
-    assert lines(rows.slice(0, 0), header=True) == b"a,t\r\n"
+    assert encode_csv(rows, header=True) == b'a,t\r\n1,x\r\n,""\r\n'
+    assert encode_csv(rows, header=False) == b'1,x\r\n,""\r\n'
+    assert encode_csv(rows.slice(0, 0), header=True) == b"a,t\r\n"
 
 
 def test_without_columns_there_are_no_lines() -> None:
-    assert lines(pa.RecordBatch.from_arrays([], names=[]), header=True) == b""
+    assert encode_csv(pa.RecordBatch.from_arrays([], names=[]), header=True) == b""
 
 
 @pytest.mark.parametrize("names", [["", "column_0"], ["a\x00b", "a"], ['say "hi"', "a,b"], ["x\r\ny", "\n"]])
 def test_odd_names_are_written_as_they_are(names: list[str]) -> None:
-    data = lines(pa.RecordBatch.from_arrays([pa.array([1])] * 2, names=names), header=True)
+    data = encode_csv(pa.RecordBatch.from_arrays([pa.array([1])] * 2, names=names), header=True)
     assert next(csv.reader(io.StringIO(data.decode(), newline=""))) == names
 
 

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from digime_pandas._tabular.codecs.parquet_footer import RowGroupJoiner
+from digime_pandas._tabular.codecs import parquet_footer
+from digime_pandas._tabular.codecs.parquet_footer import RowGroupJoiner, joins_as_written
 
 
 def _table(rows: int, columns: int, seed: int) -> pa.Table:
@@ -97,3 +98,28 @@ def test_places_beyond_four_gibibytes_are_named() -> None:
     # Only the metadata is looked at, so the rows need not be there.
     column = pq.ParquetFile(io.BytesIO(b"PAR1" + end)).metadata.row_group(1).column(0)
     assert column.data_page_offset > 5 << 30
+
+
+def test_files_of_pyarrow_as_it_is_are_joined_as_written() -> None:
+    tables = [_table(20, 5, number) for number in range(2)]
+    buffer = io.BytesIO()
+    with pq.ParquetWriter(buffer, tables[0].schema) as writer:
+        for table in tables:
+            writer.write_table(table)
+    parts = [_file(table) for table in tables]
+    assert joins_as_written(parts, buffer.getbuffer())
+    assert not joins_as_written(parts[:1], buffer.getbuffer())
+    assert not joins_as_written([memoryview(bytes(parts[0][:-9]) + b"\xff" + bytes(parts[0][-8:]))], buffer.getbuffer())
+
+
+def test_an_offset_that_is_not_moved_is_found_before_the_file_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A version of the format to come that has the offset of the data in another field.
+    monkeypatch.setattr(parquet_footer, "_COLUMN_META_DATA", parquet_footer._StructRule({10: "offset"}))
+    chunk = parquet_footer._StructRule({2: "offset"}, {3: parquet_footer._COLUMN_META_DATA})
+    group = parquet_footer._StructRule({5: "offset", 7: "ordinal"}, {1: chunk}, meaning="row group")
+    monkeypatch.setattr(parquet_footer, "_FILE_META_DATA", parquet_footer._StructRule({3: "rows"}, {4: group}))
+    joiner = RowGroupJoiner()
+    for number in range(2):
+        joiner.add(_file(_table(10, 5, number)))
+    with pytest.raises(ValueError, match="places of its columns"):
+        joiner.finish()

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from digime_pandas._tabular.codecs import csv as _csv
 from digime_pandas._tabular.codecs import json as _json
-from digime_pandas._tabular.codecs import polars_writer as _polars
-from digime_pandas._tabular.codecs.without_polars import csv_lines, json_texts
-from digime_pandas._tabular.text_values import plain
+from digime_pandas._tabular.engines import polars_text as _polars
+from digime_pandas._tabular.engines.arrow_text import csv_lines, json_texts
+from digime_pandas._tabular.text_values import to_text
 
 TEXTS = (
     st.none() | st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(['"', ",", "\r\n", "", " ", "NaN"])
@@ -54,23 +54,23 @@ NESTED = pa.struct([("l", pa.list_(pa.float64())), ("s", pa.struct([('k "', pa.s
 def test_csv_is_the_same_by_the_byte(batch: pa.RecordBatch) -> None:
     for header in (True, False):
         for part in (batch, batch.slice(1), batch.select(["text"]), batch.slice(0, 0)):
-            assert csv_lines(part, header=header, line_end="\r\n") == _csv.lines(part, header=header)
+            assert csv_lines(part, header=header, line_end="\r\n") == _csv.encode_csv(part, header=header)
 
 
 @settings(deadline=None)
 @given(batches())
 def test_json_is_the_same_by_the_byte(batch: pa.RecordBatch) -> None:
     expected = (
-        bytes(_json.lines(batch)),
-        bytes(_json.elements(batch, first=True)),
-        bytes(_json.elements(batch, first=False)),
+        bytes(_json.encode_ndjson(batch)),
+        bytes(_json.encode_array_part(batch, first=True)),
+        bytes(_json.encode_array_part(batch, first=False)),
     )
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(_polars, "_inherited", True)
+        patched.setattr(_polars, "_loaded_before_fork", True)
         found = (
-            bytes(_json.lines(batch)),
-            bytes(_json.elements(batch, first=True)),
-            bytes(_json.elements(batch, first=False)),
+            bytes(_json.encode_ndjson(batch)),
+            bytes(_json.encode_array_part(batch, first=True)),
+            bytes(_json.encode_array_part(batch, first=False)),
         )
     assert found == expected
 
@@ -89,10 +89,10 @@ def test_json_is_the_same_by_the_byte(batch: pa.RecordBatch) -> None:
     )
 )
 def test_lists_and_structs_are_the_same_by_the_byte(values: list[Any]) -> None:
-    whole = plain(pa.array(values, NESTED))
+    whole = to_text(pa.array(values, NESTED))
     for array in (whole, whole.slice(1), whole.field(0), whole.slice(1).field(1)):
         if len(array):
-            assert json_texts(array).equals(_json.as_text(array).cast(pa.large_string()))
+            assert json_texts(array).equals(_json.to_json_texts(array).cast(pa.large_string()))
 
 
 @settings(deadline=None)
@@ -105,14 +105,14 @@ def test_floats_are_the_same_numbers(values: list[float | None], kind: pa.DataTy
         texts = [row[0] for row in csv.reader(io.StringIO(content.decode()))]
         return [text and str(float(text)) for text in texts]
 
-    ours, theirs = csv_lines(batch, header=False, line_end="\r\n"), _csv.lines(batch, header=False)
+    ours, theirs = csv_lines(batch, header=False, line_end="\r\n"), _csv.encode_csv(batch, header=False)
     assert numbers(ours) == numbers(theirs)
     parsed = [None if text is None else json.loads(text) for text in json_texts(array).to_pylist()]
-    assert parsed == [None if text is None else json.loads(text) for text in _json.as_text(array).to_pylist()]
+    assert parsed == [None if text is None else json.loads(text) for text in _json.to_json_texts(array).to_pylist()]
 
 
 def test_binary_is_the_same_by_the_byte(monkeypatch: pytest.MonkeyPatch) -> None:
     array = pa.array([b"", b"\x00\xff", None, bytes(range(256))])
-    expected = plain(array).cast(pa.large_string())
-    monkeypatch.setattr(_polars, "_inherited", True)
-    assert plain(array).cast(pa.large_string()).equals(expected)
+    expected = to_text(array).cast(pa.large_string())
+    monkeypatch.setattr(_polars, "_loaded_before_fork", True)
+    assert to_text(array).cast(pa.large_string()).equals(expected)

@@ -19,6 +19,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from digime_pandas._service.descriptor import check_accounts
 from digime_pandas._tabular.frames import split as module
 from digime_pandas._tabular.frames.split import AccountSplit, check_part, check_split, split_rows
 from digime_pandas.errors import DescriptorError, InputError
@@ -93,7 +94,7 @@ NUMBERS = {
 
 
 def split(column: pd.Series[Any]) -> dict[str, list[int]]:
-    found = split_rows(pd.DataFrame({"x": 0, "who": column}), "who")
+    found = split_rows(pd.DataFrame({"x": 0, "who": column}), "who", check_accounts)
     return dict(zip(found.accounts, [own.tolist() for own in found.positions], strict=True))
 
 
@@ -314,15 +315,15 @@ def test_a_column_that_is_not_there_once_is_refused(by: Any, named: str) -> None
     frame.index.name = "visit"
 
     with pytest.raises(InputError, match=named):
-        split_rows(frame, by)
+        split_rows(frame, by, check_accounts)
 
 
 def test_a_label_that_is_a_tuple_is_one_column() -> None:
     frame = pd.DataFrame([["a", 1], ["b", 2]], columns=pd.MultiIndex.from_tuples([("p", "who"), ("p", "x")]))
 
-    assert split_rows(frame, ("p", "who")).accounts == ("a", "b")
+    assert split_rows(frame, ("p", "who"), check_accounts).accounts == ("a", "b")
     with pytest.raises(InputError, match="by='p'"):
-        split_rows(frame, "p")
+        split_rows(frame, "p", check_accounts)
 
 
 @pytest.mark.parametrize(
@@ -386,17 +387,18 @@ def test_the_frame_is_not_changed_and_its_labels_do_not_matter() -> None:
     frame = pd.DataFrame({"who": ["a", "b", "a"]}, index=[0, 0, 0])
     before = frame.copy(deep=True)
 
-    found = split_rows(frame, "who")
+    found = split_rows(frame, "who", check_accounts)
 
     pd.testing.assert_frame_equal(frame, before)
     assert [own.tolist() for own in found.positions] == [[0, 2], [1]]
 
 
+@pytest.mark.slow
 def test_many_people_stay_apart_and_in_order() -> None:
     numbers = np.random.default_rng(17).integers(0, 70_000, 200_000)
     texts = pd.Series([f"patient-{number}" for number in numbers])
 
-    found = split_rows(pd.DataFrame({"who": texts}), "who")
+    found = split_rows(pd.DataFrame({"who": texts}), "who", check_accounts)
 
     assert list(found.accounts) == list(dict.fromkeys(texts))
     assert all((np.diff(own) > 0).all() for own in found.positions)

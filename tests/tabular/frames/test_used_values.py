@@ -21,13 +21,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-import digime_pandas._tabular.serialize as module
 from digime_pandas._client.preview import preview
-from digime_pandas._tabular.fidelity import FidelityWarning
+from digime_pandas._tabular.codecs import parquet
 from digime_pandas._tabular.formats import CSV, FORMATS, JSON, NDJSON, PARQUET, Format
 from digime_pandas._tabular.parse import parse, parse_batches
 from digime_pandas._tabular.schema import PREFIX
-from digime_pandas._tabular.serialize import SerializableFrame, examine, inspect_frame
+from digime_pandas._tabular.serialize import SerializableFrame, inspect_frame
+from digime_pandas.errors import FidelityWarning
 
 EVERY = pytest.mark.parametrize("format", FORMATS.values(), ids=lambda each: each.name)
 TEXTUAL = pytest.mark.parametrize("format", [CSV, JSON, NDJSON], ids=lambda each: each.name)
@@ -186,7 +186,7 @@ def written(frame: object, format: Format, **options: object) -> tuple[Serializa
         options = {"nested": "json", **options}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FidelityWarning)
-        prepared = inspect_frame(frame, format, options=options)
+        prepared = inspect_frame(frame, format, options=options).checked()
         return prepared, b"".join(prepared.chunks())
 
 
@@ -274,8 +274,9 @@ def ordered_rows() -> pd.DataFrame:
     return pd.DataFrame({"n": range(len(texts)), "k": pd.Categorical(texts, ORDER, ordered=True)})
 
 
+@pytest.mark.slow
 def test_order_holds_over_several_row_groups(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "ROW_GROUP_BYTES", 10_000)
+    monkeypatch.setattr(parquet, "ROW_GROUP_BYTES", 10_000)
     frame = ordered_rows()
     prepared, data = written(frame, PARQUET)
     assert pq.read_metadata(io.BytesIO(data)).num_row_groups > 5
@@ -291,7 +292,7 @@ def test_order_holds_over_several_row_groups(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("kind", ["table", "pandas"])
 def test_an_arrow_dictionary_is_cut_once_for_all_row_groups(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "ROW_GROUP_BYTES", 10_000)
+    monkeypatch.setattr(parquet, "ROW_GROUP_BYTES", 10_000)
     rows = ordered_rows()
     codes = pa.array(rows["k"].cat.codes, pa.int32())
     array = pa.DictionaryArray.from_arrays(codes, ORDER, ordered=True)
@@ -312,7 +313,7 @@ def test_a_stream_is_cut_batch_by_batch_and_says_that_an_order_may_be_lost() -> 
     batches = [pa.DictionaryArray.from_arrays([code], ["c", "b", "a"], ordered=True) for code in (1, 0, 1)]
     table = pa.table({"k": pa.chunked_array(batches)})
     with pytest.warns(FidelityWarning, match=r"'k': ordered Arrow dictionary of a stream"):
-        prepared = inspect_frame(table.to_reader(), PARQUET)
+        prepared = inspect_frame(table.to_reader(), PARQUET).checked()
     data = b"".join(prepared.chunks())
     assert prepared.columns[0].verdict == "changed"
     assert pq.read_table(io.BytesIO(data))["k"].to_pylist() == ["b", "c", "b"]
@@ -375,13 +376,13 @@ def test_a_cut_is_in_the_verdict_and_warned_of_unless_the_frame_is_a_part(
     format: Format, make: Callable[[], Any], column: str, note: str
 ) -> None:
     with pytest.warns(FidelityWarning, match=f"column '{column}': ") as caught:
-        prepared = inspect_frame(make(), format)
+        prepared = inspect_frame(make(), format).checked()
     assert len(caught) == 1
     assert note in str(caught[0].message)
     for columns in (
         prepared.columns,
-        examine(make(), format),
-        inspect_frame(make(), format, warn_of_cut=False).columns,
+        inspect_frame(make(), format).columns,
+        inspect_frame(make(), format, warn_of_cut=False).checked().columns,
         preview(make(), f"x{format.suffixes[0]}", account_id="a").columns,
     ):
         (verdict,) = [each for each in columns if each.name == column]
@@ -394,10 +395,10 @@ def test_categories_of_labels_are_cut_with_a_warning(format: Format) -> None:
     labels = pd.CategoricalIndex(["a", "b"], categories=["c", "b", "a"])
     frame = pd.DataFrame([[1, 2]], columns=labels)
     with pytest.warns(FidelityWarning, match="column labels: 1 category that no row has: left out"):
-        prepared = inspect_frame(frame, format)
+        prepared = inspect_frame(frame, format).checked()
     found = parse(b"".join(prepared.chunks()), format, prepared.schema)
     pd.testing.assert_index_equal(found.columns, labels.remove_unused_categories())
-    assert inspect_frame(frame, format, warn_of_cut=False).rows == 1
+    assert inspect_frame(frame, format, warn_of_cut=False).checked().rows == 1
 
 
 SENT: dict[str, Callable[[], pd.DataFrame]] = {
@@ -415,7 +416,7 @@ SENT: dict[str, Callable[[], pd.DataFrame]] = {
 @pytest.mark.parametrize("make", SENT.values(), ids=SENT)
 def test_unused_categories_are_sent_on_request_and_counted(format: Format, make: Callable[[], pd.DataFrame]) -> None:
     with pytest.warns(FidelityWarning, match="3 categories that no row has: in the ") as caught:
-        prepared = inspect_frame(make(), format, options={"keep_unused_categories": True}, warn_of_cut=False)
+        prepared = inspect_frame(make(), format, options={"keep_unused_categories": True}, warn_of_cut=False).checked()
     assert len(caught) == 1
     found = parse(b"".join(prepared.chunks()), format, prepared.schema)
     pd.testing.assert_frame_equal(found, make())
@@ -430,13 +431,13 @@ def test_unused_categories_are_sent_on_request_and_counted(format: Format, make:
 def test_unused_dictionary_values_are_sent_on_request_and_counted(name: str) -> None:
     for frame in (part(who=typed(ARRAYS[name])), mine_of(table_of(ARRAYS[name]))):
         with pytest.warns(FidelityWarning, match="3 dictionary values that no row has: in the file"):
-            prepared = inspect_frame(frame, PARQUET, options={"keep_unused_categories": True})
+            prepared = inspect_frame(frame, PARQUET, options={"keep_unused_categories": True}).checked()
         assert prepared.columns[-1].verdict == "changed"
         data = b"".join(prepared.chunks())
         assert name != "dictionary" or FOREIGN[0].encode() in held(prepared, data)
     stream = mine_of(table_of(ARRAYS[name])).to_reader()
     with pytest.warns(FidelityWarning, match="values of an Arrow dictionary that no row has"):
-        prepared = inspect_frame(stream, PARQUET, options={"keep_unused_categories": True})
+        prepared = inspect_frame(stream, PARQUET, options={"keep_unused_categories": True}).checked()
     data = b"".join(prepared.chunks())
     assert name != "dictionary" or FOREIGN[0].encode() in held(prepared, data)
 
@@ -445,7 +446,7 @@ def test_unused_dictionary_values_are_sent_on_request_and_counted(name: str) -> 
 def test_without_a_schema_there_are_no_categories_to_speak_of(format: Format) -> None:
     frame = part(who=pd.Categorical(PEOPLE))
     for keep in (False, True):
-        prepared = inspect_frame(frame, format, options={"typed": False, "keep_unused_categories": keep})
+        prepared = inspect_frame(frame, format, options={"typed": False, "keep_unused_categories": keep}).checked()
         assert "no row has" not in prepared.columns[1].note
 
 
@@ -454,13 +455,13 @@ def test_attrs_travel_on_request_only(format: Format) -> None:
     frame = pd.DataFrame({"a": [1, 2], "b": ["x", "y"]})
     frame.attrs = {"unit": "kg"}
     with pytest.warns(FidelityWarning, match="attrs: left out, .*; attrs=True sends them") as caught:
-        prepared = inspect_frame(frame, format)
+        prepared = inspect_frame(frame, format).checked()
     assert len(caught) == 1
     data = b"".join(prepared.chunks())
     assert parse(data, format, prepared.schema).attrs == {}
     assert b"kg" not in held(prepared, data)
     assert prepared.schema is None
-    prepared = inspect_frame(frame, format, options={"attrs": True})
+    prepared = inspect_frame(frame, format, options={"attrs": True}).checked()
     assert parse(b"".join(prepared.chunks()), format, prepared.schema).attrs == {"unit": "kg"}
     assert frame.attrs == {"unit": "kg"}
 
@@ -470,7 +471,7 @@ def test_attrs_that_have_no_schema_to_travel_in_are_warned_of(format: Format) ->
     frame = pd.DataFrame({"a": [1, 2]})
     frame.attrs = {"unit": "kg"}
     with pytest.warns(FidelityWarning, match="attrs: they are in the schema, which typed=False leaves out"):
-        inspect_frame(frame, format, options={"attrs": True, "typed": False})
+        inspect_frame(frame, format, options={"attrs": True, "typed": False}).checked()
 
 
 def test_a_sparse_column_with_a_fill_value_of_its_own_is_read_by_pandas() -> None:

@@ -1,0 +1,120 @@
+"""The metadata of a Parquet file: its Arrow schema, the schema that restores the frame, and what pandas documents."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pyarrow.pandas_compat import get_extension_dtype_info, get_logical_type, get_logical_type_from_numpy
+
+from digime_pandas._tabular.columns import Column
+from digime_pandas._tabular.frames.source import ColumnSource
+from digime_pandas._tabular.schema import schema_of
+
+SCHEMA_KEY = b"digime_pandas"
+ATTRS_KEY = b"PANDAS_ATTRS"
+
+
+def file_schema(source: ColumnSource, *, attrs: bool) -> pa.Schema:
+    """Return the Arrow schema of the file with its metadata.
+
+    Args:
+        source: What is written.
+        attrs: Whether the frame's `attrs` are in it, as far as JSON can hold them.
+    """
+    restoring = schema_of(source, attrs=attrs)
+    metadata = {SCHEMA_KEY: restoring.to_json().encode()}
+    if source.labels is not None:
+        metadata[b"pandas"] = json.dumps(_pandas_metadata(source)).encode()
+        if restoring.attrs:
+            metadata[ATTRS_KEY] = json.dumps(restoring.attrs).encode()
+    fields = [pa.field(each.name, _storable_type(each.type)) for each in source.columns]
+    return pa.schema(fields, metadata=metadata)
+
+
+def _pandas_metadata(source: ColumnSource) -> dict[str, Any]:
+    """Describe the frame as pandas documents it ("Storing pandas DataFrame objects in Apache Parquet format")."""
+    labels = source.labels
+    assert labels is not None
+    kept = len(labels.index)
+    names = [*labels.index_names[:kept], *labels.columns]
+    return {
+        "index_columns": [each.name for each in labels.index] or [_default_index(source)],
+        "column_indexes": [_label_entry(labels.columns, level) for level in range(labels.columns.nlevels)],
+        "columns": [_column_entry(column, name) for column, name in zip(source.columns, names, strict=True)],
+        "creator": {"library": "pyarrow", "version": pa.__version__},
+        "pandas_version": pd.__version__,
+    }
+
+
+def _default_index(source: ColumnSource) -> dict[str, Any]:
+    return {"kind": "range", "name": None, "start": 0, "stop": source.rows, "step": 1}
+
+
+def _column_entry(column: Column, label: Any) -> dict[str, Any]:
+    stored = _storable_type(column.type)
+    return {
+        "name": None if label is None else str(label),
+        "field_name": column.name,
+        "pandas_type": get_logical_type(stored),
+        "numpy_type": _numpy_type(column, stored),
+        "metadata": _entry_metadata(stored),
+    }
+
+
+def _numpy_type(column: Column, type: pa.DataType) -> str:
+    if pa.types.is_dictionary(type):
+        return "int32"
+    if column.rule == "category" or column.spec.dtype_family == "range":
+        return str(type.to_pandas_dtype() if isinstance(type, pa.BaseExtensionType) else type)
+    if column.rule == "sparse":
+        # pandas reads no sparse columns, and the dtype would name the fill value.
+        return str(np.dtype(type.to_pandas_dtype()))
+    return column.dtype
+
+
+def _entry_metadata(type: pa.DataType) -> dict[str, Any] | None:
+    if pa.types.is_timestamp(type) and type.tz:
+        return {"timezone": type.tz}
+    return {"num_categories": None, "ordered": type.ordered} if pa.types.is_dictionary(type) else None
+
+
+def _label_entry(labels: pd.Index[Any], level: int) -> dict[str, Any]:
+    values = labels.get_level_values(level)
+    numpy_type, metadata = get_extension_dtype_info(values)
+    pandas_type = get_logical_type_from_numpy(values)
+    name = labels.names[level]
+    return {
+        "name": name,
+        "field_name": None if name is None else str(name),
+        "pandas_type": pandas_type,
+        "numpy_type": numpy_type,
+        "metadata": {"encoding": "UTF-8"} if pandas_type == "unicode" else metadata,
+    }
+
+
+def _storable_type(type: pa.DataType) -> pa.DataType:
+    return type.value_type if _is_extension_dictionary(type) else _without_metadata(type)
+
+
+def _without_metadata(type: pa.DataType) -> pa.DataType:
+    """Return a type without the metadata of its fields, which may list values that no row has (polars Enum does)."""
+    # Types that differ in metadata only are equal to pyarrow: what this returns must not be cached by type.
+    if not pa.types.is_nested(type) or isinstance(type, pa.BaseExtensionType):
+        return type
+    fields = [type.field(i) for i in range(type.num_fields)]
+    bare = [pa.field(each.name, _without_metadata(each.type), nullable=each.nullable) for each in fields]
+    if pa.types.is_struct(type):
+        return pa.struct(bare)
+    if pa.types.is_map(type):
+        return pa.map_(*(_without_metadata(each) for each in (type.key_type, type.item_type)), type.keys_sorted)
+    if pa.types.is_fixed_size_list(type):
+        return pa.list_(bare[0], type.list_size)
+    return pa.large_list(bare[0]) if pa.types.is_large_list(type) else pa.list_(bare[0])
+
+
+def _is_extension_dictionary(type: pa.DataType) -> bool:
+    return pa.types.is_dictionary(type) and isinstance(type.value_type, pa.BaseExtensionType)

@@ -1,0 +1,64 @@
+"""The rows of a frame as slices of a text file, encoded one by one or several at the same time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+import pyarrow as pa
+
+from digime_pandas._tabular.codecs.codec import Piece, Run
+from digime_pandas._tabular.frames.batches import SizedBatches
+from digime_pandas._tabular.frames.source import ColumnSource
+from digime_pandas._tabular.text_values import to_text
+
+SLICE_BYTES = 4 << 20  # of those that are encoded at the same time together
+FIRST_SLICE_BYTES = 1 << 20  # what is smaller is encoded as a whole before anything is sent
+_TEXT_GROWTH = 2  # text is about so much larger than the same values in Arrow
+
+EncodeSlice = Callable[[pa.RecordBatch, bool], Piece]
+"""Encodes rows, of types that text formats have; the second argument says whether they are the first of the file."""
+
+
+def encode_slices(
+    source: ColumnSource,
+    encode: EncodeSlice,
+    *,
+    file_types: Sequence[pa.DataType | None],
+    run: Run,
+    workers: int,
+) -> Iterator[Piece]:
+    """Yield the rows of a source as slices of text, none for a source without rows.
+
+    Args:
+        source: What is written.
+        encode: Encodes one slice.
+        file_types: For each column the coarser type that its times are written in, or None for their own.
+        run: Runs the tasks that encode one slice each.
+        workers: How many slices are encoded at the same time; the more, the smaller they are.
+    """
+    names = [each.name for each in source.columns]
+    batches = SizedBatches(source, size=SLICE_BYTES // workers, first_bytes=FIRST_SLICE_BYTES // _TEXT_GROWTH)
+
+    def encode_slice(batch: pa.RecordBatch, *, first: bool) -> Piece:
+        arrays = [
+            to_text(array if file_type is None else array.cast(file_type))
+            for array, file_type in zip(batch.columns, file_types, strict=True)
+        ]
+        piece = encode(pa.RecordBatch.from_arrays(arrays, names=names), first)
+        batches.adapt(batch.num_rows, len(piece))
+        if len(piece) > FIRST_SLICE_BYTES:
+            # Each thread's allocator would keep what a slice took, and several slices are encoded at the same time.
+            pa.default_memory_pool().release_unused()
+        return piece
+
+    def tasks() -> Iterator[Callable[[], Piece]]:
+        first = True
+        for batch in batches:
+            if not first:
+                # What other threads have freed goes back to the allocator of this one.
+                pa.default_memory_pool().release_unused()
+            yield partial(encode_slice, batch, first=first)
+            first = False
+
+    return run(tasks(), workers=workers)

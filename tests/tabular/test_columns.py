@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from typing import get_args
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from digime_pandas._tabular.columns import (
+    BLOCK_ROWS,
+    DTYPE_FAMILIES,
+    Column,
+    ColumnSpec,
+    DtypeFamily,
+    Finding,
+    NullName,
+    RuleName,
+    TimeUnit,
+    raw_values,
+    unsupported_column,
+)
+from digime_pandas._tabular.fidelity_rules import RULES
+from digime_pandas._tabular.frames.restore import NULLS
+
+
+def numbers(*findings: Finding) -> Column:
+    spec = ColumnSpec("numpy", pa.int64())
+    return Column("n", "integer", "int64", pa.int64(), spec, lambda start, stop: pa.array(range(start, stop)), findings)
+
+
+def test_the_table_of_rules_and_the_names_of_rules_are_the_same() -> None:
+    assert set(get_args(RuleName)) == set(RULES)
+    assert len(get_args(RuleName)) == len(RULES)
+
+
+def test_the_families_and_the_nulls_are_the_names_of_their_types() -> None:
+    assert set(get_args(DtypeFamily)) == DTYPE_FAMILIES
+    assert set(get_args(NullName)) == set(NULLS)
+    assert [pa.timestamp(unit).unit for unit in get_args(TimeUnit)] == ["s", "ms", "us", "ns"]
+
+
+def test_blocks_are_bounded_and_hold_every_row_once() -> None:
+    blocks = list(numbers().blocks(2 * BLOCK_ROWS + 1))
+    assert [(start, len(array)) for start, array in blocks] == [
+        (0, BLOCK_ROWS),
+        (BLOCK_ROWS, BLOCK_ROWS),
+        (2 * BLOCK_ROWS, 1),
+    ]
+    assert blocks[-1][1].to_pylist() == [2 * BLOCK_ROWS]
+    assert list(numbers().blocks(0)) == []
+
+
+@pytest.mark.parametrize(
+    "rule", ["complex", "long double", "extension without Arrow form", "mixed objects", "text with a lone surrogate"]
+)
+def test_a_column_that_arrow_cannot_hold_is_not_readable(rule: RuleName) -> None:
+    column = unsupported_column("x", np.dtype("O"), Finding(rule, 7))
+    assert (column.name, column.rule, column.dtype, column.type) == ("x", rule, "object", pa.null())
+    assert not column.readable
+    assert column.read(3, 5).to_pylist() == [None, None]
+
+
+def test_other_findings_leave_a_column_readable() -> None:
+    assert numbers().readable
+    assert numbers(Finding("infinity", 1, 1), Finding("duplicate name")).readable
+
+
+def test_raw_values_are_not_copied() -> None:
+    values = np.arange(3)
+    assert np.shares_memory(raw_values(pd.Series(values, copy=False)), values)
+    masked = pd.Series([1, None], dtype="Int64")
+    assert raw_values(masked) is masked.array
+    assert isinstance(raw_values(pd.Index(["a"], dtype=object)), np.ndarray)
