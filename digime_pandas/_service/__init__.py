@@ -1,1 +1,6 @@
-"""_service."""
+"""How digi.me is spoken to: keys, encrypted and signed requests, consent, tokens, receipts.
+
+May import: `errors`; no pandas and no pyarrow. Files from bottom to top: ``process``, ``streams``, ``descriptor``,
+``masking/``, ``contract``, ``authorization`` < ``receipt``, ``messages`` < ``crypto/`` < ``http/``, ``download`` <
+``endpoints`` < ``upload``, ``oauth/``.
+"""

@@ -1,4 +1,4 @@
-"""What a consent yields: tokens and, for the postbox protocol, a postbox. Values only."""
+"""An authorization: tokens and, for the postbox protocol, a postbox. Values only."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ class UserAccessToken:
     """The pair of tokens that stands for a person's consent.
 
     Args:
-        access_token: Sent with every request; lives for about a day (inferred).
-        refresh_token: Buys a new pair; lives for about 180 days (inferred).
+        access_token: Sent with every request; valid for about a day (inferred).
+        refresh_token: Exchanged for a new pair; valid for about 180 days (inferred).
     """
 
     access_token: Token
@@ -80,7 +80,7 @@ class UserAccessToken:
 
 @dataclass(frozen=True, slots=True)
 class Postbox:
-    """Where the postbox protocol delivers, and the RSA key it seals files with.
+    """Where the postbox protocol delivers, and the RSA key that files are encrypted for.
 
     Args:
         id: The postbox's id (`postboxId` of the redirect).
@@ -117,7 +117,7 @@ class Authorization:
     key_thumbprint: str | None = field(default=None, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON. **Contains the tokens**: whoever holds it can write for this person."""
+        """Return plain values for JSON. **Contains the tokens**: they allow to write for this person."""
         pair = self.user_access_token
         return {
             "account_id": self.account_id,

@@ -1,4 +1,4 @@
-"""A contract: who asks, and the key that signs for it."""
+"""A contract with digi.me, and the private key that signs its requests."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Contract(HoldsSecret):
 
         Args:
             prefix: Start of the variables' names; ``"DIGIME_READ_"`` names the read contract's.
-            environ: Where to look. Default: the process environment.
+            environ: The variables. Default: the process environment.
 
         Returns:
             The contract of ``{prefix}APPLICATION_ID``, ``{prefix}CONTRACT_ID``, ``{prefix}PRIVATE_KEY`` (PEM) or

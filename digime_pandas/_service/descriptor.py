@@ -1,4 +1,4 @@
-"""The file descriptor that travels with every file, and the rules for file names."""
+"""The file descriptor that is sent with every file, and the rules for file names."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ _MIME_TYPE = re.compile(
 )
 MAXIMUM_FILE_NAME_BYTES = 255
 
+WRITE_ID_PREFIX = "urn:uuid:"
+"""Begins the reference that identifies one write."""
+SCHEMA_PREFIX = "urn:x-digime-pandas:schema:"
+"""Begins the reference that holds the schema of a text file."""
+
 
 @dataclass(frozen=True, slots=True)
 class FileDescriptor:
@@ -25,7 +30,7 @@ class FileDescriptor:
 
     Args:
         mime_type: Media type of the bytes, such as ``text/csv``.
-        accounts: Ids, in your own system, of the persons the file is about: one str or several. At least one.
+        accounts: Ids, in your own system, of the people the file is about: one str or several. At least one.
         reference: Free texts by which a reader finds the file. A write puts its name and a write id here by default.
         tags: Free texts by which files are grouped.
 

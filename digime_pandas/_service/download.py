@@ -1,4 +1,4 @@
-"""A sealed file on its way in: decrypted, checked, decompressed and kept, piece by piece, in bounded memory."""
+"""An encrypted file while it is received: decrypted, checked, decompressed and kept, in bounded memory."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from digime_pandas._service.crypto.encrypted_file import EncryptedFile
 from digime_pandas._service.crypto.envelope import FileDecryptor
-from digime_pandas._service.messages import Buffer, parse_file_metadata
+from digime_pandas._service.messages import parse_file_metadata
+from digime_pandas._service.streams import Buffer
 from digime_pandas.errors import SealedFileError
 
-_GZIP_WINDOW = 31  # zlib's word for "a gzip header, and the largest window"
+_GZIP_WINDOW = 31  # to zlib: a gzip header, and the largest window
 _SHA512_BYTES = 64
 _PIECE_BYTES = 1 << 20
 
@@ -26,54 +27,54 @@ class Download:
     """One attempt at fetching a file.
 
     Args:
-        headers: Header fields of the answer; `X-Metadata` says how the file is compressed.
+        headers: Header fields of the reply; `X-Metadata` says how the file is compressed.
         private_key: The read contract's key.
         hashed: Whether the plain bytes begin with the SHA-512 of the rest, as they do on API v1.6 (observed).
 
     Attributes:
-        content: The opened file, once `finish` was called.
+        content: The plain file, once `finish` was called.
     """
 
     def __init__(self, headers: Mapping[str, str], private_key: RSAPrivateKey, *, hashed: bool) -> None:
         compression = parse_file_metadata(headers, "read a file").compression
         self.content = EncryptedFile()
         self._digest = sha256()
-        self._opener = FileDecryptor(private_key)
+        self._decryptor = FileDecryptor(private_key)
         self._check = _LeadingHash() if hashed else None
         self._decompressor = _decompressor(compression)
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of the opened file, as hex digits."""
+        """SHA-256 of the plain file, as hex digits."""
         return self._digest.hexdigest()
 
     def write(self, piece: Buffer) -> None:
-        """Take the next piece of the sealed file.
+        """Take the next piece of the encrypted file.
 
         Raises:
-            SealedFileError: It does not open.
+            SealedFileError: It cannot be decrypted.
             SpoolError: It cannot be kept.
         """
-        self._take(self._opener.update(piece))
+        self._take(self._decryptor.update(piece))
 
     def finish(self) -> None:
-        """Take the end of the sealed file.
+        """Take the end of the encrypted file.
 
         Raises:
-            SealedFileError: It does not open, or is damaged.
+            SealedFileError: It cannot be decrypted, or is damaged.
             SpoolError: It cannot be kept.
         """
-        self._take(self._opener.finish())
+        self._take(self._decryptor.finish())
         if self._check is not None:
             self._check.finish()
         self._keep(self._decompressor.finish())
 
     def read(self) -> bytes:
-        """Return the opened file."""
+        """Return the plain file."""
         return self.content.read_at(0, self.content.size)
 
     def close(self) -> None:
-        """Forget what was kept."""
+        """Discard what was kept."""
         self.content.close()
 
     def _take(self, plain: bytes) -> None:
@@ -107,7 +108,7 @@ class _LeadingHash:
 
 
 class _Decompressor(Protocol):
-    """Gives what was compressed in pieces of a few MiB at most, however much a few bytes may stand for."""
+    """Yields the decompressed bytes in pieces of a few MiB at most, however high the compression is."""
 
     def update(self, data: bytes) -> Iterator[bytes]: ...
     def finish(self) -> bytes: ...

@@ -16,7 +16,7 @@ from digime_pandas._service.crypto.envelope import (
     BLOCK_BYTES,
     KEY_BYTES,
     encrypt_bytes,
-    encryption_tasks,
+    encrypted_pieces,
     load_public_key,
     sealed_size,
     wrap_key,
@@ -31,11 +31,11 @@ from digime_pandas._service.crypto.jws import (
     verify,
 )
 from digime_pandas._service.download import Download
-from digime_pandas._service.http.transport import Http, Reply, Request
+from digime_pandas._service.http.request import Reply, Request
+from digime_pandas._service.http.transport import Http
 from digime_pandas._service.masking.secret import Secret
 from digime_pandas._service.messages import (
     Agent,
-    Buffer,
     FileListing,
     FileMetadata,
     TokenReply,
@@ -48,10 +48,9 @@ from digime_pandas._service.messages import (
     parse_upload_reply,
     read_secret,
 )
-from digime_pandas._service.streams import FEW_CORES, SMALL_BYTES, one_by_one, run_in_order
+from digime_pandas._service.streams import Buffer
 from digime_pandas.errors import AuthorizationError, ReplyError
 
-_SEALED_AHEAD = 3  # pieces of 1 MiB; they keep the cipher busy while a slice is hashed
 _KEY_SET_SECONDS = 15 * 60  # as long as the iOS SDK keeps it
 _JSON = "application/json"
 _OCTETS = "application/octet-stream"
@@ -61,10 +60,10 @@ class Endpoints:
     """The endpoints as one contract sees them.
 
     Args:
-        contract: Whose requests these are.
+        contract: The contract that signs the requests.
         http: Sends them.
         base_url: Versioned API base, with its trailing slash.
-        agent: What to announce.
+        agent: SDK name and version to announce.
         now: Clock, Unix seconds.
         random: Source of random bytes.
     """
@@ -81,6 +80,7 @@ class Endpoints:
     ) -> None:
         self.contract = contract
         self.base_url = base_url
+        self._client_id, self._private_key = contract.client_id, Secret(contract.private_key)
         self._http = http
         self._agent = agent
         self._now = now
@@ -94,8 +94,8 @@ class Endpoints:
 
         Args:
             code_challenge: PKCE S256 challenge.
-            redirect_uri: Where the consent page shall send the person.
-            state: Comes back with the redirect.
+            redirect_uri: Address to which the consent page sends the person.
+            state: Sent back with the redirect.
             access_token: A token of the same person, of any contract, expired or not: both then share one library.
         """
         what = "begin the authorization"
@@ -114,16 +114,18 @@ class Endpoints:
 
     def exchange(self, *, code: Secret[str], code_verifier: Secret[str]) -> TokenReply:
         """``POST oauth/token``: return the tokens for an authorization code."""
-        return self._grant("exchange the code", grant_type="authorization_code", code=code, code_verifier=code_verifier)
+        return self._tokens(
+            "exchange the code", grant_type="authorization_code", code=code, code_verifier=code_verifier
+        )
 
     def refresh(self, refresh_token: Secret[str]) -> TokenReply:
         """``POST oauth/token``: return a new pair of tokens; the old pair is to be forgotten."""
-        return self._grant("refresh the token", grant_type="refresh_token", refresh_token=refresh_token)
+        return self._tokens("refresh the token", grant_type="refresh_token", refresh_token=refresh_token)
 
     def deliver_to_postbox(self, upload: Upload, postbox: Postbox, access_token: Secret[str]) -> UploadReply:
-        """``POST permission-access/postbox/{id}``: seal and upload a file.
+        """``POST permission-access/postbox/{id}``: encrypt and upload a file.
 
-        Every attempt has its own AES key, IV and nonce; the descriptor is sealed with the file's key and IV.
+        Every attempt has its own AES key, IV and nonce; the descriptor is encrypted with the file's key and IV.
 
         Raises:
             AuthorizationError: The postbox's public key cannot be used. Nothing was sent.
@@ -134,7 +136,7 @@ class Endpoints:
         except ValueError as error:
             raise AuthorizationError(f"The authorization cannot be used: {error}. Authorize again.") from None
         metadata = upload.descriptor.to_json().encode()
-        small = upload.size is not None and upload.size <= SMALL_BYTES
+        url = f"{self.base_url}permission-access/postbox/{quote(postbox.id, safe='')}"
 
         def request() -> Request:
             key, iv = Secret(self._random(KEY_BYTES)), Secret(self._random(BLOCK_BYTES))
@@ -144,27 +146,22 @@ class Endpoints:
                 f"Content-Type: {upload.descriptor.mime_type}\r\n\r\n"
             ).encode()
             tail = f"\r\n--{boundary}--\r\n".encode()
-            tasks = encryption_tasks(upload.chunks(), key=key, iv=iv, buffers=_SEALED_AHEAD)
-            if small:
-                body: Iterable[Buffer] = [b"".join([head, *map(bytes, one_by_one(tasks)), tail])]
-            elif upload.threaded and FEW_CORES:
-                body = _enclosed(head, one_by_one(tasks), tail)
+            if isinstance(upload.content, bytes):
+                whole = b"".join([head, encrypt_bytes(upload.content, key=key, iv=iv), tail])
+                body: Iterable[Buffer] = [whole]
+                size: int | None = len(whole)
             else:
-                body = _enclosed(head, run_in_order(tasks, workers=1, window=_SEALED_AHEAD), tail)
+                size = None if upload.size is None else len(head) + sealed_size(upload.size) + len(tail)
+                pieces = encrypted_pieces(upload.content(), key=key, iv=iv, workers=upload.threads.encrypt)
+                body = _enclosed(head, pieces, tail)
             headers = self._signed(
+                {"Content-Type": f"multipart/form-data; boundary={boundary}", "Accept": _JSON},
                 access_token=access_token,
-                iv=Secret(iv.reveal().hex()),
+                iv=iv,
                 metadata=base64.b64encode(encrypt_bytes(metadata, key=key, iv=iv)).decode(),
                 symmetrical_key=base64.b64encode(wrap_key(key, public_key)).decode(),
             )
-            return Request(
-                "POST",
-                f"{self.base_url}permission-access/postbox/{quote(postbox.id, safe='')}",
-                headers | {"Content-Type": f"multipart/form-data; boundary={boundary}", "Accept": _JSON},
-                body,
-                None if upload.size is None else len(head) + sealed_size(upload.size) + len(tail),
-                upload.progress,
-            )
+            return Request("POST", url, headers, body, size, upload.progress)
 
         reply = self._http.send(request, what=what)
         return parse_upload_reply(reply.body, reply.attempts, what)
@@ -174,14 +171,17 @@ class Endpoints:
 
         Any 2xx is a success and its body says nothing (observed), so the status is always ``"delivered"``.
         """
+        url = self.base_url + "permission-access/import"
         descriptor = {"metadata": upload.descriptor.to_dict()}
 
         def request() -> Request:
-            headers = self._signed(access_token=access_token)
-            headers["FileDescriptor"] = sign(descriptor, self.contract.private_key)
-            headers["Content-Type"] = _OCTETS
-            url = self.base_url + "permission-access/import"
-            return Request("POST", url, headers, upload.chunks(), upload.size, upload.progress)
+            # Signed as it is, and no secret by itself: the token of the person is in another header.
+            signed_descriptor = sign(descriptor, self._private_key.reveal()).reveal()
+            headers = self._signed(
+                {"FileDescriptor": signed_descriptor, "Content-Type": _OCTETS}, access_token=access_token
+            )
+            body = [upload.content] if isinstance(upload.content, bytes) else upload.content()
+            return Request("POST", url, headers, body, upload.size, upload.progress)
 
         return UploadReply("delivered", None, self._http.send(request, what=f"import {upload.file_name!r}").attempts)
 
@@ -192,22 +192,22 @@ class Endpoints:
         return read_secret(parse_document(reply.body, what).get("session"), "key", what)
 
     def list_files(self, session: Secret[str], access_token: Secret[str]) -> FileListing:
-        """``GET permission-access/query/{session}``: return what the session shows by now."""
+        """``GET permission-access/query/{session}``: return the files that the session has collected so far."""
         what = "list the library"
         return parse_file_listing(self._query("GET", session, None, access_token, accept=_JSON, what=what).body, what)
 
     def read_file(self, session: Secret[str], name: str, access_token: Secret[str]) -> Download:
-        """``GET permission-access/query/{session}/{name}``: fetch a file and open it on its way in."""
+        """``GET permission-access/query/{session}/{name}``: fetch a file and decrypt it piece by piece."""
 
         def receive(headers: Mapping[str, str]) -> Download:
-            return Download(headers, self.contract.private_key, hashed="/v1.6/" in self.base_url)
+            return Download(headers, self._private_key.reveal(), hashed="/v1.6/" in self.base_url)
 
         reply = self._query("GET", session, name, access_token, accept=_OCTETS, what="read a file", receive=receive)
-        opening: Download = reply.received
-        return opening
+        download: Download = reply.received
+        return download
 
     def describe_file(self, session: Secret[str], name: str, access_token: Secret[str]) -> FileMetadata:
-        """``HEAD permission-access/query/{session}/{name}``: return what is known of a file, without its bytes."""
+        """``HEAD permission-access/query/{session}/{name}``: return the metadata of a file."""
         what = "read a file's description"
         reply = self._query("HEAD", session, name, access_token, accept=_JSON, what=what)
         return parse_file_metadata(reply.headers, what)
@@ -227,7 +227,7 @@ class Endpoints:
         url = Secret(f"{self.base_url}permission-access/query/{quote(session.reveal(), safe='')}{file}")
 
         def request() -> Request:
-            headers = self._signed(access_token=access_token) | {"Accept": accept}
+            headers = self._signed({"Accept": accept}, access_token=access_token)
             return Request(method, url, headers, receive=receive)
 
         return self._http.send(request, what=what)
@@ -236,25 +236,26 @@ class Endpoints:
         body = json.dumps({"agent": self._agent.to_dict()}).encode()
 
         def request() -> Request:
-            headers = self._signed(**claims) | {"Content-Type": _JSON, "Accept": _JSON}
+            headers = self._signed({"Content-Type": _JSON, "Accept": _JSON}, **claims)
             return Request("POST", self.base_url + path, headers, [body], len(body))
 
         return self._http.send(request, what=what)
 
-    def _grant(self, what: str, **claims: object) -> TokenReply:
+    def _tokens(self, what: str, **claims: object) -> TokenReply:
         def request() -> Request:
-            headers = self._signed(**claims) | {"Content-Type": _JSON, "Accept": _JSON}
+            headers = self._signed({"Content-Type": _JSON, "Accept": _JSON}, **claims)
             return Request("POST", self.base_url + "oauth/token", headers, [], 0)
 
         return parse_token_reply(self._verified(self._http.send(request, what=what), what), what)
 
-    def _signed(self, **claims: object) -> dict[str, str | Secret[str]]:
-        """Return the headers of one attempt: nonce and timestamp are new at each call."""
-        full = request_claims(self.contract.client_id, nonce=self._random(NONCE_BYTES), timestamp=self._now(), **claims)
-        return {"Authorization": Secret(f"Bearer {sign(full, self.contract.private_key).reveal()}")}
+    def _signed(self, fields: Mapping[str, str], **claims: object) -> Secret[Mapping[str, str]]:
+        """Return the headers of one attempt, `fields` among them: nonce and timestamp are new at each call."""
+        full = request_claims(self._client_id, nonce=self._random(NONCE_BYTES), timestamp=self._now(), **claims)
+        bearer = sign(full, self._private_key.reveal())
+        return Secret({"Authorization": f"Bearer {bearer.reveal()}", **fields})
 
     def _verified(self, reply: Reply, what: str) -> Mapping[str, Any]:
-        """Return the payload of the answer's `token`, once the key's origin and the signature are proven."""
+        """Return the payload of the reply's `token`, after checking the key's origin and the signature."""
         token = read_secret(parse_document(reply.body, what), "token", what)
         try:
             jku, kid = key_address(token)

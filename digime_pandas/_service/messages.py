@@ -1,23 +1,22 @@
-"""What goes over the wire, as values: uploads out, replies in. Replies are read strictly: what must be there, is."""
+"""What is sent and what is answered, as values. A reply without a member that it must have is an error."""
 
 from __future__ import annotations
 
 import base64
 import json
+import sys
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 from digime_pandas._service.authorization import Token, UserAccessToken
 from digime_pandas._service.descriptor import FileDescriptor
 from digime_pandas._service.masking.secret import Secret, masked_object
-from digime_pandas._service.masking.tracebacks import FramesDropped
+from digime_pandas._service.masking.tracebacks import drop_frames
+from digime_pandas._service.streams import Buffer, Progress, ThreadPlan
 from digime_pandas.errors import ReplyError
 
 _LATEST_MS = 253_402_300_799_999  # the end of the year 9999, the last that `datetime` knows
-Buffer: TypeAlias = bytes | bytearray | memoryview
-Progress: TypeAlias = Callable[[int, int | None], None]
 Status = Literal["delivered", "pending"]
 
 
@@ -33,32 +32,39 @@ class Agent:
         return {"sdk": {"name": self.name, "version": self.version, "meta": {}}}
 
 
+def _rows_not_known() -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file on its way out.
+    """A file to be sent.
 
     Args:
-        chunks: Gives the plain bytes anew at each call, one call an attempt.
-        size: Plain size in bytes, where it is known beforehand: the request then has a Content-Length, else it is
+        content: The plain bytes of a small file; of any other, a function that yields them from their start, called
+            once per attempt.
+        size: Plain size in bytes, where it is known before sending: the request then has a Content-Length, else it is
             chunked.
-        file_name: Goes into a multipart header as it is, so it must be checked before.
+        file_name: Put into a multipart header as it is, so it must be checked before.
         descriptor: What the library is told about the file.
-        progress: Called with the bytes of the request's body that were sent so far, and with all of them where that
-            is known; each attempt begins at 0 again.
-        threaded: Whether other threads make the chunks while they are being sent.
+        progress: Called with the bytes of the request's body that were sent so far, and with its size in bytes where
+            that is known; each attempt begins at 0 again.
+        threads: How many threads make and encrypt the bytes while they are sent.
+        count_rows: Returns the rows of the file once it was sent, or None where they are not known.
     """
 
-    chunks: Callable[[], Iterable[Buffer]] = field(repr=False)
+    content: bytes | Callable[[], Iterable[Buffer]] = field(repr=False)
     size: int | None
     file_name: str
     descriptor: FileDescriptor
     progress: Progress | None = field(default=None, repr=False)
-    threaded: bool = False
+    threads: ThreadPlan = field(default_factory=ThreadPlan)
+    count_rows: Callable[[], int | None] = field(default=_rows_not_known, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class UploadReply:
-    """What the service said to an upload. `expires` is Unix milliseconds (inferred), None after a direct import."""
+    """The reply to an upload. `expires` is Unix milliseconds (inferred), None after a direct import."""
 
     status: Status
     expires: float | None
@@ -67,7 +73,7 @@ class UploadReply:
 
 @dataclass(frozen=True, slots=True)
 class TokenReply:
-    """What the token endpoint gives for a code or a refresh token."""
+    """The token endpoint's reply to a code or a refresh token."""
 
     user_access_token: UserAccessToken
     user_id: str | None
@@ -76,7 +82,7 @@ class TokenReply:
 
 @dataclass(frozen=True, slots=True)
 class FileListing:
-    """One look at a session. `files` maps names to `updatedDate` (Unix milliseconds)."""
+    """One listing of a session. `files` maps names to `updatedDate` (Unix milliseconds)."""
 
     state: str
     files: Mapping[str, float]
@@ -84,7 +90,7 @@ class FileListing:
 
 @dataclass(frozen=True, slots=True)
 class FileMetadata:
-    """What the service says of a stored file: its descriptor, and how it is compressed inside its seal."""
+    """What the service says of a stored file: its descriptor, and how its plain bytes are compressed."""
 
     metadata: Mapping[str, Any]
     compression: str | None
@@ -92,9 +98,14 @@ class FileMetadata:
 
 def parse_document(body: Secret[bytes], what: str) -> Mapping[str, Any]:
     """Return the JSON object of a reply, masked; `what` names the call in the ReplyError it raises otherwise."""
-    document = None
-    with suppress(ValueError, RecursionError), FramesDropped():
+    document, handled = None, sys.exception()
+    try:
         document = masked_object(json.loads(body.reveal()))
+    except (ValueError, RecursionError):
+        pass  # raised below, where the parser's error, which quotes the text, is no context any more
+    except BaseException as error:
+        drop_frames(error, handled)
+        raise
     if document is None:
         raise _missing(what, "a JSON object")
     return document
@@ -120,7 +131,7 @@ def parse_token_reply(payload: Mapping[str, Any], what: str) -> TokenReply:
 
 
 def parse_upload_reply(body: Secret[bytes], attempts: int, what: str) -> UploadReply:
-    """Return what a postbox answered."""
+    """Return the reply of a postbox."""
     document = parse_document(body, what)
     status = document.get("status")
     if status not in ("delivered", "pending"):  # of a tuple, since what is not hashable may stand there too
@@ -129,7 +140,7 @@ def parse_upload_reply(body: Secret[bytes], attempts: int, what: str) -> UploadR
 
 
 def parse_file_listing(body: Secret[bytes], what: str) -> FileListing:
-    """Return what a session shows."""
+    """Return the listing of a session."""
     document = parse_document(body, what)
     listed = document.get("fileList") or []
     if not isinstance(listed, list) or not all(isinstance(item, Mapping) for item in listed):

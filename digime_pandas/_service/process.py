@@ -1,8 +1,8 @@
-"""What belongs to one process alone: connections and locks are made anew in a forked child.
+"""What belongs to one process: connections and locks are made anew in a forked child.
 
 A fork copies everything at one moment. Values, such as stored tokens and fetched key sets, are right in the child
 too, and stay. A connection is not: parent and child would read each other's answers. Neither is a lock: the thread
-that holds it may not exist in the child, which would wait for it for ever.
+that holds it may not exist in the child, which would wait without end.
 """
 
 from __future__ import annotations

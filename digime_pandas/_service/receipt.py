@@ -1,4 +1,4 @@
-"""What a write ends in."""
+"""The receipt of a write."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from digime_pandas._service.authorization import Access, Authorization
-from digime_pandas._service.descriptor import FileDescriptor
+from digime_pandas._service.descriptor import WRITE_ID_PREFIX, FileDescriptor
 from digime_pandas._service.masking.secret import HoldsSecret, Revealed, Secret
 from digime_pandas.errors import AuthorizationError, DigestMismatchError, FileNotInLibraryError
 
 Status = Literal["delivered", "pending"]
-WRITE_ID_PREFIX = "urn:uuid:"
-SCHEMA_PREFIX = "urn:x-digime-pandas:schema:"
 
 
 class _OfContract(Protocol):
@@ -58,7 +56,7 @@ class Receipt(HoldsSecret):
         status: ``"delivered"``, or ``"pending"`` when the service took the file without saying that it is there yet.
         file_name: The name given to the write.
         rows: Rows written, or None for bytes that were not made from a frame.
-        size: Size in bytes of the file as the person will read it, before sealing.
+        size: Size in bytes of the file as the person will read it, before encryption.
         sha256: SHA-256 of those bytes, as hex digits.
         expires: The service's `expires` (Unix milliseconds, inferred), or None where it gave none (direct import).
         attempts: Requests that carried the file, the successful one included.

@@ -1,9 +1,9 @@
-"""Several steps at the same time, in order and within bounds.
+"""Streams of bytes: several steps at the same time, in order and within bounds.
 
-Serializing and encrypting release the GIL, so that they overlap with each other, with hashing and with the network.
-Whoever consumes the result drives everything before it: what it does not ask for is not begun, and a slow network
-slows the serializer instead of filling the memory. Sources are iterated in the consumer's own thread, which matters
-to those that are bound to a thread, such as a SQLite cursor.
+Serializing and encrypting release the GIL, so they overlap with each other, with hashing and with the network. The
+consumer of the result drives every step before it: a task that it does not ask for is not begun, so that a slow
+network slows the serializer and memory stays bounded. Sources are iterated in the consumer's own thread, as a source
+that is bound to a thread needs it (a SQLite cursor, for instance).
 """
 
 from __future__ import annotations
@@ -13,47 +13,54 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Protocol, TypeVar
+from typing import TypeAlias, TypeVar
 
 T = TypeVar("T")
 
+Buffer: TypeAlias = bytes | bytearray | memoryview
+Progress: TypeAlias = Callable[[int, int | None], None]
+"""Called with the bytes sent so far, and with the bytes in all where that is known."""
+
 SMALL_BYTES = 1 << 20
-"""What is not larger than this many bytes is not worth a thread."""
+"""A file of at most this many bytes is handled as one piece, without threads."""
 
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 FEW_CORES = _CORES <= 2  # noqa: PLR2004
-"""Whether one thread that serializes and one that does the rest use up the machine: more would only take turns."""
+"""Whether one thread that serializes and one that does the rest use all cores."""
 
 
-class Run(Protocol):
-    """Runs tasks, so many of them at a time at most, and yields what they return, in their order."""
+@dataclass(frozen=True, slots=True)
+class ThreadPlan:
+    """How many threads work on one file while it is sent.
 
-    def __call__(self, tasks: Iterable[Callable[[], T]], /, *, workers: int = 2) -> Iterator[T]: ...
+    Args:
+        serialize: Threads that serialize.
+        encrypt: Threads that encrypt: 1, or 0 to encrypt in the thread that sends.
+    """
 
-
-def one_by_one(tasks: Iterable[Callable[[], T]], /, *, workers: int = 1) -> Iterator[T]:
-    """Yield what the tasks return, without threads, whatever `workers` says."""
-    del workers
-    with closing_iterator(tasks) as left:
-        for task in left:
-            yield task()
+    serialize: int = 2
+    encrypt: int = 1
 
 
 def run_in_order(tasks: Iterable[Callable[[], T]], /, *, workers: int = 2, window: int | None = None) -> Iterator[T]:
-    """Yield what the tasks return, in their order, while the next ones run in threads.
+    """Yield the results of tasks in the order of the tasks, while the next ones run in threads.
 
-    With one worker they also run in their order, never two at a time. A single task runs in the caller's thread, so
-    that it costs no thread at all. When this ends, for whatever reason (the last task, an error in one of
-    them, an interrupt, a consumer that stops early), no task is left running and `tasks` is closed.
+    With one worker they also run in their order, never two at a time. A single task runs in the caller's thread, and
+    so costs no thread. When this ends, for whatever reason (the last task, an error in one of them, an interrupt, a
+    consumer that stops early), no task is left running and `tasks` is closed.
 
     Args:
-        tasks: What to run. Asked for in the caller's thread, a few tasks ahead.
-        workers: How many run at the same time.
+        tasks: What to run. Iterated in the caller's thread, a few tasks ahead.
+        workers: How many run at the same time. 0 runs each in the caller's thread when its result is asked for.
         window: How many are begun and not yet asked for, at most. Default: one more than there are workers.
     """
     window = window or workers + 1
     with closing_iterator(tasks) as left:
+        if not workers:
+            yield from (task() for task in left)
+            return
         few = list(islice(left, 2))
         if len(few) < 2:  # noqa: PLR2004
             yield from (task() for task in few)
@@ -73,7 +80,7 @@ def run_in_order(tasks: Iterable[Callable[[], T]], /, *, workers: int = 2, windo
 
 
 def closing_iterator(source: Iterable[T]) -> AbstractContextManager[Iterator[T]]:
-    """Iterate in a ``with`` block, after which the source is closed, if it is something that can be closed."""
+    """Iterate in a ``with`` block, after which the source is closed if it has a `close`."""
     return closing(_each(source))
 
 

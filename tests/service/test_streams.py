@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digime_pandas._service.crypto.envelope import encryption_tasks
+from digime_pandas._service.crypto.envelope import encrypted_pieces
 from digime_pandas._service.masking.secret import Secret
-from digime_pandas._service.streams import closing_iterator, one_by_one, run_in_order
+from digime_pandas._service.streams import closing_iterator, run_in_order
 
 _PATIENCE = 20.0
 _WINDOW = 3
@@ -33,11 +33,10 @@ def _raise(error: BaseException) -> int:
     raise error
 
 
-@pytest.mark.parametrize("workers", [1, 2, 3])
+@pytest.mark.parametrize("workers", [0, 1, 2, 3])
 @pytest.mark.parametrize("number", [0, 1, 2, _WINDOW, _WINDOW + 1, 50])
 def test_results_come_in_the_order_of_the_tasks(number: int, workers: int) -> None:
     assert list(run_in_order(_tasks(range(number)), workers=workers)) == list(range(number))
-    assert list(one_by_one(_tasks(range(number)))) == list(range(number))
     assert not _workers()
 
 
@@ -211,12 +210,7 @@ def test_what_is_sealed_in_a_thread_is_what_openssl_opens(
     chunks = [bytes([number + 1]) * size for number, size in enumerate(sizes)]
     key, iv = bytes(range(32)), bytes(range(16))
     # Copied one by one, as a socket does: the buffer of each is filled again later.
-    sealed = b"".join(
-        bytes(piece)
-        for piece in run_in_order(
-            encryption_tasks(chunks, key=Secret(key), iv=Secret(iv), buffers=_WINDOW), workers=1, window=_WINDOW
-        )
-    )
+    sealed = b"".join(bytes(piece) for piece in encrypted_pieces(chunks, key=Secret(key), iv=Secret(iv), workers=1))
     path: Path = tmp_path_factory.mktemp("sealed") / "file"
     path.write_bytes(sealed)
     command = ["openssl", "enc", "-d", "-aes-256-cbc", "-K", key.hex(), "-iv", iv.hex(), "-in", str(path)]
@@ -226,11 +220,22 @@ def test_what_is_sealed_in_a_thread_is_what_openssl_opens(
 def test_a_buffer_is_not_filled_again_while_its_piece_is_in_use() -> None:
     chunks = [bytes([number]) * (1 << 20) for number in range(12)]
     key, iv = bytes(32), bytes(16)
-    copies = [bytes(piece) for piece in one_by_one(encryption_tasks(chunks, key=Secret(key), iv=Secret(iv), buffers=1))]
-    pieces = run_in_order(
-        encryption_tasks(chunks, key=Secret(key), iv=Secret(iv), buffers=_WINDOW), workers=1, window=_WINDOW
-    )
+    copies = [bytes(piece) for piece in encrypted_pieces(chunks, key=Secret(key), iv=Secret(iv))]
+    pieces = encrypted_pieces(chunks, key=Secret(key), iv=Secret(iv), workers=1)
     for expected, piece in zip(copies, pieces, strict=True):
         # The worker goes on meanwhile; what was handed out must stay as it is until the next one is asked for.
         seen = [bytes(piece) for _ in range(3)]
         assert seen == [expected] * 3
+
+
+def test_without_workers_every_task_runs_in_the_thread_of_the_consumer_when_it_is_asked_for() -> None:
+    ran: list[tuple[int, threading.Thread]] = []
+
+    def run(number: int) -> None:
+        ran.append((number, threading.current_thread()))
+
+    results = run_in_order((partial(run, number) for number in range(3)), workers=0)
+    assert ran == []
+    for taken, _ in enumerate(results, start=1):
+        assert [number for number, _ in ran] == list(range(taken))
+    assert {thread for _, thread in ran} == {threading.current_thread()}

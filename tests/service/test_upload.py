@@ -10,12 +10,14 @@ import pytest
 from digime_pandas._service.authorization import Authorization, Postbox, Token, UserAccessToken
 from digime_pandas._service.descriptor import FileDescriptor
 from digime_pandas._service.masking.secret import Secret
-from digime_pandas._service.messages import Buffer, Upload, UploadReply
-from digime_pandas._service.upload import deliver
+from digime_pandas._service.messages import Upload, UploadReply
+from digime_pandas._service.streams import Buffer
+from digime_pandas._service.upload import checked_pieces, content_of, upload
 from digime_pandas.errors import (
     APIError,
     AuthorizationExpiredError,
     DigimeError,
+    InputError,
     InvalidTokenError,
     Outcome,
     RefusedError,
@@ -46,14 +48,15 @@ class Service:
         self.sent: list[tuple[str, str, bytes]] = []
         self.refreshed: list[str] = []
 
-    def import_file(self, upload: Upload, access_token: Secret[str]) -> UploadReply:
-        return self.take("import", upload, access_token)
+    def import_file(self, file: Upload, access_token: Secret[str]) -> UploadReply:
+        return self.take("import", file, access_token)
 
-    def deliver_to_postbox(self, upload: Upload, postbox: Postbox, access_token: Secret[str]) -> UploadReply:
-        return self.take(postbox.id, upload, access_token)
+    def deliver_to_postbox(self, file: Upload, postbox: Postbox, access_token: Secret[str]) -> UploadReply:
+        return self.take(postbox.id, file, access_token)
 
-    def take(self, where: str, upload: Upload, access_token: Secret[str]) -> UploadReply:
-        self.sent.append((where, access_token.reveal(), b"".join(bytes(chunk) for chunk in upload.chunks())))
+    def take(self, where: str, file: Upload, access_token: Secret[str]) -> UploadReply:
+        content = file.content if isinstance(file.content, bytes) else b"".join(map(bytes, file.content()))
+        self.sent.append((where, access_token.reveal(), content))
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -63,15 +66,15 @@ class Service:
         self.refreshed.append(authorization.user_access_token.access_token.value)
         return replace(authorization, user_access_token=UserAccessToken(Token("new", 9), Token("r2", 9)))
 
-    def deliver(
-        self, authorization: Authorization = OLD, upload: Upload = UPLOAD, refresh: Callable[..., Any] | None = None
+    def upload(
+        self, authorization: Authorization = OLD, file: Upload = UPLOAD, refresh: Callable[..., Any] | None = None
     ) -> Any:
-        return deliver(self, upload, authorization, refresh=refresh or self.refresh)  # type: ignore[arg-type] # a stand-in
+        return upload(self, file, authorization, refresh=refresh or self.refresh)  # type: ignore[arg-type] # a stand-in
 
 
 def test_a_delivery_ends_in_a_receipt_of_the_plain_bytes() -> None:
     service = Service(UploadReply("delivered", 17.0, 3))
-    receipt = service.deliver()
+    receipt = service.upload()
     assert service.sent == [("import", "old", CONTENT)]
     assert (receipt.status, receipt.expires, receipt.attempts) == ("delivered", 17.0, 3)
     assert (receipt.size, receipt.sha256) == (len(CONTENT), sha256(CONTENT).hexdigest())
@@ -83,14 +86,14 @@ def test_a_delivery_ends_in_a_receipt_of_the_plain_bytes() -> None:
 
 def test_a_postbox_is_used_where_there_is_one() -> None:
     service = Service(DELIVERED)
-    service.deliver(replace(OLD, postbox=Postbox("box", "key")))
+    service.upload(replace(OLD, postbox=Postbox("box", "key")))
     assert service.sent[0][0] == "box"
 
 
 @pytest.mark.parametrize("first", [PENDING, invalid()], ids=["pending", "401"])
 def test_pending_and_an_invalid_token_lead_to_one_refresh_and_one_more_sending(first: Answer) -> None:
     service = Service(first, DELIVERED)
-    receipt = service.deliver()
+    receipt = service.upload()
     assert [(token, content) for _, token, content in service.sent] == [("old", CONTENT), ("new", CONTENT)]
     assert service.refreshed == ["old"]
     assert (receipt.attempts, receipt.status) == (2, "delivered")
@@ -100,14 +103,14 @@ def test_pending_and_an_invalid_token_lead_to_one_refresh_and_one_more_sending(f
 
 def test_a_second_pending_is_a_result() -> None:
     service = Service(PENDING, PENDING)
-    receipt = service.deliver()
+    receipt = service.upload()
     assert (receipt.status, receipt.attempts, service.refreshed) == ("pending", 2, ["old"])
 
 
 def test_a_second_invalid_token_is_an_error() -> None:
     service = Service(invalid(attempts=2), invalid())
     with pytest.raises(InvalidTokenError) as raised:
-        service.deliver()
+        service.upload()
     assert (raised.value.attempts, raised.value.outcome, service.refreshed) == (3, "refused", ["old"])
 
 
@@ -125,7 +128,7 @@ def test_an_error_of_the_second_sending_does_not_hide_what_the_first_may_have_do
     first: Answer, second: Exception
 ) -> None:
     with pytest.raises(APIError) as raised:
-        Service(first, second).deliver()
+        Service(first, second).upload()
     assert raised.value is second
     assert raised.value.outcome == "unknown"
     assert "not known" in raised.value.__notes__[0]
@@ -149,7 +152,7 @@ def test_a_refresh_that_fails_says_what_is_known_of_the_file(first: Answer, know
         raise type(error)(*error.args, **({"outcome": "not sent"} if isinstance(error, APIError) else {}))
 
     with pytest.raises(type(error)) as raised:
-        Service(first).deliver(refresh=refresh)
+        Service(first).upload(refresh=refresh)
     assert known in raised.value.__notes__[0]
 
 
@@ -157,7 +160,7 @@ def test_any_other_error_is_raised_at_once() -> None:
     error = RefusedError("no", outcome="refused", status=400, attempts=2)
     service = Service(error)
     with pytest.raises(RefusedError) as raised:
-        service.deliver()
+        service.upload()
     assert raised.value is error
     assert (service.refreshed, error.attempts, hasattr(error, "__notes__")) == ([], 2, False)
 
@@ -165,5 +168,47 @@ def test_any_other_error_is_raised_at_once() -> None:
 def test_digest_and_size_are_those_of_the_attempt_that_counted() -> None:
     attempts: list[Iterable[Buffer]] = [[b"half"], CHUNKS]
     service = Service(invalid(), DELIVERED)
-    receipt = service.deliver(upload=replace(UPLOAD, chunks=lambda: attempts.pop(0)))
+    receipt = service.upload(file=replace(UPLOAD, content=lambda: attempts.pop(0)))
     assert (receipt.size, receipt.sha256) == (len(CONTENT), sha256(CONTENT).hexdigest())
+
+
+def test_a_small_file_is_sent_as_it_is_and_hashed_once() -> None:
+    service = Service(invalid(), DELIVERED)
+    receipt = service.upload(file=replace(UPLOAD, content=CONTENT))
+    assert [content for _, _, content in service.sent] == [CONTENT, CONTENT]
+    assert (receipt.size, receipt.sha256) == (len(CONTENT), sha256(CONTENT).hexdigest())
+
+
+def test_rows_are_counted_after_the_file_was_sent() -> None:
+    service = Service(DELIVERED)
+    receipt = service.upload(file=replace(UPLOAD, count_rows=lambda: len(service.sent)))
+    assert receipt.rows == 1
+
+
+def test_elapsed_is_the_time_on_the_clock() -> None:
+    clock = iter([10.0, 12.5])
+    assert upload(Service(DELIVERED), UPLOAD, OLD, refresh=lambda _: OLD, clock=lambda: next(clock)).elapsed == 2.5  # type: ignore[arg-type] # a stand-in
+
+
+@pytest.mark.parametrize("size", [0, 1 << 20, (1 << 20) + 1, 3 << 20])
+def test_small_data_is_one_piece_and_any_other_several(size: int) -> None:
+    data = bytes(size)
+    for given in (data, bytearray(data), memoryview(data)[::-1]):
+        content = content_of(given)
+        assert isinstance(content, bytes) == (size <= 1 << 20)
+        pieces = [content] if isinstance(content, bytes) else [bytes(piece) for piece in content()]
+        assert max(map(len, pieces)) <= 1 << 20
+        assert b"".join(pieces) == data
+
+
+@pytest.mark.parametrize("given", ["text", 7, {"a": 1}, None])
+def test_what_gives_no_bytes_is_refused(given: object) -> None:
+    with pytest.raises(InputError, match="pass bytes, a binary file or an iterable of bytes"):
+        checked_pieces(given)
+
+
+def test_a_piece_that_is_no_bytes_is_refused_when_it_comes() -> None:
+    pieces = checked_pieces([b"one", "two"])
+    assert bytes(next(pieces)) == b"one"
+    with pytest.raises(InputError, match="gave a str"):
+        next(pieces)

@@ -1,14 +1,15 @@
-"""Seal a file for a postbox, open a file from a library.
+"""Encrypt a file for a postbox, decrypt a file from a library.
 
-A sealed file is AES-256-CBC with PKCS#7 padding under a key of its own, and that key is wrapped with RSA-OAEP (SHA-1,
-MGF1-SHA-1, empty label); both observed on the wire. CBC does not protect integrity: damage can go unnoticed when a
-file is opened, which is why receipts carry a SHA-256 and readers check it.
+An encrypted file is AES-256-CBC with PKCS#7 padding under a key of its own, and that key is wrapped with RSA-OAEP
+(SHA-1, MGF1-SHA-1, empty label); both observed on the wire. CBC does not protect integrity: damage can go unnoticed
+when a file is decrypted, which is why receipts have a SHA-256 and readers compare it.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
@@ -25,13 +26,14 @@ from cryptography.hazmat.primitives.padding import PKCS7
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from digime_pandas._service.masking.secret import Secret
-from digime_pandas._service.masking.tracebacks import FramesDropped
-from digime_pandas._service.messages import Buffer
+from digime_pandas._service.masking.tracebacks import FramesDropped, drop_frames
+from digime_pandas._service.streams import Buffer, run_in_order
 from digime_pandas.errors import SealedFileError
 
 KEY_BYTES = 32
 BLOCK_BYTES = 16
 _PIECE_BYTES = 1 << 20  # AES calls below this size suffer from Python threads that hold the GIL
+_PIECES_AHEAD = 3  # they keep the cipher busy while a chunk is hashed
 _MINIMUM_KEY_BITS = 2048
 _WRAPPED_KEY_BYTES = 256
 _IV_END = _WRAPPED_KEY_BYTES + BLOCK_BYTES
@@ -44,7 +46,7 @@ def _oaep() -> OAEP:
 
 @lru_cache(maxsize=64)
 def load_public_key(text: str) -> RSAPublicKey:
-    """Load a postbox's public key in any spelling a redirect may carry.
+    """Load a postbox's public key in any form that a redirect may have it in.
 
     PKCS#1 or SPKI, as PEM (LF, CRLF or on one line) or as bare base64 with or without line breaks. Which of them the
     service sends is not known.
@@ -67,28 +69,50 @@ def load_public_key(text: str) -> RSAPublicKey:
 
 def wrap_key(key: Secret[bytes], public_key: RSAPublicKey) -> bytes:
     """Return the AES key wrapped for the holder of `public_key`."""
-    with FramesDropped():
+    handled = sys.exception()
+    try:
         return public_key.encrypt(key.reveal(), _oaep())
+    except BaseException as error:
+        drop_frames(error, handled)
+        raise
 
 
 def sealed_size(size: int) -> int:
-    """Return how many bytes a file of `size` bytes has once it is sealed."""
+    """Return the bytes of a file of `size` bytes once it is encrypted."""
     return (size // BLOCK_BYTES + 1) * BLOCK_BYTES
 
 
-def seal(chunks: Iterable[Buffer], *, key: Secret[bytes], iv: Secret[bytes]) -> Iterator[memoryview]:
+def encrypt_bytes(data: Buffer, *, key: Secret[bytes], iv: Secret[bytes]) -> bytes:
+    """Return bytes encrypted in one piece.
+
+    Args:
+        data: The plain bytes.
+        key: 32 bytes, used for one file and its descriptor only.
+        iv: 16 bytes, used for one file and its descriptor only.
+    """
+    encryptor = _encryptor(key, iv)
+    plain = memoryview(data).cast("B")
+    return encryptor.update(plain) + encryptor.update(_padding(len(plain)))
+
+
+def encrypted_pieces(
+    chunks: Iterable[Buffer], *, key: Secret[bytes], iv: Secret[bytes], workers: int = 0
+) -> Iterator[memoryview]:
     """Encrypt a stream of chunks.
 
     Args:
-        chunks: The plain bytes, in pieces of any size.
-        key: 32 bytes, used for this file only.
-        iv: 16 bytes, used for this file only.
+        chunks: The plain bytes, in chunks of any size.
+        key: As for `encrypt_bytes`.
+        iv: As for `encrypt_bytes`.
+        workers: 1 encrypts a few pieces ahead in a thread, 0 each piece when it is asked for.
 
     Yields:
-        Ciphertext in pieces of about 1 MiB at most. **Each piece is a view of one buffer that the next one
-        overwrites**: use it up, or copy it, before asking for more.
+        Ciphertext in pieces of about 1 MiB at most. **Each piece is a view of a buffer that is filled again**: use it
+        up, or copy it, before asking for the next one.
     """
-    return (task() for task in encryption_tasks(chunks, key=key, iv=iv, buffers=1))
+    # As many buffers as there are pieces begun at a time, so that none is filled while its piece is in use.
+    ahead = _PIECES_AHEAD if workers else 1
+    return run_in_order(encryption_tasks(chunks, key=key, iv=iv, buffers=ahead), workers=workers, window=ahead)
 
 
 def encryption_tasks(
@@ -97,18 +121,17 @@ def encryption_tasks(
     """Encrypt a stream of chunks in tasks, which may run in another thread than this generator.
 
     Args:
-        chunks: As for `seal`, and so are the key and the IV.
-        key: 32 bytes.
-        iv: 16 bytes.
-        buffers: How many tasks, and views they returned, are in use at the same time at most.
+        chunks: As for `encrypted_pieces`.
+        key: As for `encrypt_bytes`.
+        iv: As for `encrypt_bytes`.
+        buffers: How many tasks, and the views they returned, are in use at the same time at most.
 
     Yields:
         Tasks to be run in their order, one at a time. Each returns a piece of the ciphertext (an empty one, where less
         than a block has come so far), which is a view of a buffer that is filled again `buffers` tasks later.
     """
-    with FramesDropped():
-        encryptor = Cipher(AES256(key.reveal()), CBC(iv.reveal())).encryptor()
-    ring = _BufferPool(buffers)
+    encryptor = _encryptor(key, iv)
+    pool = _BufferPool(buffers)
     size = 0
 
     def encrypt(piece: Buffer, buffer: memoryview) -> memoryview:
@@ -119,36 +142,48 @@ def encryption_tasks(
         size += len(plain)
         for start in range(0, len(plain), _PIECE_BYTES):
             piece = plain[start : start + _PIECE_BYTES]
-            yield partial(encrypt, piece, ring.next(len(piece) + BLOCK_BYTES))
-    # PKCS#7; the library's padder would copy the whole stream once more.
-    missing = BLOCK_BYTES - size % BLOCK_BYTES
-    yield partial(encrypt, bytes([missing]) * missing, ring.next(2 * BLOCK_BYTES))
+            yield partial(encrypt, piece, pool.next(len(piece) + BLOCK_BYTES))
+    yield partial(encrypt, _padding(size), pool.next(2 * BLOCK_BYTES))
 
 
 class _BufferPool:
-    """Buffers that are used in turn, each made when a turn needs it."""
+    """Buffers that are used in turn, each allocated when its first turn comes.
+
+    Args:
+        count: How many there are.
+    """
 
     def __init__(self, count: int) -> None:
         self._buffers = deque([memoryview(b"")] * count)
 
     def next(self, size: int) -> memoryview:
-        """Return a buffer of at least so many bytes."""
+        """Return the next buffer, of at least `size` bytes."""
         self._buffers.rotate(-1)
         if len(self._buffers[0]) < size:
             self._buffers[0] = memoryview(bytearray(size))
         return self._buffers[0]
 
 
-def encrypt_bytes(data: bytes, *, key: Secret[bytes], iv: Secret[bytes]) -> bytes:
-    """Encrypt a short text in one go, with the key and the IV of the file it belongs to."""
-    return b"".join(bytes(piece) for piece in seal([data], key=key, iv=iv))
+def _encryptor(key: Secret[bytes], iv: Secret[bytes]) -> CipherContext:
+    handled = sys.exception()
+    try:
+        return Cipher(AES256(key.reveal()), CBC(iv.reveal())).encryptor()
+    except BaseException as error:
+        drop_frames(error, handled)
+        raise
+
+
+def _padding(size: int) -> bytes:
+    # PKCS#7; the library's padder would copy the whole stream once more.
+    missing = BLOCK_BYTES - size % BLOCK_BYTES
+    return bytes([missing]) * missing
 
 
 class FileDecryptor:
-    """Opens a file as the library returns it, piece by piece: wrapped key (256 bytes), IV (16), ciphertext.
+    """Decrypts a file as the library returns it, piece by piece: wrapped key (256 bytes), IV (16), ciphertext.
 
     Args:
-        private_key: Key of the read contract. Only 2048-bit keys have blobs of this layout.
+        private_key: Key of the read contract. Only a 2048-bit key wraps to 256 bytes.
     """
 
     def __init__(self, private_key: RSAPrivateKey) -> None:
@@ -159,28 +194,28 @@ class FileDecryptor:
         self._last = b""
 
     def update(self, piece: Buffer) -> bytes:
-        """Return what can be told of the plain bytes by now.
+        """Take a piece of the encrypted file; return the plain bytes that are complete with it.
 
         Raises:
-            SealedFileError: It does not open. One opaque error, whatever the reason.
+            SealedFileError: The file cannot be decrypted. The same error for every reason.
         """
         if self._decryptor is None:
             head = self._head + bytes(piece)
             self._head, piece = head[:_IV_END], head[_IV_END:]
             if len(self._head) < _IV_END:
                 return b""
-            self._decryptor = self._decrypting(self._head[:_WRAPPED_KEY_BYTES], self._head[_WRAPPED_KEY_BYTES:])
-        # The padding is in the last block, so one block stays behind; the library's unpadder would copy everything.
+            self._decryptor = self._make_decryptor(self._head[:_WRAPPED_KEY_BYTES], self._head[_WRAPPED_KEY_BYTES:])
+        # The padding is in the last block, so one block is held back; the library's unpadder would copy everything.
         plain = self._last + self._decryptor.update(piece)
         split = max(0, len(plain) - BLOCK_BYTES)
         self._last = plain[split:]
         return plain[:split]
 
     def finish(self) -> bytes:
-        """Return the end of the plain bytes.
+        """Return the last of the plain bytes.
 
         Raises:
-            SealedFileError: It does not open.
+            SealedFileError: The file cannot be decrypted.
         """
         if self._decryptor is None:
             raise SealedFileError(_NOT_OPENED)
@@ -190,14 +225,8 @@ class FileDecryptor:
         except ValueError:
             raise SealedFileError(_NOT_OPENED) from None
 
-    def _decrypting(self, wrapped: bytes, iv: bytes) -> CipherContext:
+    def _make_decryptor(self, wrapped: bytes, iv: bytes) -> CipherContext:
         with suppress(ValueError), FramesDropped():
             key = self._private_key.reveal()
             return Cipher(AES256(key.decrypt(wrapped, _oaep())), CBC(iv)).decryptor()
         raise SealedFileError(_NOT_OPENED)
-
-
-def open_blob(blob: Buffer, private_key: RSAPrivateKey) -> bytes:
-    """Open a whole file; see `FileDecryptor`."""
-    opener = FileDecryptor(private_key)
-    return opener.update(blob) + opener.finish()

@@ -1,11 +1,12 @@
 """Signed request tokens, and the check of tokens the service signs.
 
-Both are compact JWS with PS512 and a salt of 64 bytes, nothing else (observed on the wire). No network, no clock of
-its own beyond PyJWT's check of `exp` and `nbf`.
+Both are compact JWS with PS512 and a salt of 64 bytes, nothing else (observed on the wire). PyJWT compares `exp` and
+`nbf` with the system's clock.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -16,8 +17,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from digime_pandas._service.masking.secret import MaskedMapping, Secret, clear
-from digime_pandas._service.masking.tracebacks import FramesDropped
+from digime_pandas._service.masking.secret import MaskedMapping, Secret
+from digime_pandas._service.masking.tracebacks import FramesDropped, drop_frames
 
 ALGORITHM = "PS512"
 NONCE_BYTES = 16
@@ -31,7 +32,7 @@ def request_claims(client_id: str, *, nonce: bytes, timestamp: float, **claims: 
         client_id: The contract's `client_id`.
         nonce: 16 random bytes, new for every attempt; sent as 32 lower-case hex characters.
         timestamp: Unix time in seconds; sent in milliseconds.
-        claims: What the call needs besides. Those that are None are left out, as the vendor's SDKs do.
+        claims: What the endpoint needs besides. Those that are None are left out, as the vendor's SDKs do.
     """
     common = {"client_id": client_id, "nonce": nonce.hex(), "timestamp": int(timestamp * 1000)}
     return common | {name: value for name, value in claims.items() if value is not None}
@@ -40,10 +41,23 @@ def request_claims(client_id: str, *, nonce: bytes, timestamp: float, **claims: 
 def sign(claims: Mapping[str, object], private_key: RSAPrivateKey) -> Secret[str]:
     """Return the compact JWS of `claims`, with the header ``{"alg":"PS512","typ":"JWT"}``.
 
-    Claims may be masked: here they are opened.
+    Args:
+        claims: The claims. Masked ones are sent in clear, and bytes as lower-case hex characters.
+        private_key: The contract's key.
     """
-    with FramesDropped():
-        return Secret(jwt.encode({name: clear(claims[name]) for name in claims}, private_key, algorithm=ALGORITHM))
+    handled = sys.exception()
+    try:
+        return Secret(
+            jwt.encode({name: _clear_claim(claims[name]) for name in claims}, private_key, algorithm=ALGORITHM)
+        )
+    except BaseException as error:
+        drop_frames(error, handled)
+        raise
+
+
+def _clear_claim(value: object) -> Any:
+    clear = value.reveal() if isinstance(value, Secret) else value
+    return clear.hex() if isinstance(clear, bytes) else clear
 
 
 def key_address(token: Secret[str]) -> tuple[str, str]:
@@ -66,9 +80,10 @@ def key_address(token: Secret[str]) -> tuple[str, str]:
 
 
 def same_origin(url: str, base_url: str) -> bool:
-    """Tell whether two URLs have the same scheme, host and port. A URL with user info never has.
+    """Tell whether two URLs have the same scheme, host and port.
 
-    Nor has one with characters that parsers treat in different ways: spaces, control characters, non-ASCII.
+    False for a `url` with user info, and for one with characters that parsers treat in different ways: spaces, control
+    characters, non-ASCII.
     """
     if not url.isascii() or not url.isprintable() or not {" ", "\\"}.isdisjoint(url):
         return False

@@ -1,10 +1,10 @@
-"""What an error answer means: which error it becomes, what is known of the request, and whether to ask again."""
+"""What an error reply means: which error it becomes, what is known of the request, and whether to retry."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -13,10 +13,10 @@ from digime_pandas._service.masking.secret import Secret
 from digime_pandas.errors import APIError, InvalidTokenError, RefusedError, ServiceUnreachableError
 
 _RETRIED_CLIENT_ERRORS = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
-# A gateway answers these for a server that it did not hear from, a server the first one when it broke on the way: the
+# A gateway answers these when it got no reply from the server, a server answers the first one when it failed: the
 # request may have been carried out. A code of the API's says that it was refused.
 _UNKNOWN_OUTCOME = {HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT}
-# `TokenInvalid` is a spelling that the Android SDK knows; `InvalidToken` is what the others look for.
+# `TokenInvalid` is a spelling that the Android SDK knows; the other SDKs test for `InvalidToken`.
 _INVALID_TOKEN_CODES = {"InvalidToken", "TokenInvalid"}
 _QUOTED_LENGTH = 500
 _OPAQUE_TEXT = re.compile(r"[A-Za-z0-9_\-+/=.]{32,}")
@@ -33,7 +33,7 @@ _ADVICE = {
 
 
 def is_retryable(error: APIError) -> bool:
-    """Tell whether the same request, made anew, may do better."""
+    """Tell whether the same request, made anew, may succeed."""
     if isinstance(error, ServiceUnreachableError):
         return True
     status = error.status or 0
@@ -48,16 +48,18 @@ def error_from_reply(
     attempts: int,
     *,
     may_have_succeeded: bool,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> APIError:
-    """Return the error that an answer stands for.
+    """Return the error that a reply stands for.
 
     Args:
         status: Its HTTP status, not a 2xx.
         headers: Its header fields, names in lower case.
         content: Its body, masked.
-        what: What was asked for, for the message.
+        what: What the request does, for the message.
         attempts: How many requests were made.
         may_have_succeeded: Whether an earlier one of them may have been carried out.
+        now: Clock, for a `Retry-After` that is a date.
     """
     code, message, reference = _error_members(headers, content)
     kind: type[RefusedError] = RefusedError
@@ -76,7 +78,7 @@ def error_from_reply(
         code=code,
         reference=reference,
         attempts=attempts,
-        retry_after=_retry_after(headers.get("retry-after")),
+        retry_after=_retry_after(headers.get("retry-after"), now),
     )
 
 
@@ -93,15 +95,15 @@ def _error_members(headers: Mapping[str, str], content: Secret[bytes]) -> tuple[
         value = members.get(name) or headers.get(f"x-error-{name}")
         return value if isinstance(value, str) and value.strip() else None
 
-    # A service may echo what it was sent; long opaque texts can only be ids, keys and tokens. Its reference is one too,
-    # and its own.
+    # A service may echo what it was sent; long opaque texts can only be ids, keys and tokens. The reference is one too,
+    # but of the service's own.
     code, message = (
         text and _OPAQUE_TEXT.sub("…", text)[:_QUOTED_LENGTH] for text in (member("code"), member("message"))
     )
     return code, message, member("reference")
 
 
-def _retry_after(value: str | None) -> float | None:
+def _retry_after(value: str | None, now: Callable[[], datetime]) -> float | None:
     """Return the seconds a `Retry-After` asks for (RFC 9110: a number or a date), or None."""
     if value is None:
         return None
@@ -113,4 +115,4 @@ def _retry_after(value: str | None) -> float | None:
         return None
     if date.tzinfo is None:
         date = date.replace(tzinfo=UTC)
-    return max(0.0, (date - datetime.now(UTC)).total_seconds())
+    return max(0.0, (date - now()).total_seconds())

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from digime_pandas._service.messages import Buffer, Progress
+from digime_pandas._service.streams import Buffer, Progress
 
 
 class RequestBody:
-    """One attempt's body: tells whether all of it was handed over, and whether it broke by itself.
+    """The body of one attempt: counts what is sent of it, and notes how it ended.
 
     Args:
         pieces: The body. Each piece may be a view of one buffer that the next one overwrites.
         size: Its length in bytes, where it is known.
         progress: Called with the bytes that were taken, and with `size`, after each piece.
         copied: Whether to hand out copies, for a transport that may collect the pieces.
+
+    Attributes:
+        whole: Whether all of it was handed out.
+        failed: Whether `pieces` raised.
     """
 
     def __init__(self, pieces: Iterable[Buffer], size: int | None, progress: Progress | None, *, copied: bool) -> None:
@@ -30,7 +34,7 @@ class RequestBody:
         return self
 
     def __next__(self) -> bytes:
-        # Whoever asks for a piece has sent the one before it.
+        # A piece is asked for when the one before it was sent.
         if self._sent and self._progress is not None:
             self._progress(self._sent, self._size)
         try:
@@ -46,7 +50,7 @@ class RequestBody:
         return bytes(piece) if self._copied else piece  # type: ignore[return-value]
 
     def close(self) -> None:
-        """Close the generator behind the body, if it is one."""
+        """Close the pieces, if they are a generator."""
         close = getattr(self._pieces, "close", None)
         if close is not None:
             close()

@@ -1,4 +1,4 @@
-"""Requests: attempts, waiting and time-outs. The only file that imports httpx."""
+"""Sends requests: attempts, waits and time-outs. The only file that imports httpx."""
 
 from __future__ import annotations
 
@@ -6,24 +6,25 @@ import logging
 import math
 import os
 import re
+import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from io import BytesIO
 from ipaddress import ip_address
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
 from digime_pandas._service.http.error_replies import error_from_reply, is_retryable
+from digime_pandas._service.http.request import Receiver, Reply, Request
 from digime_pandas._service.http.request_body import RequestBody
-from digime_pandas._service.masking.secret import MaskedMapping, Secret, clear
-from digime_pandas._service.masking.tracebacks import FramesDropped, without_frames
-from digime_pandas._service.messages import Buffer, Progress
+from digime_pandas._service.masking.secret import MaskedMapping, Secret
+from digime_pandas._service.masking.tracebacks import drop_frames, without_frames
 from digime_pandas._service.process import OnePerProcess
 from digime_pandas.errors import (
     APIError,
@@ -41,80 +42,40 @@ DEFAULT_ATTEMPTS = 5
 _REPLY_LIMIT_BYTES = 16 << 20
 _PIECE_BYTES = 1 << 20
 _FIRST_WAIT, _LONGEST_WAIT, _JITTER = 0.25, 8.0, 0.5
-_SHORTEST_ATTEMPT = 1.0  # seconds; one begun with less left could only end in doubt
+_SHORTEST_ATTEMPT = 1.0  # seconds; a shorter one could only end with an unknown outcome
 _SESSION_IN_URL = re.compile(r"(permission-access/(?:query|postbox)/)[^/?#\s]+")
 
 
-class Receiver(Protocol):
-    """Takes the body of one successful answer, piece by piece."""
-
-    def write(self, piece: bytes) -> None:
-        """Take the next piece."""
-
-    def finish(self) -> None:
-        """Take note that the body was whole."""
-
-    def close(self) -> None:
-        """Forget everything: the body broke off, and there may be another attempt."""
-
-
 @dataclass(frozen=True, slots=True)
-class Request:
-    """One attempt's request.
+class _Attempt:
+    """One attempt of a call.
 
     Args:
-        method: HTTP method.
-        url: Absolute address; masked where a secret is in it.
-        headers: Header fields, which may hold secrets; whatever is given is masked.
-        body: Pieces of the body; used once. None for no body.
-        size: Length of the body in bytes where it is known, which makes it a Content-Length; else it goes out chunked.
-        progress: Called with the bytes of the body that the socket has taken, and with `size`, after each piece.
-        receive: Makes of the headers of a success what takes its body, for bodies that may not fit into memory. Such a
-            body may take as long as it goes on coming.
+        what: What the call does, for messages.
+        number: Its number, from 1.
+        end: When the call's deadline is, on the clock of `Http`.
+        may_have_succeeded: Whether an earlier attempt may have been carried out.
     """
 
-    method: str
-    url: str | Secret[str]
-    headers: Mapping[str, str | Secret[str]] = field(repr=False)
-    body: Iterable[Buffer] | None = field(default=None, repr=False)
-    size: int | None = None
-    progress: Progress | None = field(default=None, repr=False)
-    receive: Callable[[Mapping[str, str]], Receiver] | None = field(default=None, repr=False)
-
-    def __post_init__(self) -> None:
-        values = {name: value if isinstance(value, Secret) else Secret(value) for name, value in self.headers.items()}
-        object.__setattr__(self, "headers", values)
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A successful answer (2xx).
-
-    Attributes:
-        headers: Header fields, names in lower case. Only the names show.
-        body: The whole body, masked; empty where it was received piece by piece.
-        attempts: How many requests it took.
-        received: What the request's `receive` made, after it took the whole body.
-    """
-
-    headers: Mapping[str, str] = field(repr=False)
-    body: Secret[bytes] = field(repr=False)
-    attempts: int = 1
-    received: Any = field(default=None, repr=False)
+    what: str
+    number: int
+    end: float
+    may_have_succeeded: bool
 
 
 class Http:
     """Sends requests; keeps connections open between them, but no cookies.
 
-    Connections belong to one process: a forked child makes its own, and leaves its parent's as they are.
+    Connections belong to one process: a forked child opens its own, and leaves its parent's as they are.
 
     Args:
         timeout: Seconds that one step (connecting, one read, one write) may take.
-        deadline: Seconds after which no further attempt is begun and no answer is read any longer; only the answer to
-            an upload that took longer still has `timeout` seconds.
+        deadline: Seconds after which no further attempt is begun and no reply is read any longer; only the reply to an
+            upload that took longer still has `timeout` seconds.
         max_attempts: Attempts for one call, the first included.
         transport: An `httpx` transport to use instead of the network, for tests and special routing.
         trust_env: Whether proxy variables of the environment count.
+        clock: Monotonic clock, in seconds.
     """
 
     def __init__(
@@ -125,6 +86,7 @@ class Http:
         max_attempts: int = DEFAULT_ATTEMPTS,
         transport: Transport | None = None,
         trust_env: bool = True,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         for name, value in (("timeout", timeout), ("deadline", deadline), ("max_attempts", max_attempts)):
             if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
@@ -134,6 +96,7 @@ class Http:
         self._timeout = timeout
         self._deadline = deadline
         self._max_attempts = int(max_attempts)
+        self._clock = clock
         self._copies_body = transport is not None
         self._client = OnePerProcess(partial(_make_client, timeout, transport, trust_env, os.getpid()), _leave_client)
         self._client.get()  # so that a proxy variable that cannot be used is reported here
@@ -143,105 +106,140 @@ class Http:
         self._client.end(httpx.Client.close)
 
     def send(self, make_request: Callable[[], Request], *, what: str) -> Reply:
-        """Send a request, as often as it takes.
+        """Send a request, again where an attempt fails and another one may succeed.
 
         Args:
             make_request: Called once for each attempt, so that nonce, timestamp and body are new each time.
             what: What the request does, for messages: "refresh the token".
 
         Returns:
-            The answer, which is a success.
+            The reply, which is a success.
 
         Raises:
             InvalidTokenError: 401 about the token; never repeated here.
-            RefusedError: Another error answer.
-            ServiceUnreachableError: No usable answer within the attempts and the deadline.
+            RefusedError: Another error reply.
+            ServiceUnreachableError: No usable reply within the attempts and the deadline.
             ConfigurationError: This was closed.
-            Exception: Whatever `make_request` or the body raises, as it is.
+            Exception: What `make_request` or the body raises, as it is.
         """
-        import stamina  # here, because it loads much that nobody needs who only imports this package
+        import stamina  # here, because it takes long to load and only requests need it
 
         if self._client.ended:
             raise ConfigurationError(f"Could not {what}: the client is closed. Make a new one with connect().")
-        end = time.monotonic() + self._deadline
+        end = self._clock() + self._deadline
         may_have_succeeded = False
-
-        def wait_or_give_up(error: Exception) -> bool | float:
-            if not isinstance(error, APIError) or not is_retryable(error):
-                return False
-            wait = attempt.next_wait + _JITTER if error.retry_after is None else error.retry_after
-            if wait + _SHORTEST_ATTEMPT > end - time.monotonic():
-                return False
-            return True if error.retry_after is None else wait
-
         for attempt in stamina.retry_context(
-            on=wait_or_give_up,
+            on=lambda error: _wait_before_retry(error, end - self._clock()),
             attempts=self._max_attempts,
-            timeout=self._deadline,
+            timeout=None,  # `_wait_before_retry` keeps the deadline
             wait_initial=_FIRST_WAIT,
             wait_max=_LONGEST_WAIT,
             wait_jitter=_JITTER,
         ):
             with attempt:
                 try:
-                    return self._attempt(make_request(), what, attempt.num, end, may_have_succeeded=may_have_succeeded)
+                    return self._send_once(make_request(), _Attempt(what, attempt.num, end, may_have_succeeded))
                 except APIError as error:
                     may_have_succeeded = error.outcome == "unknown"
                     raise
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    def _attempt(self, request: Request, what: str, number: int, end: float, *, may_have_succeeded: bool) -> Reply:
-        """Make one attempt; `may_have_succeeded` says that an earlier one may have been carried out."""
-        client = self._client.get()
-        body = None
-        if request.body is not None:
-            body = RequestBody(request.body, request.size, request.progress, copied=self._copies_body)
-        timeout = min(self._timeout, max(_SHORTEST_ATTEMPT, end - time.monotonic()))
+    def _send_once(self, request: Request, attempt: _Attempt) -> Reply:
+        if request.body is None:
+            return self._exchange(request, None, attempt)
+        body = RequestBody(request.body, request.size, request.progress, copied=self._copies_body)
         try:
-            with (
-                FramesDropped(__name__),
-                client.stream(
-                    request.method, clear(request.url), headers=_fields(request), content=body, timeout=timeout
-                ) as response,
-            ):
-                end = max(end, time.monotonic() + timeout)
+            return self._exchange(request, body, attempt)
+        finally:
+            # A traceback may keep the body, and a thread that serializes for it, alive for long.
+            body.close()
+
+    def _exchange(self, request: Request, body: RequestBody | None, attempt: _Attempt) -> Reply:
+        """Send a request and read the reply to it; raise an error for any reply but a success."""
+        client = self._client.get()
+        timeout = min(self._timeout, max(_SHORTEST_ATTEMPT, attempt.end - self._clock()))
+        handled = sys.exception()
+        try:
+            with client.stream(
+                request.method, _address(request), headers=_fields(request), content=body, timeout=timeout
+            ) as response:
                 names = MaskedMapping({name.lower(): value for name, value in response.headers.items()})
                 if request.receive is not None and response.is_success:
-                    return Reply(names, Secret(b""), number, _received(response, request.receive(names)))
-                content = _read(response, end)
-        except httpx.RequestError as error:
-            # httpx hangs the request on its error: whoever pickles that, as Dask does, would take the token along.
-            error.request = httpx.Request(request.method, _SESSION_IN_URL.sub(r"\1…", clear(request.url)))
+                    return Reply(names, Secret(b""), attempt.number, _received(response, request.receive(names)))
+                # The reply to an upload that took longer than the deadline is still read.
+                content = self._read(response, max(attempt.end, self._clock() + timeout))
+        except BaseException as error:
+            drop_frames(error, handled, __name__)
+            if not isinstance(error, httpx.RequestError):
+                raise
+            # httpx stores the request in its error: pickling that, as Dask does, would copy the token.
+            error.request = httpx.Request(request.method, _SESSION_IN_URL.sub(r"\1…", _address(request)))
             if body is not None and body.failed:
                 raise
             without_frames(error)
-            arrived = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
-            whole = body is None or body.whole
-            outcome: Outcome = "unknown" if may_have_succeeded or (arrived and whole) else "not sent"
-            # What is wrong with a header is told with the header.
-            reason = "" if isinstance(error, httpx.LocalProtocolError) else str(error)
+            raise _unreachable(error, body, attempt) from error
+        if not response.is_success:
+            raise error_from_reply(
+                response.status_code,
+                names,
+                content,
+                attempt.what,
+                attempt.number,
+                may_have_succeeded=attempt.may_have_succeeded,
+            )
+        if body is not None and not body.whole:
             raise ServiceUnreachableError(
-                f"Could not {what}: {reason or type(error).__name__} (attempt {number}, outcome: {outcome}). "
-                "Check the network and try again.",
-                outcome=outcome,
-                attempts=number,
-            ) from error
-        finally:
-            # A traceback may keep the body, and a thread that serializes for it, alive for long.
-            if body is not None:
-                body.close()
-        if response.is_success:
-            if body is not None and not body.whole:
-                raise ServiceUnreachableError(
-                    f"Could not {what}: the service answered {response.status_code} before it had the whole request.",
-                    outcome="unknown",
-                    status=response.status_code,
-                    attempts=number,
-                )
-            return Reply(names, content, number)
-        raise error_from_reply(
-            response.status_code, names, content, what, number, may_have_succeeded=may_have_succeeded
-        )
+                f"Could not {attempt.what}: the service answered {response.status_code} before it had the whole "
+                "request.",
+                outcome="unknown",
+                status=response.status_code,
+                attempts=attempt.number,
+            )
+        return Reply(names, content, attempt.number)
+
+    def _read(self, response: httpx.Response, end: float) -> Secret[bytes]:
+        content, size = BytesIO(), 0  # this shows nothing of what is in it, nor does a sum of sizes
+        for taken in map(content.write, response.iter_bytes()):
+            size += taken
+            if self._clock() > end:
+                raise httpx.ReadTimeout("the answer did not end before the deadline")
+            if size > _REPLY_LIMIT_BYTES:
+                raise ReplyError(f"The answer is larger than {_REPLY_LIMIT_BYTES:,} bytes.", outcome="unknown")
+        return Secret(content.getvalue())
+
+
+def _wait_before_retry(error: Exception, left: float) -> bool | float:
+    """Tell whether to make another attempt after an error.
+
+    Args:
+        error: What the last attempt ended in.
+        left: Seconds until the deadline.
+
+    Returns:
+        False for no further attempt, True for one after the usual wait, a number for one after so many seconds.
+    """
+    if not isinstance(error, APIError) or not is_retryable(error):
+        return False
+    usual = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (error.attempts - 1)) + _JITTER
+    wait = usual if error.retry_after is None else error.retry_after
+    if wait + _SHORTEST_ATTEMPT > left:
+        return False
+    return True if error.retry_after is None else wait
+
+
+def _unreachable(error: httpx.RequestError, body: RequestBody | None, attempt: _Attempt) -> ServiceUnreachableError:
+    """Return the error of an attempt that got no reply."""
+    arrived = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+    whole = body is None or body.whole
+    outcome: Outcome = "unknown" if attempt.may_have_succeeded or (arrived and whole) else "not sent"
+    # httpx quotes a header that it refuses.
+    reason = "" if isinstance(error, httpx.LocalProtocolError) else str(error)
+    return ServiceUnreachableError(
+        f"Could not {attempt.what}: {reason or type(error).__name__} (attempt {attempt.number}, outcome: {outcome}). "
+        "Check the network and try again.",
+        outcome=outcome,
+        attempts=attempt.number,
+    )
 
 
 def _make_client(timeout: float, transport: Transport | None, trust_env: bool, made_in: int) -> httpx.Client:
@@ -256,7 +254,7 @@ def _make_client(timeout: float, transport: Transport | None, trust_env: bool, m
         trust_env=trust_env,
         follow_redirects=False,
         headers={"User-Agent": "digime-pandas"},
-        # One client asks for many people: what an answer for one of them sets must not go out for another.
+        # One client serves many people: a cookie set in a reply for one of them must not be sent for another.
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
     )
 
@@ -268,7 +266,7 @@ def _is_separable(transport: Transport) -> bool:
 
 
 def _leave_client(client: httpx.Client) -> None:
-    """Close a forked child's copies of its parent's connections, which sends nothing on them."""
+    """Close a forked child's copies of its parent's connections; nothing is sent on them."""
     for transport in (client._transport, *client._mounts.values()):  # noqa: SLF001 - nothing public leads there
         if isinstance(transport, httpx.HTTPTransport) and _is_separable(transport):
             # What threads of the parent hold or wait for is never released here: they do not exist in the child.
@@ -279,20 +277,13 @@ def _leave_client(client: httpx.Client) -> None:
                 transport.close()
 
 
-def _fields(request: Request) -> dict[str, str]:
+def _address(request: Request) -> str:
+    return request.url.reveal() if isinstance(request.url, Secret) else request.url
+
+
+def _fields(request: Request) -> Mapping[str, str]:
     length = {} if request.size is None else {"Content-Length": str(request.size)}
-    return {name: clear(request.headers[name]) for name in request.headers} | length
-
-
-def _read(response: httpx.Response, end: float) -> Secret[bytes]:
-    content, size = BytesIO(), 0  # this shows nothing of what is in it, nor does a sum of sizes
-    for taken in map(content.write, response.iter_bytes()):
-        size += taken
-        if time.monotonic() > end:
-            raise httpx.ReadTimeout("the answer did not end before the deadline")
-        if size > _REPLY_LIMIT_BYTES:
-            raise ReplyError(f"The answer is larger than {_REPLY_LIMIT_BYTES:,} bytes.", outcome="unknown")
-    return Secret(content.getvalue())
+    return {**(request.headers.reveal() if isinstance(request.headers, Secret) else request.headers), **length}
 
 
 def _received(response: httpx.Response, receiver: Receiver) -> Receiver:
@@ -310,7 +301,7 @@ def check_base_url(name: str, url: object) -> str:
     """Return a base address with its trailing slash.
 
     Raises:
-        ConfigurationError: It is not absolute, or is plain HTTP to another machine, where anybody could read tokens.
+        ConfigurationError: It is not absolute, or is plain HTTP to another machine: tokens could be read.
     """
     if not isinstance(url, str):
         raise ConfigurationError(f"{name} is a {type(url).__name__}; pass an absolute address.")

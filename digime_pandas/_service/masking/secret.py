@@ -123,7 +123,7 @@ class HoldsSecret:
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         # A dataclass with slots is made twice, and what refuses changes in it knows the first class only: of names that
-        # are no fields it makes an error that nobody understands.
+        # are no fields it raises an error that explains nothing.
         if "__dataclass_fields__" in cls.__dict__:
             cls.__setattr__ = cls.__delattr__ = HoldsSecret._refuse  # type: ignore[assignment] # one for both
 

@@ -35,17 +35,32 @@ class FramesDropped:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         handled, self._handled = self._handled, None
-        if error is None or trace is None:
-            return
-        place = _clear_tracebacks(trace, self._module)
-        if place is None:
-            _clean_chain(error, handled)
-            return
-        if error.__cause__ is not None:
-            error.__cause__ = None
-        error.__context__ = None if handled is error else handled
-        if isinstance(error, Exception):
-            error.add_note(f"Raised at {place}, whose frames are left out, since they hold secrets.")
+        if error is not None:
+            drop_frames(error, handled, self._module)
+
+
+def drop_frames(error: BaseException, handled: BaseException | None, module: str | None = None) -> None:
+    """Take the frames of other libraries out of an error, in the function that called the library.
+
+    `FramesDropped` without the cost of a context: nothing is called where nothing is raised.
+
+    Args:
+        error: The error, just caught.
+        handled: What `sys.exception()` was before the library was called.
+        module: As for `FramesDropped`.
+    """
+    trace = error.__traceback__
+    if trace is None:
+        return
+    place = _clear_tracebacks(trace, module)
+    if place is None:
+        _clean_chain(error, handled)
+        return
+    if error.__cause__ is not None:
+        error.__cause__ = None
+    error.__context__ = None if handled is error else handled
+    if isinstance(error, Exception):
+        error.add_note(f"Raised at {place}, whose frames are left out, since they hold secrets.")
 
 
 def without_frames(error: BaseException) -> None:

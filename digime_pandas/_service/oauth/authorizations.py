@@ -1,4 +1,4 @@
-"""The consents people gave to one contract: begin one, find it again, keep its tokens fresh."""
+"""The authorizations for one contract: begin one, get a stored one, keep its tokens valid."""
 
 from __future__ import annotations
 
@@ -30,32 +30,45 @@ from digime_pandas.errors import (
 
 T = TypeVar("T")
 _STATE_BYTES = 32
+VERIFIER_BYTES = 32
 # `sourceType` of the consent page: newer Node SDKs always send it, iOS only for writing (observed).
 _SOURCE_TYPES = {"write": "push", "read": "pull"}
 
 
 class ContractAuthorizations:
-    """The consents given to one contract.
+    """The authorizations for one contract.
 
     Args:
         api: The contract's endpoints.
-        tokens: Where authorizations are kept.
+        tokens: Where authorizations are stored.
         access: What the contract is for.
         onboard_url: Base of the consent page, with its trailing slash.
         refresh_timeout: Seconds to wait for another thread or process that refreshes the same tokens.
+        now: Clock, Unix seconds.
+        random: Source of random bytes.
     """
 
     def __init__(
-        self, api: Endpoints, tokens: TokenStore, access: Access, onboard_url: str, *, refresh_timeout: float
+        self,
+        api: Endpoints,
+        tokens: TokenStore,
+        access: Access,
+        onboard_url: str,
+        *,
+        refresh_timeout: float,
+        now: Callable[[], float] = time.time,
+        random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self.api = api
         self.access: Access = access
         self._tokens = tokens
         self._onboard_url = onboard_url
         self._refresh_timeout = refresh_timeout
+        self._now = now
+        self._random = random
         self._environment, self._client_id = api.base_url, api.contract.client_id
 
-    def find(self, account_id: str) -> Authorization | None:
+    def get(self, account_id: str) -> Authorization | None:
         """Return the stored authorization of an account, expired or not, or None."""
         return self._tokens.get(self._environment, self._client_id, account_id)
 
@@ -65,7 +78,7 @@ class ContractAuthorizations:
         Raises:
             NotAuthorizedError: There is none; the message has the call that gets one.
         """
-        found = self.find(account_id)
+        found = self.get(account_id)
         if found is None:
             raise NotAuthorizedError(
                 f"No {self.access} authorization is stored for account {account_id!r} at {self._environment}. "
@@ -74,7 +87,7 @@ class ContractAuthorizations:
         return found
 
     def forget(self, account_id: str) -> bool:
-        """Forget the stored authorization of an account; tell whether there was one."""
+        """Delete the stored authorization of an account; tell whether there was one."""
         return self._tokens.delete(self._environment, self._client_id, account_id)
 
     def begin(
@@ -89,8 +102,8 @@ class ContractAuthorizations:
         notice: Callable[[Authorization], str | None],
     ) -> AuthorizationFlow:
         """Begin an authorization; see `Client.begin_authorization`."""
-        verifier = code_verifier(os.urandom(VERIFIER_BYTES))
-        state = Secret(os.urandom(_STATE_BYTES).hex()) if state is None else state
+        verifier = code_verifier(self._random(VERIFIER_BYTES))
+        state = Secret(self._random(_STATE_BYTES).hex()) if state is None else state
         address = callback or self.api.contract.redirect_uri
         listener = listen_for(state.reveal(), address)
         redirect_uri = address or (listener.url if listener else "")
@@ -105,12 +118,12 @@ class ContractAuthorizations:
             if listener is not None:
                 listener.close()
             raise
-        # The older SDKs' page sends failures to `callback`, the newer one's to `redirect_uri`: here they are the same.
+        # Older SDKs' page sends failures to `callback`, the newer one's to `redirect_uri`: here they are the same.
         query = {"callback": redirect_uri, "sourceType": _SOURCE_TYPES[self.access]}
         query |= {name: value for name, value in (("service", service_id), ("lng", locale)) if value}
 
-        def exchange(reply: RedirectResult) -> Authorization:
-            return self._exchange(account_id, reply, verifier)
+        def exchange(result: RedirectResult) -> Authorization:
+            return self._exchange(account_id, result, verifier)
 
         return AuthorizationFlow(
             account_id=account_id,
@@ -149,15 +162,15 @@ class ContractAuthorizations:
                 f"Use the client of that contract, or authorize again for this one."
             )
 
-    def fresh(self, authorization: Authorization) -> Authorization:
+    def ensure_fresh(self, authorization: Authorization) -> Authorization:
         """Return an authorization whose access token is not known to have expired."""
         self.check(authorization)
-        expired = authorization.user_access_token.access_token.is_expired(time.time())
+        expired = authorization.user_access_token.access_token.is_expired(self._now())
         return self.refresh(authorization) if expired else authorization
 
-    def use(self, authorization: Authorization, call: Callable[[Secret[str]], T]) -> T:
-        """Call something with the access token; refresh it once where the service says that it is not valid."""
-        authorization = self.fresh(authorization)
+    def call_with_token(self, authorization: Authorization, call: Callable[[Secret[str]], T]) -> T:
+        """Call a function with the access token; refresh it once where the service says that it is not valid."""
+        authorization = self.ensure_fresh(authorization)
         try:
             return call(authorization.user_access_token.access_token.secret)
         except InvalidTokenError:
@@ -169,51 +182,51 @@ class ContractAuthorizations:
         self._check_refreshable(authorization)
         account_id = authorization.account_id
         with self._tokens.lock(self._environment, self._client_id, account_id, self._refresh_timeout):
-            stored = self.find(account_id)
+            stored = self.get(account_id)
             if stored is not None and _supersedes(stored, authorization):
-                # Another thread or process was faster, and the refresh token in hand may be dead by now.
-                if not stored.user_access_token.access_token.is_expired(time.time()):
+                # Another thread or process refreshed first, and the given refresh token may no longer be valid.
+                if not stored.user_access_token.access_token.is_expired(self._now()):
                     return stored
                 authorization = stored
                 self._check_refreshable(authorization)
             try:
-                grant = self.api.refresh(authorization.user_access_token.refresh_token.secret)
+                reply = self.api.refresh(authorization.user_access_token.refresh_token.secret)
             except InvalidTokenError as error:
                 raise AuthorizationExpiredError(
                     f"The authorization of account {account_id!r} is no longer valid: the service refused its refresh "
                     f"token. {_how_to_authorize(account_id, self.access)}"
                 ) from error
-            refreshed = self._authorization(account_id, grant, authorization)
+            refreshed = self._authorization(account_id, reply, authorization)
             self._tokens.put(self._environment, self._client_id, refreshed)
             return refreshed
 
     def _check_refreshable(self, authorization: Authorization) -> None:
-        if authorization.user_access_token.refresh_token.is_expired(time.time()):
+        if authorization.user_access_token.refresh_token.is_expired(self._now()):
             raise AuthorizationExpiredError(
                 f"The authorization of account {authorization.account_id!r} has expired (its refresh token too). "
                 f"{_how_to_authorize(authorization.account_id, self.access)}"
             )
 
-    def _exchange(self, account_id: str, reply: RedirectResult, verifier: Secret[str]) -> Authorization:
-        postbox = reply.postbox if self.access == "write" else None
+    def _exchange(self, account_id: str, result: RedirectResult, verifier: Secret[str]) -> Authorization:
+        postbox = result.postbox if self.access == "write" else None
         if postbox is not None:
             try:
                 load_public_key(postbox.public_key)
             except ValueError as error:
                 raise RedirectError(f"The redirected address is damaged: {error}. Authorize again.") from None
-        grant = self.api.exchange(code=reply.secret, code_verifier=verifier)
-        authorization = replace(self._authorization(account_id, grant, None), postbox=postbox)
+        reply = self.api.exchange(code=result.secret, code_verifier=verifier)
+        authorization = replace(self._authorization(account_id, reply, None), postbox=postbox)
         self._tokens.put(self._environment, self._client_id, authorization)
         return authorization
 
-    def _authorization(self, account_id: str, grant: TokenReply, before: Authorization | None) -> Authorization:
+    def _authorization(self, account_id: str, reply: TokenReply, before: Authorization | None) -> Authorization:
         return Authorization(
             account_id=account_id,
             access=self.access,
-            user_access_token=grant.user_access_token,
+            user_access_token=reply.user_access_token,
             postbox=before.postbox if before else None,
-            user_id=grant.user_id or (before.user_id if before else None),
-            consent_id=grant.consent_id or (before.consent_id if before else None),
+            user_id=reply.user_id or (before.user_id if before else None),
+            consent_id=reply.consent_id or (before.consent_id if before else None),
             client_id=self._client_id,
             key_thumbprint=self.api.contract.key_thumbprint,
         )
@@ -231,9 +244,6 @@ def _how_to_authorize(account_id: str, access: Access) -> str:
         f"Run digime.AuthorizationWidget({account_id!r}{options}) in a notebook cell, "
         f"or digime.authorize({account_id!r}{options}) elsewhere."
     )
-
-
-VERIFIER_BYTES = 32
 
 
 def code_verifier(random: bytes) -> Secret[str]:

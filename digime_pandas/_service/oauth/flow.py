@@ -19,16 +19,16 @@ from digime_pandas.errors import AuthorizationError, ConfigurationError, DigimeE
 
 Exchange = Callable[[RedirectResult], Authorization]
 
-# jupyter-server-proxy takes this much off the path and passes the rest on to the port.
+# jupyter-server-proxy removes this much of the path and forwards the rest to the port.
 _PROXIED = re.compile(r"/proxy/(?P<port>[1-9][0-9]{0,4})(?P<path>/.*)$")
 
 
 class AuthorizationFlow:
     """An authorization that waits for the person's consent.
 
-    Open `url` in the person's browser. Consent then arrives by either of two ways, or both at once: the browser comes
-    back to the loopback listener (`wait`), or somebody hands in the address it was sent to (`complete`). The code it
-    brings is exchanged once.
+    Open `url` in the person's browser. Consent then arrives in one of two ways, or both at once: the browser comes
+    back to the loopback listener (`wait`), or the address it was sent to is passed to `complete`. The code in it is
+    exchanged once.
 
     Args:
         account_id: The person's id in your own system.
@@ -36,12 +36,12 @@ class AuthorizationFlow:
         url: The consent page's address for this authorization.
         state: What the redirected address must bring back.
         listener: Where the browser comes back to, or None if it is sent elsewhere.
-        exchange: Turns the reply into a stored authorization.
-        notice: Says what is worth knowing about that authorization, if there is anything.
+        exchange: Exchanges the code of a redirect for an authorization, and stores that.
+        notice: Returns a remark on that authorization, or None.
 
     Attributes:
         authorization: The result; None until there is one.
-        notice: What is worth knowing about it; None where there is nothing. `complete` and `wait` warn of it.
+        notice: A remark on it, or None. `complete` and `wait` warn of it.
         finished: Set when it is complete or closed.
     """
 
@@ -52,7 +52,7 @@ class AuthorizationFlow:
         access: Access,
         url: str,
         state: str,
-        listener: LoopbackListener | None,
+        listener: LoopbackListener[RedirectResult] | None,
         exchange: Exchange,
         notice: Callable[[Authorization], str | None] = lambda _: None,
     ) -> None:
@@ -64,10 +64,10 @@ class AuthorizationFlow:
         self.notice: str | None = None
         self.finished = threading.Event()
         self._listener = listener
-        # None once it was used or the flow was closed: the verifier in it is kept no longer than needed.
+        # None once it was used or the flow was closed, so that the verifier in it is kept no longer than needed.
         self._exchange: Exchange | None = exchange
         self._notice_of = notice
-        self._reply: RedirectResult | None = None
+        self._result: RedirectResult | None = None
         self._lock = threading.Lock()
         reset_after_fork(self, AuthorizationFlow._renew_locks)
 
@@ -102,23 +102,22 @@ class AuthorizationFlow:
             APIError: The exchange failed; `outcome` says what is known.
 
         Warns:
-            DigimeWarning: There is something worth knowing about it, see `notice`.
+            DigimeWarning: There is a remark on it, see `notice`.
         """
         redirected = Secret(redirected_url)
         del redirected_url  # a traceback that shows local variables would show the code in it
-        return self._tell(self._completed(redirected))
+        return self._warned(self._complete(parse_redirect(redirected, state=self._state)))
 
-    def _completed(self, redirected: Secret[str]) -> Authorization:
-        reply = parse_redirect(redirected, state=self._state)
-        # A redirect and a pasted address may come at the same time: the second waits here and finds the work done.
+    def _complete(self, result: RedirectResult) -> Authorization:
+        # A redirect and a pasted address may come at the same time: the second waits here for the first.
         with self._lock:
-            if self.authorization is not None and reply == self._reply:
+            if self.authorization is not None and result == self._result:
                 return self.authorization
             if self._exchange is None:
                 end = "was closed" if self.authorization is None else "is complete"
                 raise AuthorizationError(f"This authorization of {self.account_id!r} {end}. Begin a new one.")
-            authorization = self._exchange(reply)
-            self.authorization, self._reply, self._exchange = authorization, reply, None
+            authorization = self._exchange(result)
+            self.authorization, self._result, self._exchange = authorization, result, None
             self.notice = self._notice_of(authorization)
         self._stop()
         return authorization
@@ -133,35 +132,35 @@ class AuthorizationFlow:
             The authorization, stored already.
 
         Raises:
-            AuthorizationTimeoutError: Nobody came back in time. The flow can still be waited for or completed.
+            AuthorizationTimeoutError: No redirect came in time. The flow can still be waited for or completed.
             ConsentRefusedError: The person or the service said no.
             AuthorizationError: The flow was closed, or the browser is sent to an address this process does not
                 listen on, so that only `complete` can finish it.
             APIError: The exchange failed; `outcome` says what is known.
 
         Warns:
-            DigimeWarning: There is something worth knowing about it, see `notice`.
+            DigimeWarning: There is a remark on it, see `notice`.
         """
         if self._listener is None:
             if self.authorization is not None:
-                return self._tell(self.authorization)
+                return self._warned(self.authorization)
             raise AuthorizationError(
                 "This authorization comes back to an address of your own, which is not listened on here. "
                 "Pass the address the browser ends at to flow.complete(redirected_url)."
             )
         try:
-            redirected = self._listener.wait(timeout)
+            result = self._listener.wait(timeout)
         except DigimeError:
             # `complete` closes the listener under a waiting thread; and what completed at the last moment counts.
             with self._lock:
                 if self.authorization is not None:
-                    return self._tell(self.authorization)
+                    return self._warned(self.authorization)
             raise
-        return self._tell(self._completed(redirected))
+        return self._warned(self._complete(result))
 
     def close(self) -> None:
-        """Give up, unless it is complete: stop the listener, forget the verifier. May be called again."""
-        # Without the lock: whoever cancels does not wait for an exchange that is under way.
+        """Cancel, unless it is complete: stop the listener, discard the verifier. May be called again."""
+        # Without the lock, so that cancelling does not wait for an exchange in another thread.
         self._exchange = None
         self._stop()
 
@@ -177,7 +176,7 @@ class AuthorizationFlow:
         stage = "complete" if self.authorization is not None else "closed" if self._exchange is None else "waiting"
         return f"<AuthorizationFlow account_id={self.account_id!r} access={self.access!r} {stage}>"
 
-    def _tell(self, authorization: Authorization) -> Authorization:
+    def _warned(self, authorization: Authorization) -> Authorization:
         if self.notice is not None:
             warn(self.notice, DigimeWarning)
         return authorization
@@ -194,7 +193,7 @@ class AuthorizationFlow:
             self._listener.close()
 
 
-def listen_for(state: str, address: str | None = None) -> LoopbackListener | None:
+def listen_for(state: str, address: str | None = None) -> LoopbackListener[RedirectResult] | None:
     """Start a listener that takes the redirect of one authorization, where this process can have one.
 
     Args:
@@ -207,20 +206,21 @@ def listen_for(state: str, address: str | None = None) -> LoopbackListener | Non
         (``https://hub.example.org/user/ana/proxy/8765/digime``). None where it leads elsewhere, or to a port that
         another program (your own web application, say) listens on.
     """
-    accept = partial(_verdict, state=Secret(state))
+    handler = partial(_handle, state=Secret(state))
     del state  # as in `AuthorizationFlow.complete`
     if address is None:
-        return LoopbackListener(accept=accept)
-    behind = _behind(address)
-    if behind is None:
+        return LoopbackListener(handler=handler)
+    listened = _port_and_path(address)
+    if listened is None:
         return None
+    port, path = listened
     try:
-        return LoopbackListener(port=behind[0], path=behind[1], accept=accept, public_url=address)
+        return LoopbackListener(port=port, path=path, handler=handler, public_url=address)
     except ConfigurationError:
         return None
 
 
-def _behind(address: str) -> tuple[int, str] | None:
+def _port_and_path(address: str) -> tuple[int, str] | None:
     try:
         parts = urlsplit(address)
         port = parts.port
@@ -233,9 +233,8 @@ def _behind(address: str) -> tuple[int, str] | None:
     return None
 
 
-def _verdict(redirected: Secret[str], *, state: Secret[str]) -> Exception | None:
+def _handle(redirected: Secret[str], *, state: Secret[str]) -> RedirectResult | AuthorizationError:
     try:
-        parse_redirect(redirected, state=state)
+        return parse_redirect(redirected, state=state)
     except AuthorizationError as error:
         return error
-    return None

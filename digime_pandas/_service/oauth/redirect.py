@@ -1,17 +1,14 @@
-"""What comes back from the consent page, read from the address the browser was sent to."""
+"""The result of the consent page, parsed from the address to which it sent the browser."""
 
 from __future__ import annotations
 
-from base64 import b64decode
 from contextlib import suppress
 from dataclasses import InitVar, dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import parse_qsl
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import load_der_public_key
-
 from digime_pandas._service.authorization import Postbox
+from digime_pandas._service.crypto.envelope import load_public_key
 from digime_pandas._service.masking.secret import HoldsSecret, MaskedMapping, Revealed, Secret
 from digime_pandas._service.masking.tracebacks import FramesDropped
 from digime_pandas.errors import ConsentRefusedError, RedirectError, SecretError
@@ -22,7 +19,7 @@ _MAXIMUM_FIELDS = 100
 _QUOTED_LENGTH = 120
 _LINE_BREAKS = str.maketrans("", "", "\r\n\t")
 _PARAMETERS = frozenset({"success", "code", "state", "postboxId", "publicKey", "errorCode", "error_message"})
-_NOT_OURS = "Copy the whole address of the tab in which the consent page ended and use that."
+_COPY_ALL = "Copy the whole address of the tab in which the consent page ended and use that."
 _REFUSALS = {
     "USER_CANCEL": "The person pressed cancel on the consent page. Authorize again when they agree.",
     "INITIALIZE_CHECK_FAIL": (
@@ -36,10 +33,10 @@ _REFUSALS = {
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, eq=False)
 class RedirectResult(HoldsSecret):
-    """Consent, as the redirect carries it.
+    """The consent that a redirect brings.
 
     Args:
-        code: Authorization code, good for one exchange. Masked in every repr, and no field.
+        code: Authorization code, which can be exchanged once. Masked in every repr, and no field.
         postbox: Where the postbox protocol delivers, or None: then files are written by direct import.
     """
 
@@ -59,7 +56,7 @@ class RedirectResult(HoldsSecret):
         return self._secret
 
     def __repr__(self) -> str:
-        return f"ConsentReply(code='{self._secret}', postbox={self.postbox!r})"
+        return f"RedirectResult(code='{self._secret}', postbox={self.postbox!r})"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, RedirectResult):
@@ -74,24 +71,24 @@ class RedirectResult(HoldsSecret):
 
 
 def parse_redirect(redirected: Secret[str], *, state: Secret[str]) -> RedirectResult:
-    """Read the address to which the consent page sent the browser.
+    """Parse the address to which the consent page sent the browser.
 
     Parameters are those of the digi.me API (SDK-observed): `success`, `code` and `state`; in the postbox era also
     `postboxId` and `publicKey`, used only together; on failure `errorCode`, or `error_message` in its place.
 
     Args:
-        redirected: The full address, or only its query (with or without ``?``), masked. White space around it, quotes
-            and angle brackets, as copying brings them along, are ignored. Parameters this does not know are too.
-        state: The `state` this authorization began with, masked. Compared in constant time; must be there on success,
-            and is checked on failure when it is there (whether the service sends it then is not documented).
+        redirected: The full address, or only its query (with or without ``?``), masked. White space, quotes and
+            angle brackets around it, which copying may add, are ignored, and so are unknown parameters.
+        state: The `state` this authorization began with, masked. Compared in constant time; required on success,
+            and compared on failure where it is there (whether the service sends it then is not documented).
 
     Returns:
-        The code and, if there is one, the postbox. Its key is handed on as it came, except that spaces in bare base64
-        become ``+`` again where the key cannot be loaded otherwise.
+        The code and, if there is one, the postbox. Its key is kept as it came, except that spaces in bare base64 become
+        ``+`` again where the key cannot be loaded otherwise.
 
     Raises:
-        RedirectError: Not an address of this authorization; it may be tried again with the right one.
-        ConsentRefusedError: The person or the service said no; ``code`` has the service's word for it.
+        RedirectError: Not an address of this authorization; the right one may still be parsed.
+        ConsentRefusedError: The person or the service refused; ``code`` is the service's error code.
     """
     parameters = _parameters(redirected)
     success = parameters.get("success", "").lower()
@@ -99,39 +96,39 @@ def parse_redirect(redirected: Secret[str], *, state: Secret[str]) -> RedirectRe
         success != "true" and not parameters.keys().isdisjoint({"errorCode", "error_message"})
     )
     if not refused and success != "true":
-        raise RedirectError(f"The redirected address holds neither success=true nor an error code. {_NOT_OURS}")
+        raise RedirectError(f"The redirected address holds neither success=true nor an error code. {_COPY_ALL}")
     _check_state(parameters, state, required=not refused)
     if refused:
         raise _refusal(parameters.get("errorCode", ""), parameters.get("error_message", ""))
     if not parameters.get("code"):
-        raise RedirectError(f"The redirected address says success but holds no code. {_NOT_OURS}")
+        raise RedirectError(f"The redirected address says success but holds no code. {_COPY_ALL}")
     return RedirectResult(parameters["code"], _postbox(parameters))
 
 
 def _parameters(redirected: Secret[Any]) -> MaskedMapping:
     if not isinstance(redirected.reveal(), str):
-        raise RedirectError(f"The redirected address is a {type(redirected.reveal()).__name__}, not a str. {_NOT_OURS}")
+        raise RedirectError(f"The redirected address is a {type(redirected.reveal()).__name__}, not a str. {_COPY_ALL}")
     if len(redirected.reveal()) > MAXIMUM_REDIRECT_LENGTH:
         raise RedirectError(
             f"The redirected address is {len(redirected.reveal()):,} characters long; no more than "
-            f"{MAXIMUM_REDIRECT_LENGTH:,} are read. {_NOT_OURS}"
+            f"{MAXIMUM_REDIRECT_LENGTH:,} are read. {_COPY_ALL}"
         )
     fields = None
     text = Secret(redirected.reveal().translate(_LINE_BREAKS).strip(" \"'`<>\u201c\u201d\u00a0").partition("#")[0])
     if not text.reveal():
-        raise RedirectError(f"The redirected address is empty. {_NOT_OURS}")
+        raise RedirectError(f"The redirected address is empty. {_COPY_ALL}")
     with suppress(ValueError), FramesDropped():
-        fields = Secret(_ours(text))
+        fields = Secret(_known_fields(text))
     if fields is None:
-        raise RedirectError(f"The redirected address holds more than {_MAXIMUM_FIELDS} parameters. {_NOT_OURS}")
+        raise RedirectError(f"The redirected address holds more than {_MAXIMUM_FIELDS} parameters. {_COPY_ALL}")
     parameters = MaskedMapping(dict(fields.reveal()))
     if len(parameters) < len(fields.reveal()):
-        raise RedirectError(f"The redirected address holds a parameter twice. {_NOT_OURS}")
+        raise RedirectError(f"The redirected address holds a parameter twice. {_COPY_ALL}")
     return parameters
 
 
-def _ours(text: Secret[str]) -> list[tuple[str, str]]:
-    # The address's own query may repeat what it likes; a second `code` or `state` is somebody's trick.
+def _known_fields(text: Secret[str]) -> list[tuple[str, str]]:
+    # The address may have a query of its own, with repeated names; a second `code` or `state` is an attack.
     head, mark, query = text.reveal().partition("?")
     fields = parse_qsl(query if mark else head, keep_blank_values=True, max_num_fields=_MAXIMUM_FIELDS)
     return [(name, value) for name, value in fields if name in _PARAMETERS]
@@ -140,7 +137,7 @@ def _ours(text: Secret[str]) -> list[tuple[str, str]]:
 def _check_state(parameters: MaskedMapping, expected: Secret[str], *, required: bool) -> None:
     if "state" not in parameters:
         if required:
-            raise RedirectError(f"The redirected address holds no state. {_NOT_OURS}")
+            raise RedirectError(f"The redirected address holds no state. {_COPY_ALL}")
         return
     if Secret(parameters["state"]) != expected:
         raise RedirectError(
@@ -165,17 +162,17 @@ def _postbox(parameters: MaskedMapping) -> Postbox | None:
 
 
 def _repaired(public_key: str) -> str:
-    # A "+" that was not percent-encoded arrives as a space. Base64 alone cannot tell (four lost characters still
-    # decode), so the judge is whether a key comes out.
-    if "-----" in public_key or _is_key(public_key):
+    # A "+" that was not percent-encoded arrives as a space. Base64 alone cannot tell, since four lost characters still
+    # decode: whether a key can be loaded does.
+    if "-----" in public_key or " " not in public_key or _is_key(public_key):
         return public_key
     candidate = public_key.replace(" ", "+")
     return candidate if _is_key(candidate) else public_key
 
 
-def _is_key(base64: str) -> bool:
+def _is_key(text: str) -> bool:
     try:
-        load_der_public_key(b64decode("".join(base64.split()), validate=True))
-    except (ValueError, UnsupportedAlgorithm):
+        load_public_key(text)
+    except ValueError:
         return False
     return True

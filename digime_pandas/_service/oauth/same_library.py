@@ -22,7 +22,7 @@ def usable_authorization(consents: _ByAccess, account_id: str, access: Access) -
 
     That is so where there is none, and where one to read opens another library than the stored one to write.
     """
-    found = consents[access].find(account_id)
+    found = consents[access].get(account_id)
     if access == "read" and found is not None and _opens_another(found, _stored(consents, account_id, "write")):
         return None
     return found
@@ -73,7 +73,7 @@ def another_library_notice(consents: _ByAccess, made: Authorization) -> str | No
 
 
 def _stored(consents: _ByAccess, account_id: str, access: Access) -> Authorization | None:
-    return consents[access].find(account_id) if access in consents else None
+    return consents[access].get(account_id) if access in consents else None
 
 
 def _opens_another(one: Authorization, other: Authorization | None) -> bool:

@@ -1,4 +1,4 @@
-"""Where authorizations live between sessions: a folder of files, or this process's memory."""
+"""Where authorizations are stored between sessions: a folder of files, or this process's memory."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ class FileTokenStore:
     """Keeps each authorization in a file of its own, readable by this user alone.
 
     The folder has mode 0700 and the files 0600. A file is replaced as a whole or not at all, so that any number of
-    threads and processes may use one folder. Tokens are **not encrypted**: whoever can read the user's files can use
-    them, as with an SSH key without a pass phrase.
+    threads and processes may use one folder. Tokens are **not encrypted**: any program that can read this user's files
+    can use them, as with an SSH key without a pass phrase.
 
     Args:
         path: The folder; made when first needed. Default: ``digime-pandas/authorizations`` among the user's data.

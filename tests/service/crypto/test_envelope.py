@@ -14,15 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digime_pandas._service.crypto.envelope import (
+    FileDecryptor,
     encrypt_bytes,
+    encrypted_pieces,
     encryption_tasks,
     load_public_key,
-    open_blob,
-    seal,
     sealed_size,
     wrap_key,
 )
 from digime_pandas._service.masking.secret import Secret
+from digime_pandas._service.streams import Buffer
 from digime_pandas.errors import SealedFileError
 
 OpenSSL = Callable[..., bytes]
@@ -40,6 +41,11 @@ def postbox_pem(postbox_key: RSAPrivateKey, tmp_path_factory: pytest.TempPathFac
     path = tmp_path_factory.mktemp("postbox") / "key.pem"
     path.write_bytes(postbox_key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()))
     return path
+
+
+def open_blob(blob: Buffer, private_key: RSAPrivateKey) -> bytes:
+    decryptor = FileDecryptor(private_key)
+    return decryptor.update(blob) + decryptor.finish()
 
 
 def unwrapped_by(openssl: OpenSSL, wrapped: bytes, pem: Path) -> bytes:
@@ -68,7 +74,7 @@ def test_openssl_opens_what_is_sealed(openssl: OpenSSL, size: int) -> None:
 
 @given(st.lists(st.binary(max_size=50), max_size=20))
 def test_how_the_file_is_cut_into_chunks_makes_no_difference(chunks: list[bytes]) -> None:
-    pieces = [bytes(piece) for piece in seal(chunks, key=KEY, iv=IV)]
+    pieces = [bytes(piece) for piece in encrypted_pieces(chunks, key=KEY, iv=IV)]
     assert b"".join(pieces) == encrypt_bytes(b"".join(chunks), key=KEY, iv=IV)
 
 
@@ -81,12 +87,12 @@ def test_every_kind_of_buffer_is_sealed_alike() -> None:
         memoryview(plain).cast("H"),
         memoryview(plain).cast("B", (30, 100)),
     ):
-        assert encrypt_bytes(chunk, key=KEY, iv=IV) == expected  # type: ignore[arg-type] # any buffer will do
+        assert encrypt_bytes(chunk, key=KEY, iv=IV) == expected
 
 
 def test_pieces_stay_small_whatever_the_chunks(openssl: OpenSSL) -> None:
     plain = secrets.token_bytes((5 << 20) + 3)
-    pieces = [bytes(piece) for piece in seal([plain[:100], plain[100:]], key=KEY, iv=IV)]
+    pieces = [bytes(piece) for piece in encrypted_pieces([plain[:100], plain[100:]], key=KEY, iv=IV)]
     assert max(map(len, pieces)) <= (1 << 20) + 16
     assert decrypted_by(openssl, b"".join(pieces)) == plain
 

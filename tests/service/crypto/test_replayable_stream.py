@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import secrets
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -104,11 +106,12 @@ def test_a_missing_folder_is_a_clear_error(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_full_disk_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    class Full(io.BytesIO):
+        def write(self, _: object) -> NoReturn:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(tempfile.SpooledTemporaryFile, "write", fail)
-    spool = ReplayableStream(Source(CHUNKS))
+    monkeypatch.setattr("digime_pandas._service.crypto.encrypted_file.TemporaryFile", Full)
+    spool = ReplayableStream(Source([*CHUNKS, bytes(9 << 20)]))
     with pytest.raises(SpoolError, match="No space left on device") as raised:
         whole(spool)
     assert isinstance(raised.value.__cause__, OSError)

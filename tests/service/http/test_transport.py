@@ -3,17 +3,20 @@ from __future__ import annotations
 import gzip
 import json
 import logging
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
+import stamina
+import tenacity.nap
 
-from digime_pandas._service.http.transport import Http, Reply, Request, check_base_url, is_loopback_url
+from digime_pandas._service.http.request import Reply, Request
+from digime_pandas._service.http.transport import Http, check_base_url, is_loopback_url
 from digime_pandas._service.masking.secret import Secret
 from digime_pandas.errors import (
     ConfigurationError,
@@ -31,6 +34,15 @@ TOKEN = "0123456789abcdef" * 10
 pytestmark = pytest.mark.usefixtures("no_waiting")
 
 Answer = httpx.Response | Exception
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    """The seconds that are waited between attempts, without waiting."""
+    seconds: list[float] = []
+    monkeypatch.setattr(tenacity.nap, "time", SimpleNamespace(sleep=seconds.append))
+    with stamina.set_testing(False):
+        yield seconds
 
 
 class Service:
@@ -172,70 +184,63 @@ class TestAttempts:
         service = Service(lost, httpx.Response(200))
         assert service.http().send(Maker(), what="ask").attempts == 2
 
-    def test_the_waits_grow_and_are_never_equal_for_all(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        import stamina
-
-        waits: list[float] = []
-        monkeypatch.setattr(time, "sleep", waits.append)
-        with stamina.set_testing(False):
-            refused(Service(httpx.Response(503)), max_attempts=7)
+    def test_the_waits_grow_and_are_never_equal_for_all(self, waits: list[float]) -> None:
+        refused(Service(httpx.Response(503)), max_attempts=7)
         assert len(waits) == 6
         for wait, least in zip(waits, [0.25, 0.5, 1, 2, 4, 8], strict=True):
             assert least <= wait <= min(8, least + 0.5)
         assert waits[:5] != [0.25, 0.5, 1, 2, 4]
 
-    def test_no_attempt_begins_after_the_deadline(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_no_attempt_begins_after_the_deadline(self) -> None:
         clock = [1000.0]
-        monkeypatch.setattr(time, "monotonic", lambda: clock[0])
 
         def slow(_: httpx.Request) -> httpx.Response:
             clock[0] += 99
             return httpx.Response(503)
 
         with pytest.raises(RefusedError) as raised:
-            Http(transport=httpx.MockTransport(slow), deadline=300, max_attempts=10).send(Maker(), what="ask")
+            Http(transport=httpx.MockTransport(slow), deadline=300, max_attempts=10, clock=lambda: clock[0]).send(
+                Maker(), what="ask"
+            )
         assert raised.value.attempts == 4
         clock[0] = 0
         with pytest.raises(RefusedError) as raised:
-            Http(transport=httpx.MockTransport(slow), deadline=98, max_attempts=10).send(Maker(), what="ask")
+            Http(transport=httpx.MockTransport(slow), deadline=98, max_attempts=10, clock=lambda: clock[0]).send(
+                Maker(), what="ask"
+            )
         assert raised.value.attempts == 1
 
-    def test_an_answer_that_does_not_end_is_given_up_at_the_deadline(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_answer_that_does_not_end_is_given_up_at_the_deadline(self) -> None:
         clock = [0.0]
-        monkeypatch.setattr(time, "monotonic", lambda: clock[0])
 
         def dribbling() -> Iterator[bytes]:
             while True:
                 clock[0] += 10
                 yield b"."
 
-        caught = unreachable(Service(httpx.Response(200, content=dribbling())), deadline=120, timeout=30)
+        caught = unreachable(
+            Service(httpx.Response(200, content=dribbling())), deadline=120, timeout=30, clock=lambda: clock[0]
+        )
         assert caught.outcome == "unknown"
         assert clock[0] <= 160
 
-    def test_the_answer_to_a_long_upload_is_still_read(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_answer_to_a_long_upload_is_still_read(self) -> None:
         clock = [0.0]
-        monkeypatch.setattr(time, "monotonic", lambda: clock[0])
 
         def long() -> Iterator[bytes]:
             for _ in range(60):
                 clock[0] += 10
                 yield b"."
 
-        reply = Service(httpx.Response(200, content=b"ok")).http(deadline=300).send(Maker(long), what="upload")
+        reply = (
+            Service(httpx.Response(200, content=b"ok"))
+            .http(deadline=300, clock=lambda: clock[0])
+            .send(Maker(long), what="upload")
+        )
         assert reply.body.reveal() == b"ok"
 
 
 class TestRetryAfter:
-    @pytest.fixture
-    def waits(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
-        import stamina
-
-        waits: list[float] = []
-        monkeypatch.setattr(time, "sleep", waits.append)
-        with stamina.set_testing(False):
-            yield waits
-
     @pytest.mark.parametrize("status", [429, 503, 500])
     def test_seconds_are_waited_as_asked(self, waits: list[float], status: int) -> None:
         Service(httpx.Response(status, headers={"Retry-After": " 17 "}), httpx.Response(200)).http().send(

@@ -56,7 +56,7 @@ def test_without_a_module_no_frame_below_stays(kind: Callable[[], None]) -> None
         sign()
     assert names(caught.value)[1:] == ["sign"]
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
-    assert "test_frames_dropped.py:" in caught.value.__notes__[0]
+    assert "test_tracebacks.py:" in caught.value.__notes__[0]
 
 
 def test_from_another_module_of_the_package_on_all_frames_stay() -> None:

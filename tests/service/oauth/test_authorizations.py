@@ -161,8 +161,7 @@ class TestConsent:
     def test_nothing_listens_any_longer_when_the_service_does_not_take_the_request(
         self, sandbox: Sandbox, connected: Connected, vendor_keys: dict[str, RSAPrivateKey], account_id: str
     ) -> None:
-        stranger = connected(sandbox)
-        stranger._consents["write"].api.contract = Contract("a", "unknown", vendor_keys["contract_w"])
+        stranger = connected(sandbox, contract=Contract("a", "unknown", vendor_keys["contract_w"]))
         with pytest.raises(Exception, match="InvalidClient"):
             stranger.begin_authorization(account_id)
         assert not [thread for thread in threading.enumerate() if thread.name == "digime-redirect"]

@@ -52,7 +52,7 @@ class Exchange:
 
 def begin(
     exchange: Callable[[RedirectResult], Authorization],
-    listener: LoopbackListener | None = None,
+    listener: LoopbackListener[RedirectResult] | None = None,
     *,
     notice: Callable[[Authorization], str | None] = lambda _: None,
 ) -> AuthorizationFlow:
@@ -71,7 +71,7 @@ def redirected(base: str = "http://127.0.0.1:1/digime", **changes: str) -> str:
     return f"{base}?{urlencode({'success': 'true', 'code': CODE, 'state': STATE} | changes)}"
 
 
-def listening(address: str | None = None) -> LoopbackListener:
+def listening(address: str | None = None) -> LoopbackListener[RedirectResult]:
     listener = listen_for(STATE, address)
     assert listener is not None
     return listener

@@ -25,23 +25,25 @@ from digime_pandas.errors import (
     RedirectError,
 )
 
+Listener = LoopbackListener[Secret[str]]
+
 SOON = 10.0  # seconds; what a wait that must not run out is given
 
 
-def accept(redirected: Secret[str]) -> Exception | None:
+def accept(redirected: Secret[str]) -> Secret[str] | AuthorizationError:
     query = urlsplit(redirected.reveal()).query
     if "success=false" in query:
         return ConsentRefusedError("The person said no.", code="USER_CANCEL")
-    return None if "state=right" in query else RedirectError(f"Wrong: {query}")
+    return redirected if "state=right" in query else RedirectError(f"Wrong: {query}")
 
 
 @pytest.fixture
-def listener() -> Iterator[LoopbackListener]:
-    with LoopbackListener(accept=accept) as opened:
+def listener() -> Iterator[Listener]:
+    with LoopbackListener(handler=accept) as opened:
         yield opened
 
 
-def address(listener: LoopbackListener) -> tuple[str, int]:
+def address(listener: Listener) -> tuple[str, int]:
     parts = urlsplit(listener.url)
     assert parts.hostname is not None
     assert parts.port is not None
@@ -49,7 +51,7 @@ def address(listener: LoopbackListener) -> tuple[str, int]:
 
 
 def fetch(
-    listener: LoopbackListener, target: str = "/digime?state=right", method: str = "GET", **headers: str
+    listener: Listener, target: str = "/digime?state=right", method: str = "GET", **headers: str
 ) -> tuple[HTTPResponse, str]:
     connection = HTTPConnection(*address(listener), timeout=SOON)
     try:
@@ -60,13 +62,13 @@ def fetch(
         connection.close()
 
 
-def send_raw(listener: LoopbackListener, request: bytes) -> bytes:
+def send_raw(listener: Listener, request: bytes) -> bytes:
     with socket.create_connection(address(listener), timeout=SOON) as connection:
         connection.sendall(request)
         return b"".join(iter(lambda: connection.recv(4096), b""))
 
 
-def is_waiting(listener: LoopbackListener) -> bool:
+def is_waiting(listener: Listener) -> bool:
     try:
         listener.wait(0.0)
     except AuthorizationTimeoutError:
@@ -74,14 +76,16 @@ def is_waiting(listener: LoopbackListener) -> bool:
     return False
 
 
-def test_the_address_is_loopback_on_a_free_port(listener: LoopbackListener) -> None:
+def test_the_address_is_loopback_on_a_free_port(listener: Listener) -> None:
     host, port = address(listener)
     assert host == "127.0.0.1"
     assert port > 0
     assert urlsplit(listener.url).path == "/digime"
 
 
-def test_the_redirect_is_returned_whole_and_the_page_sends_the_person_back(listener: LoopbackListener) -> None:
+def test_the_redirect_is_returned_whole_and_the_page_sends_the_person_back(
+    listener: Listener,
+) -> None:
     target = f"/digime?success=true&state=right&publicKey={quote('a+b/c=')}"
     response, page = fetch(listener, target)
     assert response.status == 200
@@ -89,7 +93,7 @@ def test_the_redirect_is_returned_whole_and_the_page_sends_the_person_back(liste
     assert listener.wait(SOON).reveal() == listener.url.removesuffix("/digime") + target
 
 
-def test_a_wrong_state_is_told_and_the_wait_goes_on(listener: LoopbackListener) -> None:
+def test_a_wrong_state_is_told_and_the_wait_goes_on(listener: Listener) -> None:
     response, page = fetch(listener, "/digime?state=wrong")
     assert response.status == 400
     assert "Wrong: state=wrong" in page
@@ -98,15 +102,17 @@ def test_a_wrong_state_is_told_and_the_wait_goes_on(listener: LoopbackListener) 
     assert "state=right" in listener.wait(SOON).reveal()
 
 
-def test_a_refusal_is_told_and_ends_the_wait(listener: LoopbackListener) -> None:
+def test_a_refusal_is_told_and_ends_the_wait(listener: Listener) -> None:
     response, page = fetch(listener, "/digime?success=false")
     assert response.status == 200
     assert "Nothing was authorized" in page
     assert "The person said no." in page
-    assert "success=false" in listener.wait(SOON).reveal()
+    for _ in range(2):
+        with pytest.raises(ConsentRefusedError, match="The person said no"):
+            listener.wait(SOON)
 
 
-def test_a_second_hit_gets_a_friendly_page_and_changes_nothing(listener: LoopbackListener) -> None:
+def test_a_second_hit_gets_a_friendly_page_and_changes_nothing(listener: Listener) -> None:
     fetch(listener, "/digime?state=right&code=first")
     for target in ("/digime?state=right&code=second", "/digime?state=wrong", "/digime?success=false"):
         response, page = fetch(listener, target)
@@ -118,10 +124,11 @@ def test_a_second_hit_gets_a_friendly_page_and_changes_nothing(listener: Loopbac
 def test_of_many_redirects_at_once_one_is_taken() -> None:
     taken: list[Secret[str]] = []
 
-    def count(redirected: Secret[str]) -> None:
+    def count(redirected: Secret[str]) -> Secret[str]:
         taken.append(redirected)
+        return redirected
 
-    with LoopbackListener(accept=count) as listener, ThreadPoolExecutor(8) as browsers:
+    with LoopbackListener(handler=count) as listener, ThreadPoolExecutor(8) as browsers:
         pages = list(browsers.map(lambda number: fetch(listener, f"/digime?code={number}")[1], range(16)))
         assert taken == [listener.wait(SOON)]
     assert sum("Consent received" in page for page in pages) == 1
@@ -130,13 +137,13 @@ def test_of_many_redirects_at_once_one_is_taken() -> None:
 @pytest.mark.parametrize(
     "target", ["/", "/digim", "/digime/", "/favicon.ico", "/../digime", "http://127.0.0.1/digime", "*"]
 )
-def test_any_other_path_is_not_found(listener: LoopbackListener, target: str) -> None:
+def test_any_other_path_is_not_found(listener: Listener, target: str) -> None:
     assert fetch(listener, f"{target}?state=right")[0].status == 404
     assert is_waiting(listener)
 
 
 @pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "OPTIONS", "DELETE", "TRACE", "NONSENSE"])
-def test_any_other_method_is_not_allowed(listener: LoopbackListener, method: str) -> None:
+def test_any_other_method_is_not_allowed(listener: Listener, method: str) -> None:
     response, _ = fetch(listener, method=method)
     assert response.status == 405
     assert response.headers["Allow"] == "GET"
@@ -144,7 +151,7 @@ def test_any_other_method_is_not_allowed(listener: LoopbackListener, method: str
 
 
 @pytest.mark.parametrize("length", [17_000, 60_000, 200_000])
-def test_a_huge_query_is_refused(listener: LoopbackListener, length: int) -> None:
+def test_a_huge_query_is_refused(listener: Listener, length: int) -> None:
     request = b"GET /digime?state=right&x=" + b"1" * length + b" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
     try:
         answer = send_raw(listener, request)
@@ -154,32 +161,32 @@ def test_a_huge_query_is_refused(listener: LoopbackListener, length: int) -> Non
     assert is_waiting(listener)
 
 
-def test_markup_in_parameters_is_shown_as_text(listener: LoopbackListener) -> None:
+def test_markup_in_parameters_is_shown_as_text(listener: Listener) -> None:
     page = send_raw(listener, b"GET /digime?<script>alert(1)</script>&'\" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").decode()
     assert "<script>" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;&amp;&#x27;&quot;" in page
 
 
 @pytest.mark.parametrize("host", ["evil.test", "evil.test:80", "127.0.0.1.evil.test", "[::2]", "", "[", "127.0.0.1@x"])
-def test_a_host_that_is_not_this_computer_is_forbidden(listener: LoopbackListener, host: str) -> None:
+def test_a_host_that_is_not_this_computer_is_forbidden(listener: Listener, host: str) -> None:
     assert fetch(listener, Host=host)[0].status == 403
     assert is_waiting(listener)
 
 
 @pytest.mark.parametrize("lines", [b"", b"Host: 127.0.0.1\r\nHost: evil.test\r\n"])
-def test_no_host_or_two_are_forbidden(listener: LoopbackListener, lines: bytes) -> None:
+def test_no_host_or_two_are_forbidden(listener: Listener, lines: bytes) -> None:
     answer = send_raw(listener, b"GET /digime?state=right HTTP/1.1\r\n" + lines + b"\r\n")
     assert answer.startswith(b"HTTP/1.0 403")
     assert is_waiting(listener)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost:8080", "LOCALHOST", "[::1]:1"])
-def test_names_of_this_computer_are_served_on_any_forwarded_port(listener: LoopbackListener, host: str) -> None:
+def test_names_of_this_computer_are_served_on_any_forwarded_port(listener: Listener, host: str) -> None:
     assert fetch(listener, Host=host)[0].status == 200
 
 
 @pytest.mark.parametrize("mode", ["no-cors", "cors", "same-origin", "websocket"])
-def test_a_page_that_embeds_the_address_is_forbidden(listener: LoopbackListener, mode: str) -> None:
+def test_a_page_that_embeds_the_address_is_forbidden(listener: Listener, mode: str) -> None:
     assert fetch(listener, Sec_Fetch_Mode=mode)[0].status == 403
     assert is_waiting(listener)
     assert fetch(listener, Sec_Fetch_Mode="navigate")[0].status == 200
@@ -189,7 +196,7 @@ def test_a_page_that_embeds_the_address_is_forbidden(listener: LoopbackListener,
     ("target", "method"),
     [("/digime?state=right", "GET"), ("/digime?state=wrong", "GET"), ("/x", "GET"), ("/x", "POST")],
 )
-def test_every_page_forbids_scripts_referrers_and_keeping(listener: LoopbackListener, target: str, method: str) -> None:
+def test_every_page_forbids_scripts_referrers_and_keeping(listener: Listener, target: str, method: str) -> None:
     response, _ = fetch(listener, target, method)
     assert "default-src 'none'" in response.headers["Content-Security-Policy"]
     assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
@@ -203,26 +210,26 @@ def test_every_page_forbids_scripts_referrers_and_keeping(listener: LoopbackList
     "request_", [b"\x16\x03\x01\x02\x00\x01\r\n\r\n", b"GET\r\n\r\n", b"GET /digime HTTP/9.9\r\n\r\n"]
 )
 def test_what_is_not_http_is_answered_or_dropped_quietly(
-    listener: LoopbackListener, request_: bytes, capfd: pytest.CaptureFixture[str]
+    listener: Listener, request_: bytes, capfd: pytest.CaptureFixture[str]
 ) -> None:
     send_raw(listener, request_)
     assert is_waiting(listener)
     assert capfd.readouterr() == ("", "")
 
 
-def test_nothing_is_logged(listener: LoopbackListener, capfd: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_logged(listener: Listener, capfd: pytest.CaptureFixture[str]) -> None:
     for target in ("/digime?state=wrong", "/nowhere", "/digime?state=right&code=secret"):
         fetch(listener, target)
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_slow_client_holds_up_nobody(listener: LoopbackListener) -> None:
+def test_a_slow_client_holds_up_nobody(listener: Listener) -> None:
     with socket.create_connection(address(listener), timeout=SOON) as slow:
         slow.sendall(b"GET /digime")
         assert fetch(listener)[0].status == 200
 
 
-def test_a_client_that_drips_is_cut_off(listener: LoopbackListener, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_drips_is_cut_off(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_redirect, "_REQUEST_SECONDS", 0.2)
     with socket.create_connection(address(listener), timeout=0.02) as slow:
         started = time.monotonic()
@@ -239,7 +246,7 @@ def test_a_client_that_drips_is_cut_off(listener: LoopbackListener, monkeypatch:
 
 
 def test_too_many_connections_are_dropped_and_later_ones_served(
-    listener: LoopbackListener, monkeypatch: pytest.MonkeyPatch
+    listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_redirect, "_MAXIMUM_CONNECTIONS", 2)
     idle = [socket.create_connection(address(listener), timeout=SOON) for _ in range(3)]
@@ -256,11 +263,9 @@ def test_too_many_connections_are_dropped_and_later_ones_served(
     assert status == 200
 
 
-def test_the_wait_ends_at_its_deadline_and_may_be_taken_up_again(listener: LoopbackListener) -> None:
-    started = time.monotonic()
+def test_the_wait_ends_at_its_deadline_and_may_be_taken_up_again(listener: Listener) -> None:
     with pytest.raises(AuthorizationTimeoutError, match=r"within 0\.05 seconds.*flow\.complete"):
         listener.wait(0.05)
-    assert time.monotonic() - started < 5
     fetch(listener)
     assert "state=right" in listener.wait(SOON).reveal()
 
@@ -278,12 +283,12 @@ def interrupting() -> Iterator[None]:
         signal.signal(signal.SIGINT, handler)
 
 
-def test_an_interrupt_ends_the_wait(listener: LoopbackListener) -> None:
+def test_an_interrupt_ends_the_wait(listener: Listener) -> None:
     with pytest.raises(KeyboardInterrupt), interrupting():
         listener.wait(SOON)
 
 
-def test_closing_ends_a_wait_in_another_thread(listener: LoopbackListener) -> None:
+def test_closing_ends_a_wait_in_another_thread(listener: Listener) -> None:
     with ThreadPoolExecutor(1) as other:
         waiting = other.submit(listener.wait, SOON)
         listener.close()
@@ -293,7 +298,7 @@ def test_closing_ends_a_wait_in_another_thread(listener: LoopbackListener) -> No
 
 def test_closing_frees_port_and_threads_even_with_connections_open() -> None:
     before = set(threading.enumerate())
-    listener = LoopbackListener(accept=accept)
+    listener = LoopbackListener(handler=accept)
     with socket.create_connection(address(listener), timeout=SOON) as idle:
         fetch(listener)
         listener.close()
@@ -302,13 +307,13 @@ def test_closing_frees_port_and_threads_even_with_connections_open() -> None:
     assert set(threading.enumerate()) <= before
     with pytest.raises(ConnectionError):
         fetch(listener)
-    with LoopbackListener(port=address(listener)[1], accept=accept) as again:
+    with LoopbackListener(port=address(listener)[1], handler=accept) as again:
         assert again.url == listener.url
 
 
 def test_a_listener_nobody_holds_is_collected_with_its_thread() -> None:
     before = set(threading.enumerate())
-    listener = LoopbackListener(accept=accept)
+    listener = LoopbackListener(handler=accept)
     where = address(listener)
     del listener
     gc.collect()
@@ -318,15 +323,15 @@ def test_a_listener_nobody_holds_is_collected_with_its_thread() -> None:
 
 
 @pytest.mark.parametrize("port", [None, 70_000, -1])
-def test_a_port_that_cannot_be_had_is_named(listener: LoopbackListener, port: int | None) -> None:
+def test_a_port_that_cannot_be_had_is_named(listener: Listener, port: int | None) -> None:
     number = address(listener)[1] if port is None else port
     with pytest.raises(ConfigurationError, match=f"Port {number} "):
-        LoopbackListener(port=number, accept=accept)
+        LoopbackListener(port=number, handler=accept)
 
 
 def test_behind_a_proxy_the_public_address_is_given_and_its_host_served() -> None:
     public_url = "https://hub.example.test/user/ana/proxy/8765/digime"
-    with LoopbackListener(accept=accept, public_url=public_url) as listener:
+    with LoopbackListener(handler=accept, public_url=public_url) as listener:
         assert listener.url == public_url
         port = listener._server.server_address[1]
         with socket.create_connection(("127.0.0.1", port), timeout=SOON) as proxy:
@@ -338,4 +343,4 @@ def test_behind_a_proxy_the_public_address_is_given_and_its_host_served() -> Non
 @pytest.mark.parametrize("public_url", ["", "hub/digime", "ftp://hub/digime", "https://[", "https:///digime"])
 def test_a_public_address_must_be_absolute(public_url: str) -> None:
     with pytest.raises(ConfigurationError, match="public_url"):
-        LoopbackListener(accept=accept, public_url=public_url)
+        LoopbackListener(handler=accept, public_url=public_url)

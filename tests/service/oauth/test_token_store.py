@@ -142,6 +142,7 @@ def test_read_change_write_under_the_lock_loses_nothing_between_threads(store: T
     assert kept.user_access_token.access_token.expiry == 40
 
 
+@pytest.mark.slow
 def test_read_change_write_under_the_lock_loses_nothing_between_processes(files: FileTokenStore) -> None:
     files.put(ENVIRONMENT, CONTRACT, authorization(expiry=0))
     spawn = multiprocessing.get_context("spawn")

@@ -1,0 +1,84 @@
+"""What an error reply becomes, and when a request is made again."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from digime_pandas._service.http.error_replies import error_from_reply, is_retryable
+from digime_pandas._service.masking.secret import Secret
+from digime_pandas.errors import APIError, InvalidTokenError, RefusedError, ServiceUnreachableError
+
+NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+
+
+def error(status: int, document: object = None, *, doubtful: bool = False, **headers: str) -> APIError:
+    fields = {name.replace("_", "-"): value for name, value in headers.items()}
+    body = Secret(b"" if document is None else json.dumps(document).encode())
+    return error_from_reply(status, fields, body, "ask", 2, may_have_succeeded=doubtful, now=lambda: NOW)
+
+
+@pytest.mark.parametrize("code", [None, "InvalidToken", "TokenInvalid"])
+def test_a_401_about_the_token_is_an_invalid_token(code: str | None) -> None:
+    assert type(error(401, {"error": {"code": code}})) is InvalidTokenError
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, "InvalidSignature"), (403, "InvalidToken"), (404, None)])
+def test_any_other_reply_is_a_refusal(status: int, code: str | None) -> None:
+    assert type(error(status, {"error": {"code": code}})) is RefusedError
+
+
+def test_code_message_and_reference_come_from_the_body_or_else_the_headers() -> None:
+    for found in (
+        error(400, {"error": {"code": "Bad", "message": "no", "reference": "r"}}),
+        error(400, None, x_error_code="Bad", x_error_message="no", x_error_reference="r"),
+    ):
+        assert (found.code, found.reference, found.status, found.attempts) == ("Bad", "r", 400, 2)
+        assert str(found) == "Could not ask: the service answered 400 (Bad: no)."
+
+
+def test_long_opaque_texts_are_masked() -> None:
+    assert "0123456789abcdef" not in str(error(400, {"error": {"message": f"token {'0123456789abcdef' * 4}"}}))
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "doubtful", "outcome"),
+    [
+        (500, None, False, "unknown"),
+        (502, None, False, "unknown"),
+        (504, None, False, "unknown"),
+        (500, "Internal", False, "refused"),
+        (503, None, False, "refused"),
+        (400, None, False, "refused"),
+        (400, None, True, "unknown"),
+    ],
+)
+def test_the_outcome_is_what_is_known(status: int, code: str | None, doubtful: bool, outcome: str) -> None:
+    assert error(status, {"error": {"code": code}}, doubtful=doubtful).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("17", 17.0),
+        ("Mon, 05 Jan 2026 12:00:40 GMT", 40.0),
+        ("Mon, 05 Jan 2026 12:00:40 -0000", 40.0),
+        ("Mon, 05 Jan 2026 11:00:00 GMT", 0.0),
+        ("soon", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(value: str, seconds: float | None) -> None:
+    assert error(503, retry_after=value).retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"), [(400, False), (401, False), (408, True), (425, True), (429, True), (500, True)]
+)
+def test_a_status_says_whether_to_retry(status: int, expected: bool) -> None:
+    assert is_retryable(error(status)) is expected
+
+
+def test_a_service_that_is_not_reached_is_asked_again() -> None:
+    assert is_retryable(ServiceUnreachableError("away", outcome="not sent"))
