@@ -33,6 +33,7 @@ from digime_pandas.errors import (
     DigestMismatchError,
     DigimeError,
     FidelityError,
+    FidelityWarning,
     FileNotInLibraryError,
     FormatError,
     InputError,
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from digime_pandas._client.client import Client
     from digime_pandas._client.connect import connect
     from digime_pandas._client.consent.authorize import authorize
-    from digime_pandas._client.library import LibraryFile
+    from digime_pandas._client.library.file import LibraryFile
     from digime_pandas._client.preview import Preview
     from digime_pandas._client.read import read_batches, read_file, read_frame
     from digime_pandas._client.write import write
@@ -78,6 +79,7 @@ __all__ = [
     "DigestMismatchError",
     "DigimeError",
     "FidelityError",
+    "FidelityWarning",
     "FileDescriptor",
     "FileNotInLibraryError",
     "FileTokenStore",
@@ -104,7 +106,7 @@ __all__ = [
 ]
 
 
-# Where a name is loaded from when it is first asked for (PEP 562): to import this package must not take long.
+# Where a name is loaded from when it is first used (PEP 562): to import this package must not take long.
 _MODULES = {
     "Authorization": "_service.authorization",
     "AuthorizationFlow": "_service.oauth.flow",
@@ -113,7 +115,7 @@ _MODULES = {
     "Contract": "_service.contract",
     "FileDescriptor": "_service.descriptor",
     "FileTokenStore": "_service.oauth.token_store",
-    "LibraryFile": "_client.library",
+    "LibraryFile": "_client.library.file",
     "MemoryTokenStore": "_service.oauth.token_store",
     "Postbox": "_service.authorization",
     "Preview": "_client.preview",
@@ -133,7 +135,8 @@ def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f"digime_pandas.{_MODULES[name]}"), name)
-    globals()[name] = value  # so that it is not asked for here again
+    value.__module__ = __name__  # help(), tracebacks and pickles name the public place
+    globals()[name] = value  # so that this function is not called for it again
     return value
 
 

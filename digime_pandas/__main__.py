@@ -21,15 +21,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from digime_pandas._client.arguments import WriteArguments
 from digime_pandas._client.connect import connect
 from digime_pandas._client.consent.authorize import authorize
 from digime_pandas._client.demo import deliver_all, introduction, summary
 from digime_pandas._client.read import read_file
-from digime_pandas._client.write_plan import default_reference
+from digime_pandas._client.write_plan import check_write_request
 from digime_pandas._service.authorization import ACCESSES
 from digime_pandas._service.contract import Contract
-from digime_pandas._service.descriptor import FileDescriptor, check_file_name
-from digime_pandas._tabular.formats import FORMATS, resolve_format
+from digime_pandas._tabular.formats import FORMATS
 from digime_pandas._version import __version__
 from digime_pandas.errors import AuthorizationExpiredError, DigimeError, InputError, NotAuthorizedError
 
@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"digime-pandas: {_error_text(error, arguments)}", file=sys.stderr)
         return _FAILED
     except BrokenPipeError:
-        # Whoever read the output has gone; the interpreter's own flush at exit must not complain about it.
+        # The program that read the output has ended; the interpreter's flush at exit must not fail for it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _FAILED
     except OSError as error:
@@ -77,7 +77,7 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _sandbox(arguments: argparse.Namespace) -> int:
-    # By name: the server is an optional part, and the other commands do without it.
+    # By name: the server is an optional part, and the other commands work without it.
     sandbox_type = importlib.import_module("digime_pandas.sandbox").Sandbox
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -110,13 +110,13 @@ def _environment_exports(sandbox: Any, data_dir: Path) -> str:
 
 
 def _write(arguments: argparse.Namespace) -> int:
-    name = check_file_name(arguments.name or arguments.file.name)
-    descriptor = FileDescriptor(
-        resolve_format(name, arguments.format).mime_type, arguments.account, default_reference(name), arguments.tag
-    )
+    named: WriteArguments = {"format": arguments.format, "tags": arguments.tag}
+    request = check_write_request(arguments.name or arguments.file.name, arguments.account, named)
     with connect() as client, arguments.file.open("rb") as file:
-        receipt = client.write(file, name, descriptor, client.authorization(arguments.account))
-    print(f"{receipt.status}: {name}, {receipt.mime_type}, {receipt.size:,} bytes, SHA-256 {receipt.sha256}")
+        receipt = client.write(file, request.file_name, request.descriptor, client.authorization(arguments.account))
+    print(
+        f"{receipt.status}: {request.file_name}, {receipt.mime_type}, {receipt.size:,} bytes, SHA-256 {receipt.sha256}"
+    )
     return 0
 
 
@@ -179,7 +179,7 @@ def _error_text(error: DigimeError, arguments: argparse.Namespace) -> str:
 
 
 def _printable(text: str) -> str:
-    # Others may have named the file; a terminal obeys control characters.
+    # Programs of other contracts may have named the file; a terminal obeys control characters.
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
     )

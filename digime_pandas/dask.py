@@ -6,25 +6,27 @@
 
     receipts = ddf.digime.write("events-*.parquet", account_id="patient-17")
 
-Keys and tokens do not travel. On a cluster of other processes or machines each worker connects by its own environment
-variables and finds the authorization in its own token store (a folder they share, or one filled beforehand).
+Keys and tokens are not sent to other processes. On a cluster of other processes or machines each worker connects by its
+own environment variables and finds the authorization in its own token store (a folder they share, or one filled
+beforehand).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Unpack
 
 import pandas as pd
 
+from digime_pandas._client.arguments import WriteArguments, shows_write_arguments
 from digime_pandas._client.client import Client
 from digime_pandas._client.connect import current_client
-from digime_pandas._client.write import write_outlined
-from digime_pandas._client.write_plan import check_write_request, plan_write
-from digime_pandas._service.receipt import Receipt
-from digime_pandas.errors import ConfigurationError, DescriptorError
+from digime_pandas._client.write import write_request
+from digime_pandas._client.write_plan import WriteRequest, check_write_request, plan_write
+from digime_pandas.errors import CallSite, ConfigurationError, DescriptorError, call_site, warnings_at
 
 try:
     import dask
@@ -46,35 +48,27 @@ class DaskDigimeAccessor:
     def __init__(self, frame: Any) -> None:
         self._frame = frame
 
+    @shows_write_arguments
     def write(
         self,
         file_name: str,
-        *,
         account_id: str | Iterable[str],
-        format: str | None = None,
-        reference: Iterable[str] | None = None,
-        tags: Iterable[str] = (),
-        index: bool | None = None,
-        mime_type: str | None = None,
+        *,
         client: Client | None = None,
-        **format_options: Any,
+        **arguments: Unpack[WriteArguments],
     ) -> pd.DataFrame:
         """Write every partition as one file. The frame is computed once, a partition at a time on each worker.
 
         Args:
             file_name: Name with one ``*``, which becomes the partition's number, padded to one width.
             account_id: As for `write`.
-            format: As for `write`.
-            reference: As for `write`. Default: each file has its own name and write id.
-            tags: As for `write`.
-            index: As for `write`, decided for the whole frame: unnamed ranges are left out of every file.
-            mime_type: As for `write`.
             client: As for `write`; for schedulers of this process only. Other processes connect by their own
                 environment.
-            format_options: As for `write`.
+            arguments: As for `write`. `index` is decided for the whole frame: unnamed ranges are left out of every
+                file. By default, each file has its own name and write id as `reference`.
 
         Returns:
-            One row a partition, in order: status, file_name, mime_type, rows, size (bytes), sha256, attempts and
+            One row per partition, in order: status, file_name, mime_type, rows, size (bytes), sha256, attempts and
             elapsed (seconds).
 
         Raises:
@@ -86,31 +80,26 @@ class DaskDigimeAccessor:
         """
         if not isinstance(file_name, str) or file_name.count("*") != 1:
             raise DescriptorError(f"file_name is {file_name!r}; put one '*' for the partition: 'events-*.parquet'.")
-        # Checked once and made into values that can be read again for each partition.
-        named: dict[str, Any] = {
-            "account_id": account_id if isinstance(account_id, str) else tuple(account_id),
-            "format": format,
-            "reference": reference if reference is None or isinstance(reference, str) else tuple(reference),
-            "tags": tags if isinstance(tags, str) else tuple(tags),
-            "mime_type": mime_type,
-        }
-        outline = check_write_request(file_name.replace("*", "0"), **named)
+        request = check_write_request(file_name.replace("*", "0"), account_id, arguments, is_part=True)
         meta = self._frame._meta  # noqa: SLF001 - Dask's name for the empty frame of the same dtypes
-        if index is None:
-            index = meta.index.name is not None or not isinstance(meta.index, pd.RangeIndex)
+        if request.index is None:
+            keeps_index = meta.index.name is not None or not isinstance(meta.index, pd.RangeIndex)
+            request = replace(request, index=keeps_index)
         # What cannot be written is refused before anything is computed.
-        plan_write(meta, outline, index=index, options=format_options, warn_of_cut=False)
+        plan_write(meta, request)
         parts = self._frame.to_delayed()
         width = len(str(max(len(parts) - 1, 0)))
         names = [file_name.replace("*", str(number).zfill(width)) for number in range(len(parts))]
-        # The client of this call: worker threads have contexts, and so default clients, of their own.
-        arguments = {"index": index, "options": format_options, "client": self._client(client)}
-        task = dask.delayed(_write_partition, pure=False)
-        tasks = [task(part, name, named, arguments) for part, name in zip(parts, names, strict=True)]
+        write_partition = partial(_write_partition, client=self._client(client), site=call_site())
+        task = dask.delayed(write_partition, pure=False)
+        tasks = [
+            task(part, request.for_part(name, request.descriptor.accounts))
+            for part, name in zip(parts, names, strict=True)
+        ]
         return pd.DataFrame(list(dask.compute(*tasks)), columns=list(_COLUMNS))
 
     def _client(self, client: Client | None) -> Client | None:
-        """Return the client for the tasks, or None where they run in other processes, which connect by themselves."""
+        """Return the client for the tasks, or None where they run in other processes, which make their own."""
         if _runs_in_this_process(get_scheduler(collections=[self._frame])):
             return current_client(client)
         if client is not None:
@@ -122,17 +111,15 @@ class DaskDigimeAccessor:
 
 
 def _runs_in_this_process(scheduler: Any) -> bool:
-    if isinstance(scheduler, partial):  # what Dask makes of an executor: its `submit` is the first argument
+    if isinstance(scheduler, partial):  # Dask's form of an executor: its `submit` is the first argument
         return any(isinstance(getattr(each, "__self__", None), ThreadPoolExecutor) for each in scheduler.args[:1])
     module = getattr(scheduler, "__module__", "")
     return module.split(".")[0] == "dask" and "multiprocessing" not in module
 
 
 def _write_partition(
-    part: pd.DataFrame | pd.Series, file_name: str, named: Mapping[str, Any], arguments: Mapping[str, Any]
+    part: pd.DataFrame | pd.Series, request: WriteRequest, *, client: Client | None, site: CallSite
 ) -> dict[str, Any]:
-    # A partition seldom has all categories, and which ones it has says nothing about the frame.
-    receipt: Receipt = write_outlined(
-        part, check_write_request(file_name, **named), progress=False, warn_of_cut=False, **arguments
-    )
+    with warnings_at(site):
+        receipt = write_request(part, request, client=client, progress=False)
     return {name: getattr(receipt, name) for name in _COLUMNS}

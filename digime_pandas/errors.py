@@ -1,18 +1,18 @@
-"""Every error this package raises on purpose, and the warning of what is no error.
+"""Every error this package raises on purpose, and its warnings.
 
 ::
 
     DigimeError
     ├── ConfigurationError (ValueError)        something is not set up: variables, options, a missing extra
     │   └── ContractError                      the contract, its private key, or the pair of them is unusable
-    ├── InputError (ValueError)                what was asked for cannot be done; nothing was sent
+    ├── InputError (ValueError)                an argument or a frame is not valid; nothing was sent
     │   ├── FormatError                        no such format, or the name and `format=` disagree
     │   ├── DescriptorError                    account ids, tags, references, MIME type or file name
     │   └── FidelityError                      a column the chosen format cannot hold
     ├── AuthorizationError                     consent is missing, was refused, or has ended
     │   ├── NotAuthorizedError (LookupError)   nothing is stored for this account
     │   ├── RedirectError (ValueError)         the redirected address cannot be used
-    │   ├── ConsentRefusedError                the person or the service said no
+    │   ├── ConsentRefusedError                the person or the service refused
     │   ├── AuthorizationExpiredError          the refresh token is no longer valid
     │   └── AuthorizationTimeoutError (TimeoutError)  no redirect arrived in time
     ├── SpoolError (OSError)                   a one-shot stream cannot be kept for a second attempt
@@ -24,11 +24,12 @@
     │   │   └── InvalidTokenError              ... and the error is about the token
     │   └── ReplyError (ValueError)            the answer does not say what it must, or is not genuine
     └── ReadError                              reading back
-        ├── FileNotInLibraryError (LookupError)  nothing there matches
-        ├── SealedFileError (ValueError)       the blob does not open
-        └── DigestMismatchError (ValueError)   it opens, and is not what was written
+        ├── FileNotInLibraryError (LookupError)  no file matches
+        ├── SealedFileError (ValueError)       the file cannot be decrypted
+        └── DigestMismatchError (ValueError)   its SHA-256 is not the expected one
 
-    DigimeWarning (UserWarning)                something worth knowing that is no error
+    DigimeWarning (UserWarning)                something to know that is no error
+    └── FidelityWarning                        a file does not hold everything of its frame, or in another form
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any, Literal
 
@@ -54,6 +56,7 @@ __all__ = [
     "DigimeError",
     "DigimeWarning",
     "FidelityError",
+    "FidelityWarning",
     "FileNotInLibraryError",
     "FormatError",
     "InputError",
@@ -82,7 +85,11 @@ class DigimeError(Exception):
 
 
 class DigimeWarning(UserWarning):
-    """Something worth knowing that is no error. It points at the line that called this package."""
+    """Something to know that is no error. It points at the line that called this package."""
+
+
+class FidelityWarning(DigimeWarning):
+    """Something of a frame is not in its file, or is there in another form; or a schema was ignored in reading."""
 
 
 class ConfigurationError(DigimeError, ValueError):
@@ -94,7 +101,7 @@ class ContractError(ConfigurationError):
 
 
 class InputError(DigimeError, ValueError):
-    """What was asked for cannot be done as asked. Raised before anything is sent."""
+    """An argument or a frame is not valid. Raised before anything is sent."""
 
 
 class FormatError(InputError):
@@ -148,7 +155,7 @@ class AuthorizationExpiredError(AuthorizationError):
 
 
 class AuthorizationTimeoutError(AuthorizationError, TimeoutError):
-    """Nobody came back from the consent page before the deadline."""
+    """The consent page did not redirect the browser back before the deadline."""
 
 
 class TokenStoreError(DigimeError, OSError):
@@ -201,7 +208,7 @@ class ServiceUnreachableError(APIError, ConnectionError):
 
 
 class RefusedError(APIError):
-    """The service answered with an error, and asking again in the same words would not help."""
+    """The service answered with an error that a repeated request would get again."""
 
 
 class InvalidTokenError(RefusedError):
@@ -213,19 +220,19 @@ class ReplyError(APIError, ValueError):
 
 
 class ReadError(DigimeError):
-    """Something went wrong between the library and the frame."""
+    """A file could not be read back."""
 
 
 class FileNotInLibraryError(ReadError, LookupError):
-    """No file in the library matches what was asked for."""
+    """No file in the library matches."""
 
 
 class SealedFileError(ReadError, ValueError):
-    """A sealed file does not open. Deliberately says no more than that."""
+    """A file cannot be decrypted. The message gives no details, on purpose."""
 
 
 class DigestMismatchError(ReadError, ValueError):
-    """A file opens, and its SHA-256 is not the one that was expected."""
+    """A file was decrypted, and its SHA-256 is not the expected one."""
 
 
 def _restore(kind: type[DigimeError], args: tuple[Any, ...], state: dict[str, Any]) -> DigimeError:
@@ -237,7 +244,25 @@ def _restore(kind: type[DigimeError], args: tuple[Any, ...], state: dict[str, An
 
 
 _PACKAGE = __name__.partition(".")[0]
-_wait_for_listing: ContextVar[list[str] | None] = ContextVar("digime_collected_warnings", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class CallSite:
+    """The line of a user's code that called this package.
+
+    Attributes:
+        filename: The file, as warnings show it.
+        lineno: Number of the line, counted from 1.
+        module: Name of the module, by which warning filters select.
+    """
+
+    filename: str
+    lineno: int
+    module: str
+
+
+_collected: ContextVar[list[str] | None] = ContextVar("digime_collected_warnings", default=None)
+_call_site: ContextVar[CallSite | None] = ContextVar("digime_call_site", default=None)
 
 
 def warn(message: str, category: type[Warning]) -> None:
@@ -247,44 +272,61 @@ def warn(message: str, category: type[Warning]) -> None:
         message: What there is to know, and what to do about it.
         category: The class of the warning.
     """
-    collected = _wait_for_listing.get()
+    collected = _collected.get()
     if collected is not None:
         collected.append(message)
         return
-    frame = _caller()
-    warnings.warn_explicit(
-        message,
-        category,
-        frame.f_code.co_filename,
-        frame.f_lineno,
-        module=frame.f_globals.get("__name__"),
-        registry=frame.f_globals.setdefault("__warningregistry__", {}),
-    )
+    site = _call_site.get() or call_site()
+    module = sys.modules.get(site.module)
+    # Where Python keeps which warnings of a module were shown already.
+    registry = {} if module is None else vars(module).setdefault("__warningregistry__", {})
+    warnings.warn_explicit(message, category, site.filename, site.lineno, module=site.module, registry=registry)
+
+
+def call_site() -> CallSite:
+    """Return the line from which this package was called, from any depth and through other packages.
+
+    Other packages are on the stack between two parts of this one where they call back, as an HTTP client does that
+    reads the body it sends.
+    """
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - what `warnings` uses, too; there is no public name
+    caller = frame
+    while frame is not None:
+        if str(frame.f_globals.get("__name__")).partition(".")[0] == _PACKAGE:
+            caller = frame.f_back or frame
+        frame = frame.f_back
+    assert caller is not None
+    return CallSite(caller.f_code.co_filename, caller.f_lineno, str(caller.f_globals.get("__name__")))
+
+
+@contextmanager
+def warnings_at(site: CallSite) -> Iterator[None]:
+    """Let `warn` point at a given line while the block runs.
+
+    For threads of this package: the user's line is not on their stack.
+
+    Args:
+        site: What `call_site` returned in the thread that the user called.
+    """
+    token = _call_site.set(site)
+    try:
+        yield
+    finally:
+        _call_site.reset(token)
 
 
 @contextmanager
 def collected_warnings() -> Iterator[list[str]]:
     """Collect the messages of `warn` in this thread instead of showing them.
 
-    For threads of this package: no line of the caller's is on their stack, and what they print is seen by nobody.
+    For threads that no call of a user waits for, whose warnings are shown in another way.
 
     Yields:
-        The messages, to be shown in another way; filled while the block runs.
+        The messages; filled while the block runs.
     """
     messages: list[str] = []
-    token = _wait_for_listing.set(messages)
+    token = _collected.set(messages)
     try:
         yield messages
     finally:
-        _wait_for_listing.reset(token)
-
-
-def _caller() -> FrameType:
-    frame = sys._getframe(1)  # noqa: SLF001 - the interpreter's own way to the callers; `warnings` goes the same
-    while _is_own(frame) and frame.f_back is not None:
-        frame = frame.f_back
-    return frame
-
-
-def _is_own(frame: FrameType) -> bool:
-    return str(frame.f_globals.get("__name__")).partition(".")[0] == _PACKAGE
+        _collected.reset(token)

@@ -1,6 +1,6 @@
 """The namespace ``digime`` for frames and series of polars.
 
-Registered by ``import digime_pandas`` where polars was imported before it, by ``import digime_pandas.polars`` always.
+Registered by ``import digime_pandas`` where polars was imported before it, and by ``import digime_pandas.polars``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The notebook's way through consent. It draws what a `ConsentSession` says and passes clicks on; nothing more."""
+"""The consent widget of notebooks: it shows the state of a `ConsentSession` and calls it for each click."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from digime_pandas._client.client import Client
 from digime_pandas._client.connect import current_client
 from digime_pandas._client.consent.html import (
     STYLE,
-    as_text,
-    link_part,
     render_html,
+    render_link,
     render_request,
-    result_part,
-    wait_part,
+    render_result,
+    render_text,
+    render_wait,
 )
 from digime_pandas._client.consent.session import ConsentSession
 from digime_pandas._service.authorization import Access, Authorization
@@ -27,12 +27,12 @@ from digime_pandas._service.oauth.flow import AuthorizationFlow
 
 
 class AuthorizationWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """Walks a person through consent, below a notebook cell, without blocking it.
+    """Asks a person for consent, below a notebook cell, without blocking it.
 
-    It says who asks for what, offers the link to the consent page, and waits for the browser to come back; where the
-    browser cannot (the kernel runs on another computer), the address it ends at can be pasted. An account that is
-    authorized already is shown as such. The cell can be run again at any time: the newest widget of an account takes
-    over, and closing a widget stops its listener.
+    It shows the request and the link to the consent page, and waits for the browser to be redirected to its listener;
+    where that is not possible (the kernel runs on another computer), the address the browser ends at can be pasted. An
+    account that is authorized already is shown as such. The cell can be run again at any time: the newest widget of an
+    account replaces the earlier ones, and closing a widget stops its listener.
 
     Everything it does is a plain call: `flow.url` is the link, ``flow.complete(address)`` what the paste box does,
     ``client.forget(account_id)`` what the button does.
@@ -41,9 +41,9 @@ class AuthorizationWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets 
         account_id: The person's id in your own system.
         access: ``"write"`` or ``"read"``: two contracts, two consents.
         client: Default: the one that `connect` made.
-        callback: Address, registered on the contract, that the browser comes back to; see
-            `Client.begin_authorization`. One that leads through jupyter-server-proxy to a port of this computer, such
-            as ``https://hub.example.org/user/ana/proxy/8765/digime``, is listened on.
+        callback: Address, registered on the contract, to which the browser is redirected; see
+            `Client.begin_authorization`. Where it leads through jupyter-server-proxy to a port of this computer, such
+            as ``https://hub.example.org/user/ana/proxy/8765/digime``, that port is listened on.
         timeout: Seconds to wait for the person at most.
 
     Raises:
@@ -62,7 +62,7 @@ class AuthorizationWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets 
         self._drawing = threading.Lock()
         self._display_ids: list[str] = []
         self._timeout = timeout
-        self._walkthrough = ConsentSession(
+        self._session = ConsentSession(
             current_client(client), account_id, access, callback=callback, timeout=timeout, on_change=self._draw
         )
         self._request, self._link, self._wait, self._result = (ipywidgets.HTML() for _ in range(4))
@@ -75,22 +75,22 @@ class AuthorizationWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets 
         self._address.observe(self._take_address, "value")
         self._paste = _row(self._address, _button("Use this address", self._take_click))
         self._again = _button("Start again", self._start_again)
-        self._cancel = _button("Cancel", self._walkthrough.cancel)
-        self._forget = _button("Forget", self._walkthrough.forget)
+        self._cancel = _button("Cancel", self._session.cancel)
+        self._forget = _button("Forget", self._session.forget)
         self._buttons = _row(self._again, self._cancel, self._forget)
         super().__init__([self._request, self._link, self._wait, self._paste, self._result, self._buttons])
         self.add_class("digime-consent")
-        self._walkthrough.start()
+        self._session.start()
 
     @property
     def flow(self) -> AuthorizationFlow | None:
         """The authorization in progress (or the last one); None where the account was authorized already."""
-        return self._walkthrough.flow
+        return self._session.flow
 
     @property
     def authorization(self) -> Authorization | None:
         """The authorization, once there is one. It is stored already."""
-        return self._walkthrough.view.authorization
+        return self._session.state.authorization
 
     def result(self, timeout: float) -> Authorization:
         """Wait for the authorization; the widget goes on by itself meanwhile.
@@ -102,19 +102,19 @@ class AuthorizationWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets 
             The authorization, stored already.
 
         Raises:
-            AuthorizationTimeoutError: Nobody came back in time.
-            ConsentRefusedError: The person or the service said no.
-            DigimeError: What else was in the way; the widget shows it, too.
+            AuthorizationTimeoutError: No redirect came in time.
+            ConsentRefusedError: The person or the service refused.
+            DigimeError: Any other error that ended it; the widget shows it, too.
         """
         try:
-            return self._walkthrough.result(timeout)
+            return self._session.result(timeout)
         finally:
-            self._tell_again()
+            self._send_state_again()
 
     def close(self) -> None:
-        """Take the widget away and stop its listener."""
-        if hasattr(self, "_walkthrough"):  # the collector closes what could not be made, too
-            self._walkthrough.close()
+        """Remove the widget and stop its listener."""
+        if hasattr(self, "_session"):  # the garbage collector also closes a widget whose making failed
+            self._session.close()
             for part in (self, *self.children, *self._paste.children, *self._buttons.children):
                 part.layout.close()
                 if part.has_trait("style"):
@@ -124,59 +124,58 @@ class AuthorizationWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets 
         super().close()
 
     def __repr__(self) -> str:
-        if not hasattr(self, "_walkthrough"):  # a traceback may show one that could not be made
+        if not hasattr(self, "_session"):  # a traceback may show a widget whose making failed
             return "<AuthorizationWidget>"
-        walkthrough = self._walkthrough
+        session = self._session
         return (
-            f"<AuthorizationWidget account_id={walkthrough.account_id!r} access={walkthrough.access!r} "
-            f"{walkthrough.view.stage}>"
+            f"<AuthorizationWidget account_id={session.account_id!r} access={session.access!r} {session.state.stage}>"
         )
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
         """Return the widget, and for front ends without widgets the same as text and HTML."""
         bundle = super()._repr_mimebundle_(**options) or {}
-        return {**bundle, "text/plain": as_text(self._walkthrough), "text/html": render_html(self._walkthrough)}
+        return {**bundle, "text/plain": render_text(self._session), "text/html": render_html(self._session)}
 
     def _ipython_display_(self) -> None:
-        # Under an id, so that what front ends without widgets show, and files keep, follows the outcome.
+        # Under an id, so that the output in front ends without widgets, and in saved files, can be replaced later.
         self._display_ids.append(uuid.uuid4().hex)
         self._publish(display, self._display_ids[-1])
 
     def _take_address(self, change: dict[str, Any]) -> None:
-        self._address.value = ""  # first of all: what was pasted holds a code, and this trait is saved with notebooks
+        self._address.value = ""  # first: the pasted address holds a code, and this trait is saved with notebooks
         if change["new"].strip():
-            self._walkthrough.paste(change["new"])
+            self._session.paste(change["new"])
 
     def _take_click(self) -> None:
-        """Do nothing more: the box handed its text in when the focus left it, which is before this click."""
+        """Do nothing: the box sent its text when it lost the focus, which is before this click."""
 
     def _start_again(self) -> None:
-        # In the background, since asking for a link takes the service a moment and this may be the kernel's own thread.
-        threading.Thread(target=self._walkthrough.start, kwargs={"again": True}, daemon=True).start()
+        # In the background, since this may be the kernel's own thread, which must not wait for the service.
+        threading.Thread(target=self._session.start, kwargs={"again": True}, daemon=True).start()
 
     def _draw(self) -> None:
         with self._drawing:
-            walkthrough, view = self._walkthrough, self._walkthrough.view
-            waiting, done = view.stage == "waiting", view.stage == "done"
-            self._request.value = STYLE + render_request(walkthrough)
-            self._link.value = link_part(view)
-            self._wait.value = wait_part(view, listens=_listens(walkthrough), minutes=self._timeout / 60)
-            self._result.value = result_part(walkthrough)
+            session, state = self._session, self._session.state
+            waiting, done = state.stage == "waiting", state.stage == "done"
+            self._request.value = STYLE + render_request(session)
+            self._link.value = render_link(state)
+            self._wait.value = render_wait(state, listens=_listens(session), minutes=self._timeout / 60)
+            self._result.value = render_result(session)
             self._again.description = "Authorize again" if done else "Start again"
             shown = (
                 (self._paste, waiting),
                 (self._cancel, waiting),
-                (self._again, view.is_settled),
+                (self._again, state.is_settled),
                 (self._forget, done),
             )
             for part, is_shown in shown:
                 part.layout.display = None if is_shown else "none"
-            if view.is_settled:
+            if state.is_settled:
                 self._update_displays()
 
-    def _tell_again(self) -> None:
-        # Programs that run notebooks heed only what is sent while a cell runs, and a thread may have told it between
-        # two; what they save would keep the link.
+    def _send_state_again(self) -> None:
+        # Programs that run notebooks process only what is sent while a cell runs. A thread may have sent the latest
+        # state between two cells; without this, the link would be in the notebook they save.
         with self._drawing:
             for part in self.children:
                 part.send_state()
@@ -201,5 +200,5 @@ def _row(*parts: Any) -> Any:
     return ipywidgets.HBox(parts).add_class("digime-row")
 
 
-def _listens(walkthrough: ConsentSession) -> bool:
-    return walkthrough.flow is not None and walkthrough.flow.listens
+def _listens(session: ConsentSession) -> bool:
+    return session.flow is not None and session.flow.listens

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import ssl
 import subprocess
 import threading
 from base64 import b64decode
 from collections.abc import Callable, Iterator
-from itertools import count
+from functools import cache
+from itertools import count, cycle
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ import pytest
 import stamina
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import load_der_private_key
+from hypothesis import settings
 from pytest_socket import socket_allow_hosts
 
 from digime_pandas._client import connect as _connect
@@ -24,11 +28,23 @@ from digime_pandas._service.contract import Contract
 from digime_pandas._service.oauth.token_store import MemoryTokenStore
 from digime_pandas.sandbox import Sandbox
 from digime_pandas.sandbox._context import Registration
+from digime_pandas.sandbox._store import keys as _keys
 
 Authorize = Callable[..., Authorization]
 
 _ACCOUNTS = count(1)
+_EVERYDAY_EXAMPLES = 10
 _THREADS_END_SECONDS = 10.0
+# The keys of three sandboxes, so that the same ones do not come again at once.
+_DIFFERENT_KEYS = 12
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # The everyday run tries fewer examples of each property, instead of leaving the properties out.
+    if "not slow" in config.option.markexpr:
+        os.environ.setdefault("DIGIME_TEST_EXAMPLES", str(_EVERYDAY_EXAMPLES))
+        settings.register_profile("everyday", max_examples=_EVERYDAY_EXAMPLES)
+        settings.load_profile("everyday")
 
 
 def pytest_runtest_setup() -> None:
@@ -59,6 +75,38 @@ def no_default_client(no_thread_stays: None) -> Iterator[None]:
     for after, before in made:
         if after is not None and after is not before:
             after.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def keys_of_sandboxes_are_made_once() -> Iterator[None]:
+    """Every sandbox in this process takes its new RSA keys from a few that are made at their first use."""
+    make = generate_private_key
+    made: list[RSAPrivateKey] = []
+    again = cycle(made)
+
+    def take(public_exponent: int, key_size: int) -> RSAPrivateKey:
+        if len(made) < _DIFFERENT_KEYS:
+            made.append(make(public_exponent, key_size))
+            return made[-1]
+        return next(again)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_keys, "generate_private_key", take)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def certificates_are_loaded_once() -> Iterator[None]:
+    """Every client in this process shares the authorities' certificates, which take 50 ms to load."""
+    load = ssl.create_default_context
+    shared = cache(load)
+
+    def share(*args: Any, **options: Any) -> ssl.SSLContext:
+        return shared(**options) if not args and {*options} in ({"cafile"}, {"capath"}) else load(*args, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", share)
+        yield
 
 
 @pytest.fixture
@@ -154,7 +202,7 @@ def reader(sandbox: Sandbox, client: Client, authorize: Authorize, person: Autho
 def other_contract(sandbox: Sandbox) -> Contract:
     """Another application's contract, which may write into the libraries of the shared sandbox too."""
     contract = Contract("another-application", "another-contract", generate_private_key(65537, 2048))
-    registrations = sandbox._require_running().service.registrations
+    registrations = sandbox._require_running().context.registrations
     assert isinstance(registrations, dict)
     registrations[contract.client_id] = Registration(contract, "write")
     return contract

@@ -312,6 +312,7 @@ def test_no_command_prints_a_secret(
     assert not [secret for secret in secrets if secret in shown]
 
 
+@pytest.mark.slow
 def test_the_sandbox_prints_what_another_program_needs_and_stops_cleanly(tmp_path: Path) -> None:
     with start_sandbox(tmp_path) as (process, text):
         assert "-----BEGIN" not in text
@@ -325,6 +326,7 @@ def test_the_sandbox_prints_what_another_program_needs_and_stops_cleanly(tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_sandbox_keeps_its_folder_and_can_do_without_postboxes(tmp_path: Path) -> None:
     found = []
     for _ in range(2):

@@ -97,7 +97,7 @@ def test_a_paste_is_cleared_before_anything_else_happens(show: Show, monkeypatch
     def paste(address: str) -> None:
         seen.append((address, widget._address.value))
 
-    monkeypatch.setattr(widget._walkthrough, "paste", paste)
+    monkeypatch.setattr(widget._session, "paste", paste)
     widget._address.value = "http://127.0.0.1/digime?code=s3cr3t"
     assert seen == [("http://127.0.0.1/digime?code=s3cr3t", "")]
     assert "s3cr3t" not in state()
@@ -124,7 +124,7 @@ def test_each_stage_offers_what_can_be_done_in_it(show: Show, sandbox: Sandbox) 
     widget._cancel.click()
     assert [is_shown(part) for part in controls] == [False, False, True, False]
     assert widget._again.description == "Start again"
-    widget._walkthrough.start()
+    widget._session.start()
     flow_of(widget).complete(sandbox.approve(flow_of(widget).url))
     widget.result(SOON)
     assert [is_shown(part) for part in controls] == [False, False, True, True]
@@ -216,7 +216,7 @@ CELLS = (
 import os, pathlib
 from urllib.parse import parse_qs, urlsplit
 import digime_pandas as digime
-from digime_pandas._service.endpoints import Api
+from digime_pandas._service.endpoints import Endpoints
 
 client = digime.connect("sandbox")
 
@@ -224,13 +224,13 @@ def put_aside(*secrets):
     with pathlib.Path(os.environ["ASIDE"]).open("a") as file:
         file.writelines(f"{secret}\\n" for secret in secrets)
 
-def exchange(self, *, code, code_verifier, ask=Api.exchange):
+def exchange(self, *, code, code_verifier, ask=Endpoints.exchange):
     put_aside(code.reveal(), code_verifier.reveal())
     grant = ask(self, code=code, code_verifier=code_verifier)
     put_aside(grant.user_access_token.access_token.value, grant.user_access_token.refresh_token.value)
     return grant
 
-Api.exchange = exchange
+Endpoints.exchange = exchange
 """,
     'good, bad = digime.AuthorizationWidget("good"), digime.AuthorizationWidget("bad")\ngood',
     "bad",
@@ -252,6 +252,8 @@ bad._address.value = address.replace(code, code[::-1])
 )
 
 
+@pytest.mark.slow
+@pytest.mark.kernel
 def test_a_saved_notebook_holds_no_secret_after_a_wrong_paste_a_failed_exchange_and_success(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,1 +1,6 @@
-"""_client."""
+"""What users call: connect, authorize, write, preview and read.
+
+May import ``_service``, ``_tabular``, ``data`` and ``errors``. Files from bottom to top: ``progress``,
+``arguments``, ``write_plan``, ``library/``, ``client``, ``preview``, ``connect``, ``write``, ``read``, ``consent/``,
+``write_each``, ``demo``, ``accessor``.
+"""

@@ -1,4 +1,4 @@
-"""Client: a contract at the service, the people who authorized it, and their files."""
+"""The client: a contract at the service, the authorizations under it, and the files of the people."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from contextlib import closing
 from functools import partial
 from itertools import chain, islice
-from types import TracebackType
 from typing import Any, NoReturn, Self
 
-from digime_pandas._client.library import LibraryFile, list_files, select
+from digime_pandas._client.library.file import LibraryFile
+from digime_pandas._client.library.listing import list_files, select
 from digime_pandas._service.authorization import ACCESSES, Access, Authorization, UserAccessToken, check_authorization
 from digime_pandas._service.contract import Contract
 from digime_pandas._service.crypto.encrypted_file import ReplayableStream
@@ -35,7 +35,7 @@ from digime_pandas._service.oauth.same_library import (
 )
 from digime_pandas._service.oauth.token_store import FileTokenStore, TokenStore
 from digime_pandas._service.receipt import Receipt
-from digime_pandas._service.upload import FileData, checked_pieces, deliver, flat, pieces_of
+from digime_pandas._service.upload import FileData, checked_pieces, content_of, upload
 from digime_pandas._version import __version__
 from digime_pandas.errors import ConfigurationError, DescriptorError, InputError, InvalidTokenError, SecretError
 
@@ -44,7 +44,7 @@ ONBOARD_URL = "https://api.digi.me/apps/saas/"
 
 
 class Client:
-    """Writes into people's libraries under a contract, and reads back under another.
+    """Writes into people's libraries under one contract, and reads back under another.
 
     Use it as a context manager, or call `close` when it is no longer needed. Threads may share one.
 
@@ -53,10 +53,10 @@ class Client:
         read_contract: The contract that reads back. None: nothing can be read back.
         base_url: Versioned base of the API (observed: ``https://api.digi.me/v1.7/``).
         onboard_url: Base of the consent page (observed: ``https://api.digi.me/apps/saas/``).
-        tokens: Where authorizations are kept. Default: `FileTokenStore()`, this user's own folder.
+        tokens: The store that keeps authorizations. Default: `FileTokenStore()`, a folder of this user.
         timeout: Seconds one network step (connecting, a read, a write) may take.
         deadline: Seconds after which a call makes no further attempt.
-        max_attempts: Attempts a call makes where the network or the service fails, the first included.
+        max_attempts: Attempts of a call while the network or the service fails, the first included.
         agent: SDK name and version to announce. The service can refuse names it does not know (inferred).
         transport: An `httpx` transport instead of the network, for tests and special routing.
 
@@ -127,7 +127,7 @@ class Client:
         service_id: str | None = None,
         locale: str | None = None,
     ) -> AuthorizationFlow:
-        """Begin to ask a person for consent.
+        """Begin the authorization of a person: ask the service for a consent link.
 
         Args:
             account_id: The person's id in your own system.
@@ -142,9 +142,9 @@ class Client:
             locale: Language of the consent page.
 
         Returns:
-            The flow: open its `url` in the person's browser, then `wait` or `complete`. The authorization it ends in
-            is stored already. Where it opens another library than the account's stored authorization for the other
-            access, `wait` and `complete` warn, and `notice` says so.
+            The flow: open its `url` in the person's browser, then `wait` or `complete`. The authorization that these
+            return is stored already. Where it opens another library than the account's stored authorization for the
+            other access, they warn, and `notice` has the warning's text.
 
         Raises:
             ConfigurationError: There is no contract for this access.
@@ -154,7 +154,7 @@ class Client:
         asked_state, token = _masked(state), _access_token(user_access_token)
         del state, user_access_token  # a traceback that shows local variables would show them
         consents = self._for(access)
-        stored = self._consents["write"].find(account_id) if token is None else None
+        stored = self._consents["write"].get(account_id) if token is None else None
         try:
             return consents.begin(
                 account_id,
@@ -184,7 +184,7 @@ class Client:
         return self._for(access).require(account_id)
 
     def usable_authorization(self, account_id: str, *, access: Access = "write") -> Authorization | None:
-        """Return the stored authorization of an account, or None where the person is to be asked.
+        """Return the stored authorization of an account, or None where consent is needed.
 
         One to read that opens another library than the stored one to write is not usable.
 
@@ -196,21 +196,25 @@ class Client:
         return usable_authorization(self._consents, account_id, access)
 
     def forget(self, account_id: str, *, access: Access = "write") -> bool:
-        """Forget the stored authorization of an account; tell whether there was one. Consent itself stays given."""
+        """Forget the stored authorization of an account; the consent itself stays given.
+
+        Returns:
+            Whether one was stored.
+        """
         return self._for(access).forget(account_id)
 
     def refresh(self, authorization: Authorization) -> Authorization:
         """Exchange the refresh token for a new pair of tokens.
 
-        One refresh happens at a time, across threads and processes that share a token store: whoever comes second
-        gets what the first one stored.
+        One refresh happens at a time, across threads and processes that share a token store: a second one returns
+        what the first one stored.
 
         Returns:
-            The new authorization. It is stored already; the old one is to be forgotten.
+            The new authorization. It is stored already; the old one must not be used any more.
 
         Raises:
             AuthorizationExpiredError: The refresh token is no longer valid; the person has to authorize again.
-            APIError: The service could not be asked.
+            APIError: The request to the service failed.
         """
         return self._for(authorization.access).refresh(authorization)
 
@@ -220,10 +224,10 @@ class Client:
         """Write one file: what `write` of the vendor's Node SDK does, one to one.
 
         Args:
-            file_data: Bytes, a binary file (read from where it stands) or an iterable of bytes. What can be read only
-                once is kept, encrypted, for a second attempt.
-            file_name: Its name; not sent by direct import, where a name survives only as a reference.
-            file_descriptor: What the library is told about it.
+            file_data: Bytes, a binary file (read from its current position) or an iterable of bytes. A file or an
+                iterable is kept, encrypted where it is large, for a second attempt.
+            file_name: Its name; direct import does not send it, so that a reader finds the file by a reference only.
+            file_descriptor: Its media type, accounts, references and tags.
             authorization: The person's consent to write.
 
         Returns:
@@ -238,18 +242,18 @@ class Client:
         if not isinstance(file_descriptor, FileDescriptor):
             raise DescriptorError(f"file_descriptor is a {type(file_descriptor).__name__}; pass a FileDescriptor.")
         if isinstance(file_data, bytes | bytearray | memoryview):
-            data = flat(file_data)
-            return self.deliver(Upload(lambda: pieces_of(data), len(data), file_name, file_descriptor), authorization)
+            size = memoryview(file_data).nbytes
+            return self.upload(Upload(content_of(file_data), size, file_name, file_descriptor), authorization)
         pieces = checked_pieces(file_data)
         first = list(islice(pieces, 1))  # a file opened in text mode is noticed before anything is sent
-        with closing(ReplayableStream(chain(first, pieces))) as spool:
-            return self.deliver(Upload(spool.chunks, None, file_name, file_descriptor), authorization)
+        with closing(ReplayableStream(chain(first, pieces))) as stream:
+            return self.upload(Upload(stream.chunks, None, file_name, file_descriptor), authorization)
 
-    def deliver(self, upload: Upload, authorization: Authorization) -> Receipt:
-        """Send an upload under an authorization; `write` for what is already an `Upload`."""
+    def upload(self, file: Upload, authorization: Authorization) -> Receipt:
+        """Send a file under an authorization; `write` for what is already an `Upload`."""
         known = check_authorization(authorization)
         consents = self._for("write")
-        return deliver(consents.api, upload, consents.fresh(known), refresh=consents.refresh)
+        return upload(consents.api, file, consents.ensure_fresh(known), refresh=consents.refresh)
 
     def files(
         self,
@@ -270,8 +274,8 @@ class Client:
             timeout: Seconds the service may take to collect the files.
 
         Returns:
-            The files, newest first, of whatever contract. Of several copies of one contract's write, which a repeated
-            upload can leave, there is one.
+            The files of all contracts, newest first. A write of which the library holds several copies, which a
+            repeated upload can leave, is listed once.
 
         Raises:
             NotAuthorizedError: No read authorization is stored for the account.
@@ -302,13 +306,11 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
-        if not hasattr(self, "onboard_url"):  # a traceback may show one that could not be made
+        if not hasattr(self, "onboard_url"):  # a traceback may show a client whose making failed
             return "<Client>"
         reads = "" if self.read_contract is None else f" read_contract_id={self.read_contract.contract_id!r}"
         return f"<Client contract_id={self.contract.contract_id!r}{reads} base_url={self.base_url!r}>"

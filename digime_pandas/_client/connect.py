@@ -1,8 +1,8 @@
 """The default client, which accessor and functions use where none is passed.
 
-There is one for each context (a thread, an asyncio task) that connected, so that sessions which one process serves stay
-apart, and one for the process: the latest that connected. A context that did not connect uses the process's, since a
-notebook's cell may run in another context than the cell before.
+Each context (a thread, an asyncio task) that called `connect` has its own, so that the sessions of one process stay
+separate, and the process has one: that of the latest `connect`. A context that did not connect uses the process's,
+since a notebook's cell may run in another context than the cell before.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from digime_pandas.errors import ConfigurationError, DigimeWarning, warn
 _lock = threading.RLock()
 _default: Client | None = None
 _context_default: ContextVar[Client | None] = ContextVar("digime_default_client", default=None)
-# The embedded sandbox forgets with its process, so the consents given to it are kept in memory beside it.
+# The embedded sandbox ends with this process, so the authorizations for it are kept in memory only.
 _sandbox: Any = None
 _sandbox_tokens = MemoryTokenStore()
 
@@ -31,7 +31,7 @@ def connect(target: str | Contract | None = None, *, read_contract: Contract | N
 
     A thread or asyncio task that connected always uses the client it connected; one that did not uses the latest
     client of the process, which is what a notebook or script needs. In an application that serves several sessions,
-    pass ``client=`` to every call: then no session can come to use the client of another.
+    pass ``client=`` to every call: then no session can use the client of another.
 
     Args:
         target: ``"sandbox"``: the embedded sandbox, started in this process at the first call, with its two
@@ -94,7 +94,7 @@ def _set_default(client: Client) -> None:
         before, _default = _default, client
     if before is not None and not _is_same_service(before, client):
         warn(
-            f"connect() makes {_described(client)} the default of this process, in place of {_described(before)}. "
+            f"connect() makes {_description(client)} the default of this process, in place of {_description(before)}. "
             "Threads and tasks that have not connected themselves use the new one from now on. In an application that "
             "serves several sessions, pass client= to every call.",
             DigimeWarning,
@@ -103,7 +103,7 @@ def _set_default(client: Client) -> None:
 
 def _is_same_service(one: Client, other: Client) -> bool:
     if one.sandbox is not None and one.sandbox is other.sandbox:
-        return True  # the embedded one, which has another port and other contracts where it was started again
+        return True  # the embedded one, which has another port and other contracts after it was started again
     return _service_of(one) == _service_of(other)
 
 
@@ -112,7 +112,7 @@ def _service_of(client: Client) -> tuple[str, str, str | None]:
     return client.base_url, client.contract.client_id, None if read is None else read.client_id
 
 
-def _described(client: Client) -> str:
+def _description(client: Client) -> str:
     read = client.read_contract
     reads = "no read contract" if read is None else f"read contract {read.contract_id!r}"
     contract = client.contract
@@ -134,12 +134,12 @@ def _from_environment(read_contract: Contract | None, options: dict[str, Any]) -
 
 
 def _in_sandbox(read_contract: Contract | None, options: dict[str, Any]) -> Client:
-    global _sandbox  # noqa: PLW0603 - one sandbox a process, under the lock
+    global _sandbox  # noqa: PLW0603 - one sandbox per process, under the lock
     with _lock:
         if _sandbox is None:
-            # By name: the server is an optional part, and nothing of it is loaded before it is asked for.
+            # By name: the server is an optional part, and nothing of it is loaded before it is used.
             _sandbox = importlib.import_module("digime_pandas.sandbox").Sandbox()
-        _sandbox.start()  # one that runs stays as it is, one that was closed begins anew
+        _sandbox.start()  # a running one is not changed, a closed one starts again
     defaults = {"tokens": _sandbox_tokens, "base_url": _sandbox.base_url, "onboard_url": _sandbox.onboard_url}
     client = Client(_sandbox.contract, read_contract=read_contract or _sandbox.read_contract, **(defaults | options))
     client.sandbox = _sandbox

@@ -1,4 +1,4 @@
-"""The demonstration: a real table goes into a library in every format, over both protocols, and is read back."""
+"""The demonstration: a real table is written into a library in every format, by both protocols, and read back."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ ACCOUNT = "penguin-17"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundTrip:
-    """One file, there and back.
+    """One file that was written and read back.
 
     Attributes:
         format: Name of its format.
-        protocol: ``"postbox"`` (sealed for the person) or ``"import"`` (sent plain over the connection).
+        protocol: ``"postbox"`` (encrypted for the person) or ``"import"`` (encrypted by the connection only).
         status: As in the receipt.
         size: Bytes of the file.
         rows: Rows written.
         write_ms: Milliseconds the write took.
         read_ms: Milliseconds reading back took.
-        difference: What came back otherwise than it was written, or None.
+        difference: How the frame read back differs from the one written, or None.
     """
 
     format: str
@@ -58,13 +58,13 @@ def introduction(client: Client) -> str:
 
 
 def deliver_all(client: Client) -> Iterator[RoundTrip]:
-    """Get one person's consent in the sandbox, then write and read back one file a format and protocol.
+    """Get one person's consent in the sandbox, then write and read back one file per format and protocol.
 
     Args:
         client: A client that is connected to the embedded sandbox.
 
     Yields:
-        Each delivery when it is done.
+        Each round trip when it is done.
 
     Raises:
         DigimeError: A file could not be delivered.
@@ -73,7 +73,7 @@ def deliver_all(client: Client) -> Iterator[RoundTrip]:
     frame = penguins()
     for authorization in (postbox, replace(postbox, postbox=None)):
         for name in FORMATS:
-            yield _there_and_back(client, frame, name, authorization)
+            yield _round_trip(client, frame, name, authorization)
 
 
 def summary(deliveries: Sequence[RoundTrip]) -> str:
@@ -99,7 +99,7 @@ def _authorize(client: Client, access: Literal["write", "read"]) -> Authorizatio
         return flow.complete(client.sandbox.approve(flow.url))
 
 
-def _there_and_back(client: Client, frame: pd.DataFrame, format: str, authorization: Authorization) -> RoundTrip:
+def _round_trip(client: Client, frame: pd.DataFrame, format: str, authorization: Authorization) -> RoundTrip:
     protocol: Literal["postbox", "import"] = "import" if authorization.postbox is None else "postbox"
     started = time.perf_counter()
     receipt = write(

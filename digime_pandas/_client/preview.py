@@ -1,25 +1,23 @@
-"""What a write would send, without sending it. Starts from the same plan as `write`, so the two cannot disagree."""
+"""What a write would send, without sending it. It inspects the frame as `write` does, so the two cannot disagree."""
 
 from __future__ import annotations
 
 import html
-import warnings
-from collections.abc import Iterable, Mapping, Sized
+from collections.abc import Iterable
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import islice
-from typing import Any
+from typing import Any, Unpack
 
 import pandas as pd
 
-from digime_pandas._client.write_plan import WritePlan, WriteRequest, check_write_request, plan_write
-from digime_pandas._service.descriptor import FileDescriptor
-from digime_pandas._service.receipt import SCHEMA_PREFIX
+from digime_pandas._client.arguments import WriteArguments, shows_write_arguments
+from digime_pandas._client.write_plan import WriteRequest, check_write_request, complete_descriptor, inspect_rows
+from digime_pandas._service.descriptor import SCHEMA_PREFIX, FileDescriptor
 from digime_pandas._tabular.codecs.json_array import array_lines
-from digime_pandas._tabular.fidelity import ColumnVerdict, FidelityWarning
+from digime_pandas._tabular.fidelity import ColumnVerdict
 from digime_pandas._tabular.parse import parse
-from digime_pandas._tabular.serialize import examine
-from digime_pandas.errors import FidelityError
+from digime_pandas._tabular.serialize import SerializableFrame
 
 _SAMPLED_ROWS = 10_000
 _SHOWN_ROWS = 5
@@ -35,9 +33,9 @@ class Preview:
         descriptor: The descriptor, exact but for the write id, which is new for each write.
         format: ``"csv"``, ``"json"``, ``"ndjson"`` or ``"parquet"``.
         rows: Rows, or None for a one-shot stream, which is not read ahead.
-        estimated_size: Bytes before sealing: exact up to 10,000 rows, projected from the first 10,000 beyond, None for
-            a one-shot stream and for a frame that cannot be written.
-        columns: One verdict a column: what becomes of it in this format. One that is ``"impossible"`` is what `write`
+        estimated_size: Bytes before encryption: exact up to 10,000 rows, projected from the first 10,000 beyond, None
+            for a one-shot stream and for a frame that cannot be written.
+        columns: One verdict per column: what becomes of it in this format. One that is ``"impossible"`` is what `write`
             would refuse the frame for.
         sample: The first rows as the file will hold them (JSON: on lines of their own; Parquet: as they read back).
     """
@@ -56,7 +54,7 @@ class Preview:
         return self.descriptor.mime_type
 
     def to_frame(self) -> pd.DataFrame:
-        """Return the verdicts as a frame: one row a column."""
+        """Return the verdicts as a frame: one row per column."""
         return pd.DataFrame(
             {name: [getattr(column, name) for column in self.columns] for name in ("dtype", "verdict", "note", "row")},
             index=pd.Index([column.name for column in self.columns], name="column", dtype=object),
@@ -101,30 +99,17 @@ class Preview:
         )
 
 
+@shows_write_arguments
 def preview(
-    frame: object,
-    file_name: str,
-    *,
-    account_id: str | Iterable[str],
-    format: str | None = None,
-    reference: Iterable[str] | None = None,
-    tags: Iterable[str] = (),
-    index: bool | None = None,
-    mime_type: str | None = None,
-    **format_options: Any,
+    frame: object, file_name: str, account_id: str | Iterable[str], **arguments: Unpack[WriteArguments]
 ) -> Preview:
-    """Say what `write` with the same arguments would send. Nothing is sent and no authorization is needed.
+    """Return what `write` with the same arguments would send. Nothing is sent and no authorization is needed.
 
     Args:
         frame: As for `write`. A one-shot stream is not read.
         file_name: As for `write`.
         account_id: As for `write`.
-        format: As for `write`.
-        reference: As for `write`.
-        tags: As for `write`.
-        index: As for `write`.
-        mime_type: As for `write`.
-        format_options: As for `write`.
+        arguments: As for `write`.
 
     Returns:
         The preview; it shows itself in a notebook. Columns that the format cannot hold are shown, not raised.
@@ -132,54 +117,31 @@ def preview(
     Raises:
         InputError: Another argument is not valid; `write` would raise it too.
     """
-    outline = check_write_request(
-        file_name, account_id=account_id, format=format, reference=reference, tags=tags, mime_type=mime_type
-    )
-
-    def plan(rows: object) -> WritePlan:
-        return plan_write(rows, outline, index=index, options=format_options)
-
-    with warnings.catch_warnings():
-        # What a write would warn of is in the verdicts.
-        warnings.simplefilter("ignore", FidelityWarning)
-        try:
-            whole = plan(frame)
-        except FidelityError:
-            return _impossible(frame, outline, index, format_options)
-        prepared = whole.prepared
-        size, sample = None, "not read: this stream can be read once only"
-        if not prepared.single_pass:
-            sampled = plan(_head(frame, _SAMPLED_ROWS)).prepared
-            size = sum(map(len, sampled.chunks()))
-            if sampled.rows and prepared.rows and prepared.rows > sampled.rows:
-                size = size * prepared.rows // sampled.rows
-            sample = _sample(plan(_head(frame, _SHOWN_ROWS)))
+    request = check_write_request(file_name, account_id, arguments)
+    inspected = inspect_rows(frame, request)
+    if inspected.refusal is None:
+        size, sample = _size_and_sample(frame, request, inspected)
+    else:
+        size, sample = None, "none: this frame cannot be written as it is; see the columns that are impossible"
     return Preview(
-        file_name=file_name,
-        descriptor=whole.descriptor,
-        format=outline.format.name,
-        rows=prepared.rows,
+        file_name=request.file_name,
+        descriptor=complete_descriptor(request, inspected),
+        format=request.format.name,
+        rows=inspected.rows,
         estimated_size=size,
-        columns=prepared.columns,
+        columns=inspected.columns,
         sample=sample,
     )
 
 
-def _impossible(frame: object, outline: WriteRequest, index: bool | None, options: Mapping[str, object]) -> Preview:
-    return Preview(
-        file_name=outline.file_name,
-        descriptor=outline.descriptor,
-        format=outline.format.name,
-        rows=len(frame) if isinstance(frame, Sized) else None,
-        estimated_size=None,
-        columns=examine(frame, outline.format, index=index, options=options),
-        sample="none: this frame cannot be written as it is; see the columns that are impossible",
-    )
-
-
-def _shortened(reference: str) -> str:
-    schema = reference.removeprefix(SCHEMA_PREFIX)
-    return reference if schema == reference else f"the schema ({len(schema)} characters)"
+def _size_and_sample(frame: object, request: WriteRequest, whole: SerializableFrame) -> tuple[int | None, str]:
+    if whole.single_pass:
+        return None, "not read: this stream can be read once only"
+    sampled = inspect_rows(_head(frame, _SAMPLED_ROWS), request)
+    size = sum(map(len, sampled.chunks()))
+    if sampled.rows and whole.rows and whole.rows > sampled.rows:
+        size = size * whole.rows // sampled.rows
+    return size, _sample(inspect_rows(_head(frame, _SHOWN_ROWS), request))
 
 
 def _head(frame: Any, rows: int) -> object:
@@ -187,13 +149,18 @@ def _head(frame: Any, rows: int) -> object:
     return frame.iloc[:rows] if isinstance(frame, pd.DataFrame | pd.Series) else frame.slice(0, rows)
 
 
-def _sample(plan: WritePlan) -> str:
-    content = b"".join(bytes(chunk) for chunk in plan.prepared.chunks())
-    if plan.prepared.format.name == "parquet":
-        text = parse(content, plan.prepared.format).to_string(max_cols=20)
-    elif plan.prepared.format.name == "json":
+def _sample(frame: SerializableFrame) -> str:
+    content = b"".join(bytes(chunk) for chunk in frame.chunks())
+    if frame.format.name == "parquet":
+        text = parse(content, frame.format).to_string(max_cols=20)
+    elif frame.format.name == "json":
         text = "[" + ",\n".join(line.decode().rstrip("\n") for line in array_lines(BytesIO(content))) + "]"
     else:
         text = content.decode()
     lines = islice(text.splitlines(), _SHOWN_ROWS + 1)
     return "\n".join(line if len(line) <= _SHOWN_WIDTH else line[: _SHOWN_WIDTH - 1] + "…" for line in lines)
+
+
+def _shortened(reference: str) -> str:
+    schema = reference.removeprefix(SCHEMA_PREFIX)
+    return reference if schema == reference else f"the schema ({len(schema)} characters)"

@@ -1,13 +1,15 @@
-"""Read back: session → list → open → frame."""
+"""Read back: session → list → decrypt → frame."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
+from digime_pandas._client.arguments import shows_arguments
 from digime_pandas._client.client import Client
 from digime_pandas._client.connect import current_client
-from digime_pandas._client.library import BATCH_ROWS, LibraryFile, check_sha256
+from digime_pandas._client.library.file import BATCH_ROWS, LibraryFile, check_sha256
 from digime_pandas._service.authorization import Authorization, check_authorization
 from digime_pandas._service.descriptor import check_accounts, check_file_name
 from digime_pandas._service.receipt import written_by
@@ -19,14 +21,39 @@ if TYPE_CHECKING:
 DEFAULT_TIMEOUT = 60.0
 
 
+class ReadArguments(TypedDict, total=False):
+    """Arguments of every function that reads; `read_file` says what each means."""
+
+    sha256: str | None
+    client: Client | None
+    authorization: Authorization | None
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRequest:
+    """The arguments of every function that reads, with their defaults."""
+
+    file_name: str
+    account_id: str
+    sha256: str | None = None
+    client: Client | None = None
+    authorization: Authorization | None = None
+    timeout: float = DEFAULT_TIMEOUT
+
+
+_shows_read_arguments = shows_arguments(
+    ReadArguments,
+    {each.name: each.default for each in fields(ReadRequest) if each.name in ReadArguments.__annotations__},
+)
+
+
+@_shows_read_arguments
 def read_file(
     file_name: str,
     *,
     account_id: str,
-    sha256: str | None = None,
-    client: Client | None = None,
-    authorization: Authorization | None = None,
-    timeout: float = DEFAULT_TIMEOUT,
+    **arguments: Unpack[ReadArguments],
 ) -> bytes:
     """Return the bytes of the newest file of a name in a person's library.
 
@@ -40,6 +67,7 @@ def read_file(
         client: The client to use. Default: the one of `connect`.
         authorization: The consent to read. Default: the stored one of the account.
         timeout: Seconds the service may take to collect the files.
+        arguments: Those above that the signature does not name.
 
     Returns:
         The bytes as they were written.
@@ -50,59 +78,51 @@ def read_file(
         NotAuthorizedError: No read authorization is stored for the account.
         AuthorizationError: The stored read authorization opens another library than the stored write authorization;
             not checked where `authorization` is passed.
-        SealedFileError: The file does not open.
-        APIError: The service could not be asked.
+        SealedFileError: The file cannot be decrypted.
+        APIError: The request to the service failed.
     """
-    sha256 = check_sha256(sha256)
-    return _newest(file_name, account_id, client, authorization, timeout).read(sha256=sha256)
+    request = ReadRequest(file_name, account_id, **arguments)
+    return _newest_file(request).read(sha256=request.sha256)
 
 
+@_shows_read_arguments
 def read_frame(
     file_name: str,
     *,
     account_id: str,
-    sha256: str | None = None,
-    client: Client | None = None,
-    authorization: Authorization | None = None,
-    timeout: float = DEFAULT_TIMEOUT,
     columns: Sequence[str] | None = None,
     limit: int | None = None,
+    **arguments: Unpack[ReadArguments],
 ) -> pd.DataFrame:
     """Return the newest file of a name in a person's library as a frame. Which one that is, `read_file` says.
 
     Args:
         file_name: As for `read_file`.
         account_id: As for `read_file`.
-        sha256: As for `read_file`.
-        client: As for `read_file`.
-        authorization: As for `read_file`.
-        timeout: As for `read_file`.
-        columns: Names of the columns that are wanted; the index comes in any case.
-        limit: Rows that are wanted at most, from the first.
+        columns: Names of the wanted columns; the index is read in any case.
+        limit: Most rows to return, from the first.
+        arguments: As for `read_file`: `sha256`, `client`, `authorization` and `timeout`.
 
     Returns:
-        The frame. Dtypes, nulls and index come back as they were written by this package; a CSV, JSON or NDJSON file
-        of others is read by plain rules.
+        The frame. Dtypes, nulls and index are as they were in the frame that this package wrote; for a CSV, JSON or
+        NDJSON file of another program the dtypes are inferred.
 
     Raises:
         FormatError: The file is no table this package reads.
         DigimeError: As for `read_file`.
     """
-    sha256 = check_sha256(sha256)
-    file = _newest(file_name, account_id, client, authorization, timeout)
-    return file.to_frame(columns=columns, limit=limit, sha256=sha256)
+    request = ReadRequest(file_name, account_id, **arguments)
+    return _newest_file(request).to_frame(columns=columns, limit=limit, sha256=request.sha256)
 
 
+@_shows_read_arguments
 def read_batches(
     file_name: str,
     *,
     account_id: str,
-    sha256: str | None = None,
-    client: Client | None = None,
-    authorization: Authorization | None = None,
-    timeout: float = DEFAULT_TIMEOUT,
     columns: Sequence[str] | None = None,
     batch_rows: int = BATCH_ROWS,
+    **arguments: Unpack[ReadArguments],
 ) -> Iterator[pd.DataFrame]:
     """Return the newest file of a name in a person's library frame by frame, for files that do not fit into memory.
 
@@ -111,39 +131,35 @@ def read_batches(
     Args:
         file_name: As for `read_file`.
         account_id: As for `read_file`.
-        sha256: As for `read_file`; compared before the first frame.
-        client: As for `read_file`.
-        authorization: As for `read_file`.
-        timeout: As for `read_file`.
         columns: As for `read_frame`.
         batch_rows: Rows of each frame; the last one may have fewer. A file without rows gives one empty frame.
+        arguments: As for `read_file`; `sha256` is compared before the first frame.
 
     Returns:
-        The frames, in order; dtypes as for `read_frame`. The file is looked for now, and fetched at the first frame.
+        The frames, in order; dtypes as for `read_frame`. The file is searched for now, and fetched at the first frame.
 
     Raises:
         DigimeError: As for `read_frame`.
     """
-    sha256 = check_sha256(sha256)
-    file = _newest(file_name, account_id, client, authorization, timeout)
-    return file.read_batches(columns=columns, batch_rows=batch_rows, sha256=sha256)
+    request = ReadRequest(file_name, account_id, **arguments)
+    return _newest_file(request).read_batches(columns=columns, batch_rows=batch_rows, sha256=request.sha256)
 
 
-def _newest(
-    file_name: str, account_id: str, client: Client | None, authorization: Authorization | None, timeout: float
-) -> LibraryFile:
-    check_file_name(file_name)
-    check_accounts(account_id)
+def _newest_file(request: ReadRequest) -> LibraryFile:
+    check_sha256(request.sha256)
+    check_file_name(request.file_name)
+    check_accounts(request.account_id)
+    authorization, account_id = request.authorization, request.account_id
     if authorization is not None and check_authorization(authorization).account_id != account_id:
         raise InputError(
             f"authorization is account {authorization.account_id!r}'s and account_id is {account_id!r}: the file would "
             "come from another person's library. Pass the authorization of the same account."
         )
-    client = current_client(client)
-    files = client.files(authorization or account_id, reference=file_name, timeout=timeout)
+    client = current_client(request.client)
+    files = client.files(authorization or account_id, reference=request.file_name, timeout=request.timeout)
     if not files:
         raise FileNotInLibraryError(
-            f"There is no {file_name!r} in the library of account {account_id!r}. "
+            f"There is no {request.file_name!r} in the library of account {account_id!r}. "
             f"client.files({account_id!r}) lists what is there."
         )
     return written_by(client.contract, files)[0]

@@ -1,4 +1,4 @@
-"""Write a frame into a person's library: serialize → seal → sign → send → receipt.
+"""Write a frame into a person's library: serialize → encrypt → sign → send → receipt.
 
 ::
 
@@ -14,38 +14,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Unpack
 
+from digime_pandas._client.arguments import WriteArguments, shows_write_arguments
 from digime_pandas._client.client import Client
 from digime_pandas._client.connect import current_client
 from digime_pandas._client.progress import show_progress
 from digime_pandas._client.write_plan import WritePlan, WriteRequest, check_write_request, plan_write
 from digime_pandas._service.authorization import Authorization, check_authorization
 from digime_pandas._service.crypto.encrypted_file import ReplayableStream
-from digime_pandas._service.messages import Buffer, Progress, Upload
+from digime_pandas._service.messages import Upload
 from digime_pandas._service.receipt import Receipt
-from digime_pandas._service.streams import FEW_CORES, SMALL_BYTES, closing_iterator, run_in_order
+from digime_pandas._service.streams import (
+    FEW_CORES,
+    SMALL_BYTES,
+    Buffer,
+    Progress,
+    ThreadPlan,
+    run_in_order,
+)
 from digime_pandas.errors import InputError
 
 
+@shows_write_arguments
 def write(
     frame: object,
     file_name: str,
-    *,
     account_id: str | Iterable[str],
-    format: str | None = None,
-    reference: Iterable[str] | None = None,
-    tags: Iterable[str] = (),
-    index: bool | None = None,
-    mime_type: str | None = None,
+    *,
     client: Client | None = None,
     authorization: Authorization | None = None,
     progress: object = None,
-    **format_options: Any,
+    **arguments: Unpack[WriteArguments],
 ) -> Receipt:
     """Write a frame into a person's digi.me library.
 
@@ -69,11 +72,15 @@ def write(
         progress: None shows a bar when the write takes more than two seconds (one line at its end where no bar can
             be), True always, False never. A callable is given the bytes sent so far and the bytes in all, or None
             where that is not known, in this thread.
-        format_options: Options of the format, such as ``escape_formulas=True`` for CSV or ``strict=True`` for JSON. All
-            formats have two. A file holds only what its rows use, so that a categorical column comes back with the
-            categories that its rows have: ``keep_unused_categories=True`` sends all. ``attrs=True`` sends the frame's
-            `attrs`, which are left out otherwise. A `FidelityWarning` says what is left out, and how many unused
-            categories are sent.
+        arguments: The ones above that the signature does not name, and options of the format. All formats have two. A
+            file holds only what its rows use, so that a categorical column comes back with the categories that its
+            rows have: ``keep_unused_categories=True`` sends all. ``attrs=True`` sends the frame's `attrs`, which are
+            left out otherwise. A `FidelityWarning` says what is left out, and how many unused categories are sent.
+            CSV, JSON and NDJSON: ``typed=False`` makes no schema. CSV: ``escape_formulas=True`` puts an apostrophe
+            before text that a spreadsheet would take for a formula, ``nested="json"`` writes lists and dicts, which
+            are refused otherwise, as JSON text. JSON and NDJSON: ``strict=True`` refuses NaN and the infinities,
+            ``decimals="number"`` writes decimals as numbers instead of strings. Parquet: `compression` may be
+            ``"snappy"``, ``"zstd"``, ``"gzip"``, ``"brotli"``, ``"lz4"`` or ``"none"``.
 
     Returns:
         The receipt. Its `rows` are the frame's rows and its `size` is in bytes.
@@ -83,54 +90,39 @@ def write(
         NotAuthorizedError: The account has not authorized this contract. Nothing was sent.
         AuthorizationError: The authorization is of another account or contract, or has expired.
         APIError: The file was not delivered, or it is not known whether it was: see `outcome`.
+
+    Warns:
+        FidelityWarning: The file does not hold everything of the frame, or in another form; the message says what.
     """
-    outline = check_write_request(
-        file_name, account_id=account_id, format=format, reference=reference, tags=tags, mime_type=mime_type
-    )
-    return write_outlined(
-        frame,
-        outline,
-        index=index,
-        options=format_options,
-        client=client,
-        authorization=authorization,
-        progress=progress,
-    )
+    request = check_write_request(file_name, account_id, arguments)
+    return write_request(frame, request, client=client, authorization=authorization, progress=progress)
 
 
-def write_outlined(
+def write_request(
     frame: object,
-    outline: WriteRequest,
+    request: WriteRequest,
     *,
-    index: bool | None,
-    options: Mapping[str, object],
     client: Client | None = None,
     authorization: Authorization | None = None,
     progress: object = None,
-    warn_of_cut: bool = True,
 ) -> Receipt:
-    """Write a frame under an outline; `write` for arguments that were checked.
+    """Carry out a write whose arguments were checked; `write` says more.
 
     Args:
-        frame: As for `write`, and so are the others.
-        outline: What is known without the rows.
-        index: Whether the index is kept.
-        options: Options of the format.
+        frame: The rows.
+        request: The checked arguments.
         client: The client to use.
         authorization: The consent to use.
         progress: How progress is shown.
-        warn_of_cut: As for `plan_write`.
     """
-    display = show_progress(progress, outline.file_name)
-    plan = plan_write(frame, outline, index=index, options=options, warn_of_cut=warn_of_cut)
+    display = show_progress(progress, request.file_name)
+    plan = plan_write(frame, request)
     client = current_client(client)
     authorization = _authorization(client, plan, authorization)
+    threads = _thread_plan(plan, authorization)
     with ExitStack() as resources:
-        # On two cores sealing keeps one busy.
-        workers = 1 if FEW_CORES and authorization.postbox is not None else 2
-        upload = _upload(plan, workers, resources.enter_context(display), resources)
-        receipt = client.deliver(upload, authorization)
-    return replace(receipt, rows=plan.prepared.rows)
+        upload = _upload(plan, threads, resources.enter_context(display), resources)
+        return client.upload(upload, authorization)
 
 
 def _authorization(client: Client, plan: WritePlan, given: Authorization | None) -> Authorization:
@@ -145,36 +137,65 @@ def _authorization(client: Client, plan: WritePlan, given: Authorization | None)
     return given
 
 
-def _upload(plan: WritePlan, workers: int, progress: Progress | None, resources: ExitStack) -> Upload:
+def _thread_plan(plan: WritePlan, authorization: Authorization) -> ThreadPlan:
+    """Return how many threads to use: on two cores, more than one beside the sending thread would only take turns."""
+    if not FEW_CORES:
+        return ThreadPlan(serialize=2, encrypt=1)
+    is_encrypted = authorization.postbox is not None
+    # The sending thread also keeps what a single-pass stream yields, for further attempts.
+    return ThreadPlan(serialize=1 if is_encrypted else 2, encrypt=1 if plan.frame.single_pass else 0)
+
+
+def _upload(plan: WritePlan, threads: ThreadPlan, progress: Progress | None, resources: ExitStack) -> Upload:
     """Return the upload. A small file is serialized at once: its size is known then, which saves a chunked body."""
-    prepared = plan.prepared
-    serialize = partial(prepared.chunks, run_in_order, workers=workers)
-    stream = resources.enter_context(closing_iterator(serialize()))
-    head: list[Buffer] = []
+    serialize = partial(plan.frame.chunks, run_in_order, workers=threads.serialize)
+    chunks = resources.enter_context(closing(serialize()))
+    beginning, size = _read_beginning(chunks)
+    content: bytes | Callable[[], Iterable[Buffer]]
+    if size is not None:
+        content = b"".join(beginning) if size <= SMALL_BYTES else lambda: beginning
+    elif plan.frame.single_pass:
+        content = resources.enter_context(closing(ReplayableStream(_resumed(beginning, chunks)))).chunks
+    else:
+        content = _Attempts(_resumed(beginning, chunks), serialize).chunks
+    rows = partial(getattr, plan.frame, "rows")  # known after the sending only, where the stream is single-pass
+    return Upload(content, size, plan.file_name, plan.descriptor, progress, threads, count_rows=rows)
+
+
+def _read_beginning(chunks: Iterator[Buffer]) -> tuple[list[Buffer], int | None]:
+    """Return the first chunks, so many that they are more than a small file has, and the size of the file in bytes.
+
+    The size is None where more chunks may follow.
+    """
+    beginning: list[Buffer] = []
     size = 0
-    for chunk in stream:
-        head.append(chunk)
+    for chunk in chunks:
+        beginning.append(chunk)
         size += len(chunk)
-        if size > SMALL_BYTES and len(head) > 1:
-            break
-    else:
-        return Upload(lambda: head, size, plan.file_name, plan.descriptor, progress)
-    begun = _joined(head, stream)
-    if prepared.single_pass:
-        chunks = resources.enter_context(closing(ReplayableStream(begun))).chunks
-    else:
-        chunks = _first_then(begun, serialize)
-    return Upload(chunks, None, plan.file_name, plan.descriptor, progress, threaded=not prepared.single_pass)
+        if size > SMALL_BYTES and len(beginning) > 1:
+            return beginning, None
+    return beginning, size
 
 
-def _joined(head: list[Buffer], rest: Iterator[Buffer]) -> Iterator[Buffer]:
-    # A generator, unlike a chain, ends `rest` when it is closed itself.
-    yield from head
-    head.clear()
+def _resumed(beginning: list[Buffer], rest: Iterator[Buffer]) -> Iterator[Buffer]:
+    """Yield what was read already, then the rest; to close this generator closes `rest`, unlike `itertools.chain`."""
+    yield from beginning
+    beginning.clear()  # its memory is not needed while the rest is sent
     yield from rest
 
 
-def _first_then(begun: Iterator[Buffer], again: Callable[[], Iterator[Buffer]]) -> Callable[[], Iterator[Buffer]]:
-    """Give the stream that was begun to the first attempt, and a new one to each further one."""
-    streams = [begun]
-    return lambda: streams.pop() if streams else again()
+class _Attempts:
+    """The chunks of a file for each attempt to send it.
+
+    Args:
+        begun: The stream that was begun already; the first attempt gets it.
+        serialize: Makes a new stream, for each further attempt.
+    """
+
+    def __init__(self, begun: Iterator[Buffer], serialize: Callable[[], Iterator[Buffer]]) -> None:
+        self._begun: Iterator[Buffer] | None = begun
+        self._serialize = serialize
+
+    def chunks(self) -> Iterator[Buffer]:
+        begun, self._begun = self._begun, None
+        return self._serialize() if begun is None else begun

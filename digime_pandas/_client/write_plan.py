@@ -1,84 +1,142 @@
-"""What a write would send, worked out and checked before anything is sent. Write and preview both start here."""
+"""A write before anything is sent: its arguments, checked once, and with the rows exactly what will be sent."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
-from digime_pandas._service.descriptor import FileDescriptor, check_accounts, check_file_name
-from digime_pandas._service.receipt import SCHEMA_PREFIX, WRITE_ID_PREFIX
+from digime_pandas._client.arguments import WriteArguments, format_options
+from digime_pandas._service.descriptor import SCHEMA_PREFIX, WRITE_ID_PREFIX, FileDescriptor, check_file_name
 from digime_pandas._tabular.formats import Format, resolve_format
 from digime_pandas._tabular.serialize import SerializableFrame, inspect_frame
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WriteRequest:
-    """What is known of a write without its rows."""
+    """The checked arguments of a write: all that is known without the rows.
+
+    Attributes:
+        file_name: Name of the file.
+        format: Its format.
+        descriptor: Its media type, accounts, references and tags, without the schema.
+        index: Whether the index is kept; None keeps any but a default RangeIndex.
+        options: Options of the format, as they were given.
+        carries_schema: Whether the descriptor's references may have the schema added to them.
+        is_part: Whether the rows are a part of a larger frame. No warning is given then for categories and the like
+            that are left out because the part does not use them: a part seldom uses all of the frame's.
+    """
 
     file_name: str
     format: Format
     descriptor: FileDescriptor
+    index: bool | None
+    options: Mapping[str, object] = field(hash=False)
     carries_schema: bool
+    is_part: bool = False
+
+    def for_part(self, file_name: str, accounts: str | Iterable[str]) -> WriteRequest:
+        """Return the request for the file of a part of the rows.
+
+        Args:
+            file_name: Name of the part's file.
+            accounts: The account ids that its rows are about.
+
+        Raises:
+            DescriptorError: One of them is not valid.
+        """
+        reference = _default_reference(check_file_name(file_name)) if self.carries_schema else self.descriptor.reference
+        descriptor = FileDescriptor(self.descriptor.mime_type, accounts, reference, self.descriptor.tags)
+        return replace(self, file_name=file_name, descriptor=descriptor, is_part=True)
 
 
 @dataclass(frozen=True, slots=True)
 class WritePlan:
-    """A write that can be carried out as it stands."""
+    """A write that can be carried out as it is.
+
+    Attributes:
+        file_name: Name of the file.
+        descriptor: Its media type, accounts, references and tags.
+        frame: The rows, ready to be serialized.
+    """
 
     file_name: str
     descriptor: FileDescriptor
-    prepared: SerializableFrame
+    frame: SerializableFrame
 
 
 def check_write_request(
-    file_name: str,
-    *,
-    account_id: str | Iterable[str],
-    format: str | None,
-    reference: Iterable[str] | None,
-    tags: Iterable[str],
-    mime_type: str | None,
+    file_name: str, account_id: str | Iterable[str], arguments: WriteArguments, *, is_part: bool = False
 ) -> WriteRequest:
-    """Check what does not depend on the rows; the arguments are those of `write`.
+    """Check what does not depend on the rows.
+
+    Args:
+        file_name: As for `write`.
+        account_id: As for `write`.
+        arguments: As for `write`.
+        is_part: As for `WriteRequest`.
 
     Raises:
         InputError: One of them is not valid.
     """
-    found = resolve_format(check_file_name(file_name), format)
-    descriptor = FileDescriptor(
-        found.mime_type if mime_type is None else mime_type,
-        check_accounts(account_id),
-        default_reference(file_name) if reference is None else reference,
-        tags,
+    found = resolve_format(check_file_name(file_name), arguments.get("format"))
+    mime_type, reference = arguments.get("mime_type"), arguments.get("reference")
+    return WriteRequest(
+        file_name=file_name,
+        format=found,
+        descriptor=FileDescriptor(
+            found.mime_type if mime_type is None else mime_type,
+            account_id,
+            _default_reference(file_name) if reference is None else reference,
+            arguments.get("tags", ()),
+        ),
+        index=arguments.get("index"),
+        options=format_options(arguments),
+        carries_schema=reference is None,
+        is_part=is_part,
     )
-    return WriteRequest(file_name, found, descriptor, carries_schema=reference is None)
 
 
-def plan_write(
-    frame: object, outline: WriteRequest, *, index: bool | None, options: Mapping[str, object], warn_of_cut: bool = True
-) -> WritePlan:
-    """Look at the rows and complete the outline.
+def plan_write(frame: object, request: WriteRequest) -> WritePlan:
+    """Inspect the rows and complete the request.
 
     Args:
-        frame: The frame.
-        outline: What is known without it.
-        index: Whether the index is kept.
-        options: Options of the format.
-        warn_of_cut: Whether to warn of categories and the like that are left out because no row has them. False suits
-            a part of a larger frame, and an empty frame that stands for its dtypes.
+        frame: As for `write`.
+        request: The checked arguments.
 
     Raises:
         FidelityError: The format cannot hold a column.
         InputError: The frame or an option is not valid.
+
+    Warns:
+        FidelityWarning: The file will not hold everything of the frame, or in another form.
     """
-    prepared = inspect_frame(frame, outline.format, index=index, options=options, warn_of_cut=warn_of_cut)
-    descriptor = outline.descriptor
-    if outline.carries_schema and prepared.schema is not None:
-        descriptor = replace(descriptor, reference=(*descriptor.reference, SCHEMA_PREFIX + prepared.schema))
-    return WritePlan(outline.file_name, descriptor, prepared)
+    inspected = inspect_rows(frame, request).checked()
+    return WritePlan(request.file_name, complete_descriptor(request, inspected), inspected)
 
 
-def default_reference(file_name: str) -> tuple[str, str]:
-    """Return what a file is found by where nobody says: its name and a new write id."""
+def inspect_rows(frame: object, request: WriteRequest) -> SerializableFrame:
+    """Inspect the rows of a write; neither refuse them nor warn of anything.
+
+    Args:
+        frame: As for `write`.
+        request: The checked arguments.
+
+    Raises:
+        InputError: The frame or an option is not valid.
+    """
+    return inspect_frame(
+        frame, request.format, index=request.index, options=request.options, warn_of_cut=not request.is_part
+    )
+
+
+def complete_descriptor(request: WriteRequest, frame: SerializableFrame) -> FileDescriptor:
+    """Return a request's descriptor, with the frame's schema where it has one and the descriptor may carry it."""
+    if not request.carries_schema or frame.schema is None:
+        return request.descriptor
+    return replace(request.descriptor, reference=(*request.descriptor.reference, SCHEMA_PREFIX + frame.schema))
+
+
+def _default_reference(file_name: str) -> tuple[str, str]:
+    """Return the references of a file that is given none: its name and a new write id."""
     return file_name, f"{WRITE_ID_PREFIX}{uuid4()}"

@@ -9,7 +9,7 @@ import argparse
 import warnings
 from itertools import product
 
-from digime_pandas._tabular.fidelity import FidelityWarning
+from digime_pandas.errors import FidelityWarning
 
 from .contenders import FORMATS, PROTOCOLS, Keys, Ours, contenders
 from .frames import ROWS, Case

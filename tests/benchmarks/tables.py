@@ -15,7 +15,7 @@ from statistics import median
 
 import pandas as pd
 
-from digime_pandas._service.crypto.envelope import seal
+from digime_pandas._service.crypto.envelope import encrypted_pieces
 from digime_pandas._service.masking.secret import Secret
 from digime_pandas._tabular.formats import FORMATS
 from digime_pandas._tabular.frames.source import column_source_of
@@ -102,7 +102,7 @@ def slowest_stage(frame: pd.DataFrame, case: Case, runs: int) -> float:
     if case.protocol == "postbox":
         chunks = [bytes(chunk) for chunk in inspect_frame(frame, FORMATS[case.format]).chunks()]
         steps["encrypt"] = lambda: sum(
-            len(piece) for piece in seal(chunks, key=Secret(bytes(32)), iv=Secret(bytes(16)))
+            len(piece) for piece in encrypted_pieces(chunks, key=Secret(bytes(32)), iv=Secret(bytes(16)))
         )
     return max(each.wall for each in interleaved(steps, runs).values())
 
@@ -140,7 +140,9 @@ def _steps(ours: Ours, case: Case) -> dict[str, Callable[[], int]]:
         "prepare": lambda: len(inspect_frame(frame, target).columns),
         "serialize": lambda: sum(len(chunk) for chunk in prepared.chunks()),
         "hash": digest,
-        "encrypt": lambda: sum(len(piece) for piece in seal(chunks, key=Secret(bytes(32)), iv=Secret(bytes(16)))),
+        "encrypt": lambda: sum(
+            len(piece) for piece in encrypted_pieces(chunks, key=Secret(bytes(32)), iv=Secret(bytes(16)))
+        ),
         "ready bytes": ready,
         "whole write": _sending(ours, frame, case),
     }

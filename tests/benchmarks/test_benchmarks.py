@@ -19,6 +19,7 @@ def sink() -> Iterator[str]:
         yield base_url
 
 
+@pytest.mark.slow
 def test_the_command_prints_every_table() -> None:
     command = [sys.executable, "-m", "tests.benchmarks", "--quick", "--frames", "sales", "--protocols", "postbox"]
     printed = subprocess.run(command, check=True, capture_output=True, text=True, cwd=_ROOT).stdout

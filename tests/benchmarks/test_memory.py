@@ -9,7 +9,7 @@ from .memory import extra_memory
 from .sink import running_sink
 
 # Each of them is a process of its own that makes its frame first.
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 _MOST_MIB = {"csv": 64, "ndjson": 64, "json": 80, "parquet": 64}
 _ROWS = 5_000_000

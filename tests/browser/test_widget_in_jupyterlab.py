@@ -22,6 +22,8 @@ pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here (apt-get install chromium)"),
     pytest.mark.timeout(180),
 ]
@@ -45,7 +47,7 @@ import os, pathlib
 from urllib.parse import parse_qs, urlsplit
 import pandas as pd
 import digime_pandas as digime
-from digime_pandas._service.endpoints import Api
+from digime_pandas._service.endpoints import Endpoints
 
 client = digime.connect("sandbox")
 aside = pathlib.Path(os.environ["ASIDE"])
@@ -54,7 +56,7 @@ def put_aside(*secrets):
     with aside.open("a") as file:
         file.writelines(f"{secret}\\n" for secret in secrets)
 
-def exchange(self, *, code, code_verifier, ask=Api.exchange):
+def exchange(self, *, code, code_verifier, ask=Endpoints.exchange):
     put_aside(code, code_verifier)
     grant = ask(self, code=code, code_verifier=code_verifier)
     pair = grant.user_access_token
@@ -66,7 +68,7 @@ def begin(*args, ask=client.begin_authorization, **options):
     put_aside(flow.state, "link:" + parse_qs(urlsplit(flow.url).query)["code"][0])
     return flow
 
-Api.exchange, client.begin_authorization = exchange, begin
+Endpoints.exchange, client.begin_authorization = exchange, begin
 """
 WIDGET = 'widget = digime.AuthorizationWidget("patient-17")\nwidget'
 WRITE = 'print(pd.DataFrame({"a": [1]}).digime.write("visits.csv", account_id="patient-17").status)'

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from digime_pandas._client.client import BASE_URL, Client
-from digime_pandas._client.library import LibraryFile
+from digime_pandas._client.library.file import LibraryFile
 from digime_pandas._service.authorization import Authorization
 from digime_pandas._service.contract import Contract
 from digime_pandas._service.descriptor import FileDescriptor
@@ -87,6 +87,7 @@ SOURCES: dict[str, Callable[[], Any]] = {
 class TestWriting:
     @pytest.mark.usefixtures("no_waiting")
     @pytest.mark.parametrize("kind", SOURCES)
+    @pytest.mark.slow
     def test_every_kind_of_data_arrives_even_after_the_network_broke(
         self, either_sandbox: Sandbox, either_person: Authorization, connected: Connected, kind: str
     ) -> None:

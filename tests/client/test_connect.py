@@ -289,6 +289,7 @@ print(os.waitstatus_to_exitcode(ended_child[1]) if ended_child[0] else "stuck")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.slow
 def test_a_forked_process_does_not_wait_for_a_thread_it_does_not_have() -> None:
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", FORKED], capture_output=True, text=True, timeout=60, check=True

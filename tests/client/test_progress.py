@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from digime_pandas._client import progress as _progress
-from digime_pandas._client.progress import show_progress
+from digime_pandas._client.progress import _has_room_for_bar, show_progress
 from digime_pandas.errors import InputError
 
 
@@ -15,7 +14,7 @@ class _Clock:
     def __init__(self) -> None:
         self.now = 1000.0
 
-    def monotonic(self) -> float:
+    def __call__(self) -> float:
         return self.now
 
 
@@ -38,10 +37,8 @@ class _Terminal:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> _Clock:
-    clock = _Clock()
-    monkeypatch.setattr(_progress, "time", clock)
-    return clock
+def clock() -> _Clock:
+    return _Clock()
 
 
 anywhere = pytest.mark.parametrize("tty", [True, False], ids=["terminal", "log"])
@@ -54,7 +51,7 @@ def _standard_error(monkeypatch: pytest.MonkeyPatch, *, tty: bool) -> _Terminal:
 
 
 def _send(progress: object, clock: _Clock, *, seconds: float, total: int | None = None, pieces: int = 100) -> None:
-    with show_progress(progress, "visits.csv") as report:
+    with show_progress(progress, "visits.csv", clock) as report:
         assert report is not None
         for number in range(1, pieces + 1):
             clock.now += seconds / pieces
@@ -106,7 +103,7 @@ def test_no_line_claims_that_a_failed_write_was_sent(clock: _Clock, monkeypatch:
     terminal = _standard_error(monkeypatch, tty=False)
 
     def send() -> None:
-        with show_progress(True, "visits.csv") as report:
+        with show_progress(True, "visits.csv", clock) as report:
             assert report is not None
             clock.now += 5
             report(1, None)
@@ -127,7 +124,7 @@ def test_a_callable_is_called_ten_times_a_second_at_most_and_once_at_the_end(clo
 
 def test_another_attempt_counts_from_its_own_beginning(clock: _Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = _standard_error(monkeypatch, tty=True)
-    with show_progress(True, "visits.csv") as report:
+    with show_progress(True, "visits.csv", clock) as report:
         assert report is not None
         for sent in (80_000_000, 20_000_000, 100_000_000):
             clock.now += 1
@@ -178,7 +175,7 @@ def test_a_notebook_has_room_for_a_bar_without_a_terminal(
     shell = type("Shell", (), attributes)()
     module = type("IPython", (), {"get_ipython": staticmethod(lambda: shell)})
     monkeypatch.setitem(sys.modules, "IPython", module)
-    assert _progress._has_room_for_bar() is room
+    assert _has_room_for_bar() is room
 
 
 def test_the_bar_is_loaded_only_when_it_is_shown() -> None:

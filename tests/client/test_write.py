@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from digime_pandas._client import write as write_module
 from digime_pandas._client.client import Client
 from digime_pandas._client.connect import connect
 from digime_pandas._client.write import write
@@ -55,11 +56,7 @@ def large() -> pd.DataFrame:
 @pytest.fixture(params=[True, False], ids=["two cores", "more cores"])
 def cores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """As if this machine had two, or more of them: serializing and sealing take as many threads as there are cores."""
-    import digime_pandas._client.write
-    import digime_pandas._service.endpoints
-
-    for module in (digime_pandas._service.endpoints, digime_pandas._client.write):
-        monkeypatch.setattr(module, "FEW_CORES", request.param)
+    monkeypatch.setattr(write_module, "FEW_CORES", request.param)
 
 
 class Gate(httpx.HTTPTransport):
@@ -127,6 +124,7 @@ def test_a_frame_arrives_as_other_programs_read_it(
 
 @pytest.mark.usefixtures("no_waiting", "cores")
 @pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.slow
 def test_a_frame_in_many_pieces_arrives_whole_even_after_the_network_broke(
     either_sandbox: Sandbox,
     either_person: Authorization,

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 import digime_pandas as digime
-from digime_pandas._client.write import write_outlined
+from digime_pandas._client.write import write_request
 from digime_pandas._client.write_each import write_each
 from digime_pandas.sandbox import Sandbox
 
@@ -67,14 +67,14 @@ def test_an_error_of_any_kind_is_told_beside_who_has_their_file(
 ) -> None:
     import digime_pandas._client.write_each as module
 
-    write = write_outlined
+    write = write_request
 
     def short_of_room(part: pd.DataFrame, outline: Any, **options: Any) -> digime.Receipt:
         if outline.descriptor.accounts == (everybody[1],):
             raise MemoryError("no room")
         return write(part, outline, **options)
 
-    monkeypatch.setattr(module, "write_outlined", short_of_room)
+    monkeypatch.setattr(module, "write_request", short_of_room)
     result = visits.digime.write_each("patient", "visits.csv", client=client)
     assert result["status"].tolist() == ["delivered", "failed", "delivered"]
     assert result.loc[everybody[1], "error"] == "MemoryError: no room"
@@ -177,13 +177,13 @@ def test_a_frame_that_is_changed_while_it_is_split_gives_nobody_another_s_rows(
 ) -> None:
     import digime_pandas._client.write_each as module
 
-    write = write_outlined
+    write = write_request
 
     def changing(part: pd.DataFrame, outline: Any, **options: Any) -> digime.Receipt:
         visits["patient"] = everybody[0]
         return write(part, outline, **options)
 
-    monkeypatch.setattr(module, "write_outlined", changing)
+    monkeypatch.setattr(module, "write_request", changing)
     result = visits.digime.write_each("patient", "visits.csv", client=client, workers=1)
 
     assert list(result["status"]) == ["delivered", "failed", "failed"]
@@ -203,14 +203,14 @@ def test_a_part_is_taken_when_its_turn_comes(
         steps.append("take")
         return take(frame, *args, **options)
 
-    write = write_outlined
+    write = write_request
 
     def writing(part: pd.DataFrame, outline: Any, **options: Any) -> digime.Receipt:
         steps.append("write")
         return write(part, outline, **options)
 
     monkeypatch.setattr(pd.DataFrame, "take", taking)
-    monkeypatch.setattr(module, "write_outlined", writing)
+    monkeypatch.setattr(module, "write_request", writing)
     visits.digime.write_each("patient", "visits.csv", client=client, workers=1)
 
     assert steps == ["take", "write"] * 3

@@ -1,23 +1,23 @@
 from __future__ import annotations
 
+import pickle
 import re
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 import pytest
 
+from digime_pandas._client.arguments import WriteArguments
 from digime_pandas._client.write_plan import WritePlan, check_write_request, plan_write
-from digime_pandas._service.receipt import SCHEMA_PREFIX
+from digime_pandas._service.descriptor import SCHEMA_PREFIX
 from digime_pandas.errors import DescriptorError, FormatError, InputError
 
 FRAME = pd.DataFrame({"day": ["2026-01-05"], "pulse": [61]})
 UUID = re.compile(r"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
-def plan(frame: object = FRAME, file_name: str = "visits.csv", **changes: Any) -> WritePlan:
-    options = changes.pop("options", {})
-    arguments = {"account_id": "p", "format": None, "reference": None, "tags": (), "mime_type": None} | changes
-    return plan_write(frame, check_write_request(file_name, **arguments), index=None, options=options)
+def plan(frame: object = FRAME, file_name: str = "visits.csv", account_id: Any = "p", **arguments: Any) -> WritePlan:
+    return plan_write(frame, check_write_request(file_name, account_id, cast("WriteArguments", arguments)))
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_accounts_tags_and_references_may_come_from_one_shot_iterables() -> None
         ({"frame": [1, 2]}, InputError, "list"),
         ({"frame": None}, InputError, "NoneType"),
         ({"frame": "visits"}, InputError, "str"),
-        ({"options": {"no_such_option": 1}}, InputError, "no_such_option"),
+        ({"no_such_option": 1}, InputError, "no_such_option"),
     ],
 )
 def test_what_cannot_be_written_is_named_before_anything_is_sent(
@@ -106,5 +106,21 @@ def test_planning_changes_no_frame() -> None:
     frame = pd.DataFrame({"day": pd.to_datetime(["2026-01-05"]), "pulse": [61]}, index=pd.Index([7], name="n"))
     before = frame.copy(deep=True)
     for suffix in ("csv", "json", "ndjson", "parquet"):
-        list(plan(frame, f"visits.{suffix}").prepared.chunks())
+        list(plan(frame, f"visits.{suffix}").frame.chunks())
     pd.testing.assert_frame_equal(frame, before)
+
+
+def test_a_part_has_its_own_name_account_and_write_id_and_is_sent_to_another_process() -> None:
+    request = check_write_request("visits.csv", ["p", "q"], {"tags": iter(["t"]), "typed": False}, is_part=True)
+    parts = [pickle.loads(pickle.dumps(request.for_part("visits.csv", each))) for each in ("p", "q")]
+    assert [part.descriptor.accounts for part in parts] == [("p",), ("q",)]
+    assert {part.descriptor.tags for part in parts} == {("t",)}
+    assert [part.options for part in parts] == [{"typed": False}] * 2
+    assert len({part.descriptor.reference[1] for part in parts}) == 2
+    with pytest.raises(DescriptorError, match="file_name"):
+        request.for_part("a/b.csv", "p")
+
+
+def test_references_that_are_given_are_those_of_every_part() -> None:
+    request = check_write_request("visits.csv", "p", {"reference": iter(["mine"])})
+    assert request.for_part("other.csv", "q").descriptor.reference == ("mine",)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from digime_pandas._service.http.transport import Http, Request
+from digime_pandas._service.http.request import Request
+from digime_pandas._service.http.transport import Http
 from digime_pandas.errors import RefusedError
 
 from .forked import Echo, served

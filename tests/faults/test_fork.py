@@ -19,7 +19,8 @@ import digime_pandas as digime
 from digime_pandas._client.client import Client
 from digime_pandas._service.authorization import Authorization, Token, UserAccessToken
 from digime_pandas._service.crypto.encrypted_file import EncryptedFile
-from digime_pandas._service.http.transport import Http, Request
+from digime_pandas._service.http.request import Request
+from digime_pandas._service.http.transport import Http
 from digime_pandas._service.oauth.token_store import FileTokenStore, MemoryTokenStore
 from digime_pandas.errors import AuthorizationError, ConfigurationError, ServiceUnreachableError, TokenStoreError
 from digime_pandas.sandbox import Sandbox
@@ -31,6 +32,7 @@ CHILDREN = 6
 READS = 20
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here"),
     pytest.mark.usefixtures("no_waiting"),
 ]
@@ -212,7 +214,7 @@ def writer(
     if request.param == "http":
         yield connected(sandbox)
         return
-    with served(build_app(sandbox._require_running().service), certificate) as url:
+    with served(build_app(sandbox._require_running().context), certificate) as url:
         transport = httpx.HTTPTransport(verify=certificate.context())
         client = connected(sandbox, base_url=f"{url}/v1.7/", transport=transport)
         yield client

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")]
 
 BEGIN = """
 import gc, os, sys, time, warnings
@@ -55,7 +55,7 @@ def test_children_use_it_over_http_and_their_exit_leaves_it_to_the_parent() -> N
 client = digime.connect("sandbox")
 authorize(client, "ana")
 digime.write(frame, "parent.csv", account_id="ana")
-folder = client.sandbox._running.service.library._folder
+folder = client.sandbox._running.context.library._folder
 if not os.fork():
     digime.write(frame, "old.csv", account_id="ana", client=client)
     again = digime.connect("sandbox")

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import pytest
 from pytest_socket import SocketConnectBlockedError
 
-from digime_pandas._service.http.transport import Http, Reply, Request
+from digime_pandas._service.http.request import Reply, Request
+from digime_pandas._service.http.transport import Http
 from digime_pandas.errors import InvalidTokenError, RefusedError, ServiceUnreachableError
 
 from .server import Connection, FaultyServer

@@ -1,4 +1,4 @@
-"""How the house is built: what imports what, what is loaded when, and how large files are."""
+"""The tree of the package is as README shows it: what is where, what each part may import, how large files are."""
 
 from __future__ import annotations
 
@@ -14,76 +14,43 @@ import pytest
 
 import digime_pandas
 
-PACKAGE = Path(digime_pandas.__file__).parent
 NAME = "digime_pandas"
-LONGEST_FILE = 350
+PACKAGE = Path(digime_pandas.__file__).parent
+README = (PACKAGE.parent / "README.md").read_text(encoding="utf-8")
+MOST_LINES = 350
+MOST_FILES = 12
 
-# From the lowest floor to the highest. A file imports from the floors below its own only.
-FLOORS: dict[str, tuple[str, ...]] = {
-    "errors": ("errors", "_process", "_version", "_warn"),
-    "values that show nothing": ("_secret", "_tracebacks"),
-    "values": ("_authorization", "_contract", "_descriptor"),
-    "values made of values": ("_receipt", "_wire"),
-    "engines": ("_polars", "_without_polars"),
-    "steps": (
-        "_arrow_types",
-        "_columns",
-        "_csv",
-        "_dictionaries",
-        "_file_data",
-        "_formats",
-        "_json_array",
-        "_parquet_join",
-        "_pipeline",
-        "_pkce",
-        "_refusal",
-        "_request_body",
-        "_sign",
-        "_text",
-    ),
-    "steps on columns and formats": (
-        "_envelope",
-        "_examine",
-        "_json",
-        "_objects",
-        "_options",
-        "_plain_rules",
-        "_restore",
-        "_rules",
-        "_split",
-        "_tables",
-    ),
-    "steps that describe a frame": ("_describe", "_fidelity"),
-    "steps that describe labels": ("_labels",),
-    "steps that look at a frame": ("_frame",),
-    "steps on one format": ("_parquet", "_schema"),
-    "steps from a frame": ("_rebuild", "_serialize"),
-    "steps to a frame": ("_parse",),
-    "edges": ("_consent", "_http", "_progress", "_prompt", "_token_store", "_vault"),
-    "edges on edges": ("_opening", "_redirect", "_spool"),
-    "endpoints": ("_api",),
-    "flows": ("_deliver", "_flow", "_library"),
-    "consents": ("_consents",),
-    "shelf": ("_same_library", "_shelf"),
-    "client": ("_client",),
-    "default client": ("_connect",),
-    "plans": ("_plan", "_walkthrough", "_wording"),
-    "previews": ("_panel", "_preview"),
-    "stories": ("_authorize", "_read", "_write"),
-    "stories of stories": ("_demo", "_write_each"),
-    "faces": ("_accessor", "dask", "widget"),
-    "doors": ("__init__", "__main__", "polars"),
-}
-FLOOR_OF = {module: number for number, modules in enumerate(FLOORS.values()) for module in modules}
-PURE = [module for floor, modules in FLOORS.items() if floor.startswith(("values", "steps")) for module in modules]
+TREE = """\
+digime_pandas/
+  __init__.py  The public names, loaded at first use.             imports _client, _service, widget, errors
+  __main__.py  The command line.                                  imports _client, _service, _tabular.formats, errors
+  errors.py    Every error and warning.                           imports nothing
+  widget.py    AuthorizationWidget.                               imports _client, _service, errors
+  dask.py      The accessor of Dask frames.                       imports _client, _service, errors
+  polars.py    The namespace of polars frames.                    imports _client
+  _client/     What users call: connect, authorize, write, read.  imports _service, _tabular, data, errors
+  _service/    How digi.me is spoken to: keys, requests, consent.  imports errors
+  _tabular/    How a frame becomes the bytes of a file, and back.  imports errors
+  sandbox/     An embedded digi.me.                               imports _service.contract, _service.descriptor, errors
+  data/        The table of the demonstration.                    imports nothing
+"""
+ROWS = re.findall(r"^  (\w+)(?:\.py|/) .+ imports (.+)$", TREE, flags=re.MULTILINE)
+MAY_IMPORT = {name: [] if allowed == "nothing" else allowed.split(", ") for name, allowed in ROWS}
+VERSION = "_version"  # a constant, which every file may import
+SANDBOX_ORDER = ["_wire", "_server", "_browser", "_store", "_context", "_endpoints", "_app", "_sandbox"]
 
 FILES = sorted(PACKAGE.rglob("*.py"))
-MODULES = [path for path in FILES if path.parent == PACKAGE]
-SANDBOX = [path for path in FILES if path.parent == PACKAGE / "sandbox"]
+FOLDERS = sorted({path.parent for path in FILES})
+PRIVATE_FOLDERS = [folder for folder in FOLDERS if folder.name.startswith("_")]
+NETWORK = {"http.client", "http.server", "httpx", "requests", "socket", "socketserver", "ssl", "urllib.request"}
+CLOCK_AND_CHANCE = {"random", "secrets", "time", "uuid"}
+TABLES = {"numpy", "pandas", "polars", "pyarrow"}
+WITH_SECRETS = {"cryptography", "jwt"}
 
 
 def name_of(path: Path) -> str:
-    return path.relative_to(PACKAGE).with_suffix("").as_posix()
+    """`_service.http.transport` for a file, `_service.http` for a folder."""
+    return ".".join(path.relative_to(PACKAGE).parts).removesuffix(".py")
 
 
 def imports(tree: ast.AST) -> Iterator[str]:
@@ -92,41 +59,72 @@ def imports(tree: ast.AST) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, "imports are absolute"
-            inner = node.module == NAME
-            yield from (f"{NAME}.{alias.name}" for alias in node.names) if inner else iter([node.module or ""])
+            assert node.module, "imports are absolute"
+            for alias in node.names:
+                inner = PACKAGE.parent.joinpath(*node.module.split("."), alias.name)
+                is_module = inner.is_dir() or inner.with_suffix(".py").is_file()
+                yield f"{node.module}.{alias.name}" if is_module else node.module
 
 
 def own(tree: ast.AST) -> set[str]:
     """The modules of this package that a file imports, without the package's name."""
-    return {name.removeprefix(f"{NAME}.") for name in imports(tree) if name == NAME or name.startswith(f"{NAME}.")}
+    return {name.removeprefix(f"{NAME}.") for name in imports(tree) if name.partition(".")[0] == NAME}
 
 
 def parsed(path: Path) -> ast.Module:
-    return ast.parse(path.read_text())
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def test_every_module_has_its_floor() -> None:
-    assert {path.stem for path in MODULES} == set(FLOOR_OF)
-    assert len(FLOOR_OF) == sum(map(len, FLOORS.values()))
+def is_in(name: str, parts: set[str] | list[str]) -> bool:
+    return any(name == part or name.startswith(f"{part}.") for part in parts)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_a_module_imports_only_from_the_floors_below_it(path: Path) -> None:
-    floor = FLOOR_OF[path.stem]
-    too_high = {name for name in own(parsed(path)) if FLOOR_OF.get(name.partition(".")[0], 0) >= floor}
-    assert too_high == set()
+def content_of(folder: Path) -> set[str]:
+    """The names of a folder's modules and sub-packages."""
+    modules = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    return modules | {inner.parent.name for inner in folder.glob("*/__init__.py")}
 
 
-@pytest.mark.parametrize("path", SANDBOX, ids=name_of)
-def test_the_sandbox_shares_only_errors_and_values_with_the_client(path: Path) -> None:
-    outside = {name for name in own(parsed(path)) if name != "sandbox" and not name.startswith("sandbox.")}
-    assert outside <= {"errors", "_contract", "_descriptor"}
+def order_of(folder: Path) -> list[str]:
+    """A folder's modules and sub-packages from bottom to top, as its docstring has them."""
+    if folder.name == "sandbox":
+        return SANDBOX_ORDER
+    [_, order] = (ast.get_docstring(parsed(folder / "__init__.py")) or "").split("bottom to top:")
+    return re.findall(r"``(\w+)/?``", order)
 
 
-def test_nothing_but_the_command_line_and_the_demonstration_knows_the_sandbox() -> None:
-    knowing = {path.stem for path in MODULES if any(name.startswith("sandbox") for name in own(parsed(path)))}
-    assert knowing <= {"__main__", "_demo"}
+def test_readme_shows_this_tree() -> None:
+    assert f"```\n{TREE}```\n" in README
+
+
+def test_the_tree_is_what_is_there() -> None:
+    assert content_of(PACKAGE) | {"__init__"} == {*MAY_IMPORT, VERSION}
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_a_file_imports_what_its_part_may(path: Path) -> None:
+    part = name_of(path).partition(".")[0]
+    allowed = [*MAY_IMPORT.get(part, []), part, VERSION]
+    if part == "__init__":
+        allowed.append("errors")
+    assert {name for name in own(parsed(path)) if name != NAME and not is_in(name, allowed)} == set()
+
+
+@pytest.mark.parametrize("folder", [*PRIVATE_FOLDERS, PACKAGE / "sandbox"], ids=name_of)
+def test_files_of_a_folder_import_one_way(folder: Path) -> None:
+    order = order_of(folder)
+    assert sorted(order) == sorted(content_of(folder))
+    for position, name in enumerate(order):
+        files = [folder / f"{name}.py"] if (folder / f"{name}.py").exists() else (folder / name).rglob("*.py")
+        higher = {f"{name_of(folder)}.{other}" for other in order[position + 1 :]}
+        for file in files:
+            assert {found for found in own(parsed(file)) if is_in(found, higher)} == set(), name_of(file)
+
+
+@pytest.mark.parametrize("folder", PRIVATE_FOLDERS, ids=name_of)
+def test_a_private_folder_begins_with_a_docstring_only(folder: Path) -> None:
+    statements = parsed(folder / "__init__.py").body
+    assert [type(each) for each in statements] == [ast.Expr]
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
@@ -135,14 +133,44 @@ def test_no_own_module_is_imported_inside_a_function(path: Path) -> None:
     assert {name for function in functions for name in own(function)} == set()
 
 
-def test_own_modules_are_loaded_by_name_only_where_they_are_optional_and_heavy() -> None:
+def test_own_modules_are_loaded_by_name_only_where_they_are_optional_or_heavy() -> None:
     by_name = {name_of(path): re.findall(r"import_module\(\"([\w.]+)\"\)", path.read_text()) for path in FILES}
     assert {module: names for module, names in by_name.items() if names} == {
         "__init__": [f"{NAME}.polars"],
         "__main__": [f"{NAME}.sandbox"],
-        "_accessor": [f"{NAME}._write", f"{NAME}._preview", f"{NAME}._write_each"],
-        "_connect": [f"{NAME}.sandbox"],
+        "_client.accessor": [f"{NAME}._client.{name}" for name in ("write", "preview", "write_each")],
+        "_client.connect": [f"{NAME}.sandbox"],
     }
+
+
+def test_one_file_alone_imports_httpx() -> None:
+    importing = {name_of(path) for path in FILES if any(is_in(name, ["httpx"]) for name in imports(parsed(path)))}
+    assert importing == {"_service.http.transport"}
+
+
+@pytest.mark.parametrize(
+    ("part", "unknown"),
+    [("_service", TABLES), ("_tabular", NETWORK | CLOCK_AND_CHANCE | WITH_SECRETS)],
+    ids=["service", "tabular"],
+)
+def test_what_a_part_does_not_know(part: str, unknown: set[str]) -> None:
+    for path in (PACKAGE / part).rglob("*.py"):
+        assert {name for name in imports(parsed(path)) if is_in(name, unknown)} == set(), name_of(path)
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_no_file_is_too_long(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MOST_LINES
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=name_of)
+def test_no_folder_has_too_many_files(folder: Path) -> None:
+    assert len(list(folder.glob("*.py"))) <= MOST_FILES
+
+
+def test_no_file_is_named_after_nothing() -> None:
+    words = {word for path in FILES for word in path.stem.strip("_").split("_")}
+    assert words & {"utils", "util", "helpers", "helper", "common", "base", "misc", "tools"} == set()
 
 
 def test_type_checkers_find_the_public_names_where_they_are_loaded_from() -> None:
@@ -152,26 +180,6 @@ def test_type_checkers_find_the_public_names_where_they_are_loaded_from() -> Non
         alias.name: node.module for node in checked.body if isinstance(node, ast.ImportFrom) for alias in node.names
     }
     assert shown == {name: f"{NAME}.{module}" for name, module in digime_pandas._MODULES.items()}
-
-
-@pytest.mark.parametrize("module", PURE)
-def test_values_and_steps_know_neither_network_nor_clock_nor_chance(module: str) -> None:
-    worldly = {"httpx", "http.client", "random", "requests", "secrets", "socket", "time", "urllib.request"}
-    assert set(imports(parsed(PACKAGE / f"{module}.py"))) & worldly == set()
-
-
-def test_one_file_alone_imports_httpx() -> None:
-    assert [path.stem for path in FILES if "httpx" in set(imports(parsed(path)))] == ["_http"]
-
-
-@pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_no_file_is_too_long(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= LONGEST_FILE
-
-
-def test_no_file_is_named_after_nothing() -> None:
-    words = {word for path in FILES for word in path.stem.strip("_").split("_")}
-    assert words & {"utils", "util", "helpers", "helper", "common", "base", "misc", "tools"} == set()
 
 
 def test_the_public_names_are_these() -> None:
@@ -192,6 +200,7 @@ def test_the_public_names_are_these() -> None:
         "DigestMismatchError",
         "DigimeError",
         "FidelityError",
+        "FidelityWarning",
         "FileDescriptor",
         "FileNotInLibraryError",
         "FileTokenStore",

@@ -51,6 +51,8 @@ def test_a_notebook_is_kept_without_outputs(path: Path) -> None:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.slow
+@pytest.mark.kernel
 def test_a_notebook_runs_unattended_and_saves_no_secret(path: Path, kernel: str, tmp_path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     aside = tmp_path / "secrets.json"

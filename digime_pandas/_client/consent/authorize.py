@@ -16,7 +16,7 @@ import webbrowser
 
 from digime_pandas._client.client import Client
 from digime_pandas._client.connect import current_client
-from digime_pandas._client.consent.descriptions import request_sentence, store
+from digime_pandas._client.consent.descriptions import describe_token_store, request_sentence
 from digime_pandas._client.consent.prompts import NotebookPrompt, Prompt, TerminalPrompt, is_attended, running_kernel
 from digime_pandas._service.authorization import Access, Authorization
 from digime_pandas._service.oauth.flow import AuthorizationFlow
@@ -39,11 +39,11 @@ def authorize(
 ) -> Authorization:
     """Ask a person for consent and wait until they gave it.
 
-    An authorization that is stored already and still good is refreshed and returned; nobody is asked again. (To ask
-    anew, for another library say, call ``client.forget(account_id)`` first, then authorize reading again too.) One to
-    read is good only if it opens the library that the stored one to write opens. Otherwise the consent page is opened
-    and this waits for the browser to come back to a listener on this computer. It shows the link and the time that is
-    left, and can be interrupted.
+    An authorization that is stored already and still valid is refreshed and returned; the person is not asked again.
+    (To ask again, for another library for instance, call ``client.forget(account_id)`` first, then authorize reading
+    again too.) One to read is valid only if it opens the library that the stored one to write opens. Otherwise the
+    consent page is opened, and this waits until the browser is redirected to a listener on this computer. It shows the
+    link and the time that is left, and can be interrupted.
 
     Args:
         account_id: The person's id in your own system.
@@ -57,12 +57,12 @@ def authorize(
         The authorization, stored already.
 
     Raises:
-        AuthorizationTimeoutError: Nobody gave consent in time.
-        ConsentRefusedError: The person or the service said no.
+        AuthorizationTimeoutError: No consent was given in time.
+        ConsentRefusedError: The person or the service refused.
         AuthorizationError: The browser would not come back to this process (the contract's `redirect_uri` leads
-            elsewhere), or this is a notebook that is run unattended. The message has the way that works.
+            elsewhere), or this is a notebook that is run unattended. The message says what works instead.
         ConfigurationError: There is no client, or none with a contract for this access.
-        APIError: The service could not be asked.
+        APIError: The request to the service failed.
 
     Warns:
         DigimeWarning: The person's consent is for another library than the account's stored one for the other access.
@@ -97,7 +97,7 @@ def refreshed_authorization(client: Client, account_id: str, access: Access) -> 
         access: ``"write"`` or ``"read"``.
 
     Raises:
-        APIError: The service could not be asked.
+        APIError: The request to the service failed.
     """
     known = client.usable_authorization(account_id, access=access)
     try:
@@ -148,7 +148,7 @@ def _unattended(client: Client, account_id: str, access: Access) -> str:
     return (
         f"{head} Run digime.authorize{call} once in a terminal, or digime.AuthorizationWidget{call} in a notebook that "
         "a person looks at, with the same contract (the DIGIME_* variables) and a token store that both use (here: "
-        f"{store(client)}); then this notebook finds the authorization."
+        f"{describe_token_store(client)}); then this notebook finds the authorization."
     )
 
 

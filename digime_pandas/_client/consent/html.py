@@ -1,4 +1,4 @@
-"""The panel a person sees below a notebook cell, as HTML and as text: one function for each of its parts."""
+"""The panel below a notebook cell, as HTML and as text: one function for each of its parts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from digime_pandas._client.consent.descriptions import request_facts, request_sentence, result_facts
 from digime_pandas._client.consent.session import ConsentSession, ConsentState
 
-# JupyterLab's own colours where they are; elsewhere ones that suit a light and a dark page alike.
+# JupyterLab's own colours where it defines them; elsewhere colours for light and dark pages.
 STYLE = """<style>
 .digime-consent{max-width:44rem;margin:4px 0;padding:8px 16px 12px;border:1px solid var(--jp-border-color1,#8886);
 border-radius:8px;color:var(--jp-ui-font-color1,inherit);box-sizing:border-box;overflow:hidden}
@@ -47,33 +47,33 @@ _ENDS = {
     "replaced": "Begun again elsewhere",
     "failed": "That did not work",
 }
-_BY_HAND = {"cancelled", "forgotten", "replaced"}  # ends that somebody wanted
+_BY_HAND = {"cancelled", "forgotten", "replaced"}  # ends that a call or a click asked for
 
 
-def render_request(walkthrough: ConsentSession) -> str:
-    """Step 1: what is asked, by and of whom, and where."""
-    facts = request_facts(walkthrough.client, walkthrough.account_id, walkthrough.access)
-    return _step(1, "What is asked", "now" if walkthrough.view.stage == "starting" else "over", _table(facts))
+def render_request(session: ConsentSession) -> str:
+    """Return step 1: the request, with the application, the account and the service."""
+    facts = request_facts(session.client, session.account_id, session.access)
+    return _step(1, "What is asked", "now" if session.state.stage == "starting" else "over", _table(facts))
 
 
-def link_part(view: ConsentState) -> str:
-    """Step 2: the link to the consent page."""
-    if view.url is None:
-        return _step(2, "Give consent", "over" if view.stage == "done" else "later")
-    link = f'<a class="digime-link" href="{html.escape(view.url)}" target="_blank" rel="noopener noreferrer">'
+def render_link(state: ConsentState) -> str:
+    """Return step 2: the link to the consent page."""
+    if state.url is None:
+        return _step(2, "Give consent", "over" if state.stage == "done" else "later")
+    link = f'<a class="digime-link" href="{html.escape(state.url)}" target="_blank" rel="noopener noreferrer">'
     return _step(2, "Give consent", "now", f"<p>{link}Open the consent page</a> (in a new tab)</p>")
 
 
-def wait_part(view: ConsentState, *, listens: bool, minutes: float) -> str:
-    """Step 3: waiting, or what came of it."""
-    if view.stage == "done":
+def render_wait(state: ConsentState, *, listens: bool, minutes: float) -> str:
+    """Return step 3: waiting, or how it ended. `minutes` is the longest wait."""
+    if state.stage == "done":
         return _step(3, "Come back", "over")
-    if view.stage == "starting":
+    if state.stage == "starting":
         return _step(3, "Come back", "later", '<p role="status">Asking for a consent link …</p>')
-    if view.stage in _BY_HAND:
-        return _step(3, _ENDS[view.stage], "later", f'<p role="status">{html.escape(view.message)}</p>')
-    if view.stage != "waiting":
-        return _step(3, _ENDS[view.stage], "bad", _alert(view.message))
+    if state.stage in _BY_HAND:
+        return _step(3, _ENDS[state.stage], "later", f'<p role="status">{html.escape(state.message)}</p>')
+    if state.stage != "waiting":
+        return _step(3, _ENDS[state.stage], "bad", _alert(state.message))
     hint = (
         "This page notices when you are done. The tab ends in an error instead? Copy its address from the address bar "
         "and paste it here."
@@ -81,43 +81,43 @@ def wait_part(view: ConsentState, *, listens: bool, minutes: float) -> str:
         else "When the consent page has sent you on, copy the address of that tab and paste it here."
     )
     waiting = f'<p role="status">Waiting for consent, for {minutes:.0f} minutes at most. {hint}</p>'
-    return _step(3, "Come back", "now", waiting + _alert(view.message))
+    return _step(3, "Come back", "now", waiting + _alert(state.message))
 
 
-def result_part(walkthrough: ConsentSession) -> str:
-    """Step 4: whose library, how files get there, until when, kept where; and what is worth knowing about it."""
-    view = walkthrough.view
-    if view.authorization is None:
-        return "" if view.is_settled else _step(4, "Done", "later")
-    facts = result_facts(walkthrough.client, view.authorization)
+def render_result(session: ConsentSession) -> str:
+    """Return step 4: the library, the protocol, the last day, the token store, and a notice if there is one."""
+    state = session.state
+    if state.authorization is None:
+        return "" if state.is_settled else _step(4, "Done", "later")
+    facts = result_facts(session.client, state.authorization)
     del facts["Environment"]  # said in step 1
-    title = "Done" if walkthrough.flow is not None else "Authorized already"
-    return _step(4, title, "over", f'<div role="status">{_table(facts)}</div>{_alert(view.message)}')
+    title = "Done" if session.flow is not None else "Authorized already"
+    return _step(4, title, "over", f'<div role="status">{_table(facts)}</div>{_alert(state.message)}')
 
 
-def render_html(walkthrough: ConsentSession) -> str:
+def render_html(session: ConsentSession) -> str:
     """Return the whole panel for front ends without widgets: nothing to click but the link."""
-    view = walkthrough.view
-    if view.url is not None:
-        link = f'<a href="{html.escape(view.url)}" target="_blank" rel="noopener noreferrer">Open the consent page</a>'
-        lines = [_request(walkthrough), f"{link}: <code>{html.escape(view.url)}</code>", *map(html.escape, _CALLS)]
+    state = session.state
+    if state.url is not None:
+        link = f'<a href="{html.escape(state.url)}" target="_blank" rel="noopener noreferrer">Open the consent page</a>'
+        lines = [_request(session), f"{link}: <code>{html.escape(state.url)}</code>", *map(html.escape, _CALLS)]
         return "".join(f"<p>{line}</p>" for line in [html.escape(lines[0]), *lines[1:]])
-    if view.authorization is not None:
-        facts = {"Authorized": _request(walkthrough), **result_facts(walkthrough.client, view.authorization)}
-        return _table(facts) + _alert(view.message)
-    return "".join(f"<p>{html.escape(line)}</p>" for line in (_request(walkthrough), _end(view)))
+    if state.authorization is not None:
+        facts = {"Authorized": _request(session), **result_facts(session.client, state.authorization)}
+        return _table(facts) + _alert(state.message)
+    return "".join(f"<p>{html.escape(line)}</p>" for line in (_request(session), _end(state)))
 
 
-def as_text(walkthrough: ConsentSession) -> str:
+def render_text(session: ConsentSession) -> str:
     """Return the whole panel as plain text."""
-    view = walkthrough.view
-    if view.url is not None:
-        return "\n".join((_request(walkthrough), f"Open this address in a browser: {view.url}", *_CALLS))
-    if view.authorization is not None:
-        facts = result_facts(walkthrough.client, view.authorization)
-        notice = [view.message] if view.message else []
+    state = session.state
+    if state.url is not None:
+        return "\n".join((_request(session), f"Open this address in a browser: {state.url}", *_CALLS))
+    if state.authorization is not None:
+        facts = result_facts(session.client, state.authorization)
+        notice = [state.message] if state.message else []
         return "\n".join(("Authorized.", *(f"{name}: {text}" for name, text in facts.items()), *notice))
-    return f"{_request(walkthrough)}\n{_end(view)}"
+    return f"{_request(session)}\n{_end(state)}"
 
 
 _CALLS = (
@@ -126,12 +126,12 @@ _CALLS = (
 )
 
 
-def _request(walkthrough: ConsentSession) -> str:
-    return request_sentence(walkthrough.client, walkthrough.account_id, walkthrough.access)
+def _request(session: ConsentSession) -> str:
+    return request_sentence(session.client, session.account_id, session.access)
 
 
-def _end(view: ConsentState) -> str:
-    return f"{_ENDS.get(view.stage, 'Starting')}. {view.message} Run the cell again for a new link."
+def _end(state: ConsentState) -> str:
+    return f"{_ENDS.get(state.stage, 'Starting')}. {state.message} Run the cell again for a new link."
 
 
 def _step(number: int, title: str, tense: str, body: str = "") -> str:

@@ -1,4 +1,4 @@
-"""Showing a consent link while a call waits for it: in a terminal or below a notebook cell."""
+"""Show a consent link while a call waits for the person: in a terminal or below a notebook cell."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any, Protocol, TextIO
 
 
 class Prompt(Protocol):
-    """Shows a link and the time that is left to follow it."""
+    """Shows a consent link and the time that is left to open it."""
 
     def show(self, seconds_left: float) -> None:
         """Show the link, or only the new time where it is there already."""
 
     def end(self, outcome: str) -> None:
-        """Say how it ended. The link is taken away where that is possible."""
+        """Show the outcome, in place of the link where that is possible."""
 
 
 class TerminalPrompt:
@@ -40,7 +40,7 @@ class TerminalPrompt:
         self._stream.flush()
 
     def end(self, outcome: str) -> None:
-        """Write how it ended."""
+        """Write the outcome."""
         self._stream.write(f"{chr(10) if self._stream.isatty() else ''}{outcome}\n")
         self._stream.flush()
 
@@ -66,11 +66,11 @@ class NotebookPrompt:
         self._put(f"{self._request}\n{self._url}\n{left}", markup)
 
     def end(self, outcome: str) -> None:
-        """Put how it ended in place of the link."""
+        """Show the outcome in place of the link."""
         self._put(outcome, f"<p>{html.escape(outcome)}</p>")
 
     def _put(self, text: str, markup: str) -> None:
-        # Loaded already: there is a kernel.
+        # Costs nothing: a kernel has loaded it.
         from IPython.display import display
 
         bundle = {"text/plain": text, "text/html": markup}
@@ -88,10 +88,10 @@ def running_kernel() -> Any | None:
 
 
 def is_attended(kernel: Any) -> bool:
-    """Tell whether a person may be looking at a kernel's output.
+    """Return whether a person may see a kernel's output.
 
-    Programs that run notebooks (nbclient, nbconvert, papermill) declare that nobody answers questions; front ends for
-    people declare the opposite. There is no public name for what they declared.
+    Programs that run notebooks (nbclient, nbconvert, papermill) declare that no input can be asked for; front ends for
+    people declare the opposite. The kernel has no public attribute for it.
     """
     return bool(getattr(kernel, "_allow_stdin", True))
 

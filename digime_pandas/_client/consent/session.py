@@ -1,15 +1,15 @@
-"""A person's way through consent, stage by stage. The widget draws it; nothing here knows of widgets.
+"""One consent of one person, stage by stage, in the background. The widget shows it; nothing here knows of widgets.
 
 ::
 
     waiting ──► done ──► forgotten
        │  ▲                │
        │  └── start again ─┘  (from every stage below, too)
-       ├──► refused      the person or the service said no
-       ├──► timed out    nobody came back in time
+       ├──► refused      the person or the service refused
+       ├──► timed out    no redirect came in time
        ├──► cancelled    stopped by hand
        ├──► replaced     begun again elsewhere in this process
-       └──► failed       an error, with its words
+       └──► failed       an error, whose message is shown
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ _AGAIN = "Start again for a new link."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentState(HoldsSecret):
-    """What there is to show.
+    """The state of a consent, as it is shown.
 
     Attributes:
-        stage: Where the person is.
-        message: How it came to this, in words; for ``waiting``, why the last pasted address was not taken; for
-            ``done``, what is worth knowing about the authorization.
+        stage: The stage.
+        message: How it came to this stage, in words; for ``waiting``, why the last pasted address was not accepted; for
+            ``done``, what there is to know about the authorization.
         url: The consent link, while there is one. It is a secret, and no field.
         authorization: The result, once there is one.
         error: What `result` raises, once there will be no authorization.
@@ -69,12 +69,15 @@ class ConsentState(HoldsSecret):
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing more happens by itself."""
+        """Whether the stage changes no more unless something is called."""
         return self.stage not in {"starting", "waiting"}
 
 
 class ConsentSession:
-    """Leads one account through one consent, in the background.
+    """One consent of one account, in the background.
+
+    The stage changes from ``waiting`` once: the first of redirect, pasted address, deadline, `cancel` and `replace`
+    decides, and the later ones change nothing (see `_settle`).
 
     Args:
         client: The client to authorize.
@@ -82,10 +85,10 @@ class ConsentSession:
         access: ``"write"`` or ``"read"``.
         callback: As for `Client.begin_authorization`.
         timeout: Seconds to wait for the person at most.
-        on_change: Called, in any thread, when there is something new to show.
+        on_change: Called, in any thread, after `state` has changed.
 
     Attributes:
-        view: What there is to show now.
+        state: The latest state.
         flow: The flow of the latest start; None when the authorization was there already.
     """
 
@@ -102,7 +105,7 @@ class ConsentSession:
         self.client = client
         self.account_id = account_id
         self.access: Access = access
-        self.view = ConsentState(stage="starting")
+        self.state = ConsentState(stage="starting")
         self.flow: AuthorizationFlow | None = None
         self._callback = callback
         self._timeout = timeout
@@ -116,32 +119,32 @@ class ConsentSession:
         Args:
             again: Ask for consent even so.
         """
-        self._cancel_previous()
-        self._replace_flow(None)
+        self._replace_previous_session()
+        self._set_flow(None)
         self._show(ConsentState(stage="starting"))
         try:
             stored = None if again else self._stored()
             flow = None if stored else self._begin()
-        except Exception as error:  # noqa: BLE001 - whatever it was, the person sees it where they are looking
+        except Exception as error:  # noqa: BLE001 - any error is shown: no caller is there to see it raised
             self._show(_failure(error))
             return
         if flow is None:
             self._show(ConsentState(stage="done", authorization=stored))
             return
         with self._lock:
-            self._replace_flow(flow)
+            self._set_flow(flow)
             self._show(ConsentState(stage="waiting", url=flow.url))
         threading.Thread(target=self._watch, args=(flow,), name="digime-consent", daemon=True).start()
 
     def paste(self, address: str) -> threading.Thread | None:
         """Complete with an address the person pasted, in the background; None when nothing waits for one.
 
-        A wrong address leaves the stage as it is and says why in `View.message`.
+        A wrong address leaves the stage as it is; `ConsentState.message` says why.
         """
         pasted = Secret(address)
         del address  # a traceback that shows local variables would show the code in it
         flow = self.flow
-        if flow is None or self.view.stage != "waiting":
+        if flow is None or self.state.stage != "waiting":
             return None
         thread = threading.Thread(target=self._complete, args=(flow, pasted), name="digime-paste", daemon=True)
         thread.start()
@@ -149,10 +152,15 @@ class ConsentSession:
 
     def cancel(self) -> None:
         """Stop waiting."""
-        self._end(self.flow, "cancelled", AuthorizationError("Authorization was cancelled."), "Nothing was authorized.")
+        error = AuthorizationError("Authorization was cancelled.")
+        self._settle(self.flow, "cancelled", error, "Nothing was authorized.")
+
+    def replace(self) -> None:
+        """Stop waiting, since a newer session of this process asks for the same consent."""
+        self._settle(self.flow, "replaced", AuthorizationError("This authorization was begun again, in a newer cell."))
 
     def forget(self) -> None:
-        """Forget the stored authorization. What the person agreed to at the service stays agreed to."""
+        """Forget the stored authorization. The consent itself stays given at the service."""
         try:
             self.client.forget(self.account_id, access=self.access)
         except DigimeError as error:
@@ -162,7 +170,7 @@ class ConsentSession:
         self._show(ConsentState(stage="forgotten", message=words, error=NotAuthorizedError(words)))
 
     def close(self) -> None:
-        """Stop whatever is under way."""
+        """Stop waiting and close the listener."""
         self.cancel()
         if self.flow is not None:
             self.flow.close()
@@ -177,9 +185,9 @@ class ConsentSession:
             The authorization.
 
         Raises:
-            AuthorizationTimeoutError: It is not settled yet, or nobody came back in time.
-            ConsentRefusedError: The person or the service said no.
-            DigimeError: What else was in the way.
+            AuthorizationTimeoutError: It is not settled yet, or no redirect came in time.
+            ConsentRefusedError: The person or the service refused.
+            DigimeError: Any other error that ended it.
         """
         deadline = time.monotonic() + timeout
         while not self._settled.wait(max(0.0, min(_WAIT_SECONDS, deadline - time.monotonic()))):
@@ -188,10 +196,10 @@ class ConsentSession:
                     f"Account {self.account_id!r} has not given consent within {timeout:g} seconds; the widget goes on "
                     "waiting. A pasted address is only taken while no cell runs: ask for the result in a later cell."
                 )
-        view = self.view
-        if view.authorization is not None:
-            return view.authorization
-        raise view.error or AuthorizationError("Authorization has begun again; ask for the result once more.")
+        state = self.state
+        if state.authorization is not None:
+            return state.authorization
+        raise state.error or AuthorizationError("Authorization has begun again; ask for the result once more.")
 
     def _stored(self) -> Authorization | None:
         stored = self.client.usable_authorization(self.account_id, access=self.access)
@@ -203,6 +211,7 @@ class ConsentSession:
         return self.client.begin_authorization(self.account_id, access=self.access, callback=self._callback)
 
     def _watch(self, flow: AuthorizationFlow) -> None:
+        """Wait for the redirect, in a thread of its own."""
         try:
             if flow.listens:
                 with collected_warnings():  # they are in the flow's `notice`
@@ -210,73 +219,79 @@ class ConsentSession:
             elif not flow.finished.wait(self._timeout):
                 raise AuthorizationTimeoutError("Nobody pasted an address in time.")
         except AuthorizationTimeoutError as error:
-            self._end(flow, "timed out", error, f"Nobody came back within {self._timeout / 60:.0f} minutes. {_AGAIN}")
+            message = f"Nobody came back within {self._timeout / 60:.0f} minutes. {_AGAIN}"
+            self._settle(flow, "timed out", error, message)
         except Exception as error:  # noqa: BLE001 - see `start`
             self._fail(flow, error)
         else:
-            self._end(flow, "done", message=flow.notice or "")
+            self._settle(flow, "done", message=flow.notice or "")
 
     def _complete(self, flow: AuthorizationFlow, pasted: Secret[str]) -> None:
+        """Complete a flow with a pasted address, in a thread of its own; `_watch` notices that it is complete."""
         try:
             with collected_warnings():  # as in `_watch`, which shows them
                 flow.complete(pasted.reveal())
         except RedirectError as error:
             with self._lock:
-                if self.flow is flow and self.view.stage == "waiting":
+                if self._waits_for(flow):
                     self._show(ConsentState(stage="waiting", message=str(error), url=flow.url))
         except Exception as error:  # noqa: BLE001 - see `start`
             self._fail(flow, error)
 
     def _fail(self, flow: AuthorizationFlow, error: Exception) -> None:
         if isinstance(error, ConsentRefusedError):
-            self._end(flow, "refused", error)
+            self._settle(flow, "refused", error)
         else:
-            self._end(flow, "failed", _failure(error).error)
+            self._settle(flow, "failed", _failure(error).error)
 
-    def _end(
+    def _settle(
         self, flow: AuthorizationFlow | None, stage: Stage, error: DigimeError | None = None, message: str = ""
     ) -> None:
+        """Change from ``waiting`` to a settled stage, unless something else came first."""
         with self._lock:
-            # Whoever comes second, say a redirect after a click on cancel, changes nothing.
-            if flow is None or self.flow is not flow or self.view.stage != "waiting":
+            if flow is None or not self._waits_for(flow):
                 return
             _clear_tracebacks(error)
             message = message or (str(error) if error else "")
             self._show(ConsentState(stage=stage, message=message, authorization=flow.authorization, error=error))
         flow.close()
 
-    def _replace_flow(self, flow: AuthorizationFlow | None) -> None:
+    def _waits_for(self, flow: AuthorizationFlow) -> bool:
+        """Whether a flow is the latest one and undecided. Threads of earlier flows may still be running."""
+        return self.flow is flow and self.state.stage == "waiting"
+
+    def _set_flow(self, flow: AuthorizationFlow | None) -> None:
         with self._lock:
             before, self.flow = self.flow, flow
         if before is not None:
             before.close()
 
-    def _cancel_previous(self) -> None:
+    def _replace_previous_session(self) -> None:
         key = (self.client.base_url, self.access, self.client.contract.client_id, self.account_id)
-        with _under_way_lock:
-            before = _under_way.get(key)
-            _under_way[key] = self
+        with _latest_lock:
+            before = _latest.get(key)
+            _latest[key] = self
         if before is not None and before is not self:
-            words = "This authorization was begun again, in a newer cell."
-            before._end(before.flow, "replaced", AuthorizationError(words))  # noqa: SLF001 - the same class
+            before.replace()
 
-    def _show(self, view: ConsentState) -> None:
+    def _show(self, state: ConsentState) -> None:
         with self._lock:
-            self.view = view
-            if view.is_settled:
+            self.state = state
+            if state.is_settled:
                 self._settled.set()
             else:
                 self._settled.clear()
         self._on_change()
 
 
-_under_way: WeakValueDictionary[tuple[str, ...], ConsentSession] = WeakValueDictionary()
-_under_way_lock = threading.Lock()
+# The latest session by environment, access, contract and account.
+_latest: WeakValueDictionary[tuple[str, ...], ConsentSession] = WeakValueDictionary()
+_latest_lock = threading.Lock()
 
 
 def _failure(error: Exception) -> ConsentState:
     if not isinstance(error, DigimeError):
-        # Not its words: only our own errors are known to hold no secret.
+        # Without its message: only the messages of this package's errors are known to hold no secret.
         error = AuthorizationError(f"Something unforeseen happened ({type(error).__name__}). {_AGAIN}")
     _clear_tracebacks(error)
     return ConsentState(stage="failed", message=str(error), error=error)

@@ -1,4 +1,4 @@
-"""A file in a person's library, and the ways to read it."""
+"""A file of a person's library, and how it is read."""
 
 from __future__ import annotations
 
@@ -10,24 +10,14 @@ from datetime import UTC, datetime
 from io import BufferedReader
 from typing import TYPE_CHECKING, Any
 
+from digime_pandas._service.descriptor import SCHEMA_PREFIX, WRITE_ID_PREFIX
 from digime_pandas._service.download import Download
-from digime_pandas._service.receipt import SCHEMA_PREFIX, WRITE_ID_PREFIX
 from digime_pandas._tabular.formats import Format, format_of
 from digime_pandas._tabular.parse import parse, parse_batches
 from digime_pandas.errors import DigestMismatchError, FormatError, InputError
 
 if TYPE_CHECKING:
     import pandas as pd
-import warnings
-from collections.abc import Collection
-from concurrent.futures import ThreadPoolExecutor
-from http import HTTPStatus
-
-from digime_pandas._service.authorization import Authorization
-from digime_pandas._service.masking.secret import Secret
-from digime_pandas._service.messages import FileListing
-from digime_pandas._service.oauth.authorizations import ContractAuthorizations
-from digime_pandas.errors import ReadError, RefusedError, ReplyError
 
 BATCH_ROWS = 65_536
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -67,7 +57,7 @@ class LibraryFile:
 
     @property
     def schema(self) -> str | None:
-        """The schema written beside a CSV or JSON file, which makes its frame come back typed, or None."""
+        """The schema written beside a CSV or JSON file, from which its frame gets its dtypes, or None."""
         found = (text for text in self.reference if text.startswith(SCHEMA_PREFIX))
         return next((text.removeprefix(SCHEMA_PREFIX) for text in found), None)
 
@@ -79,11 +69,11 @@ class LibraryFile:
 
         Raises:
             DigestMismatchError: They have another.
-            SealedFileError: The file does not open.
+            SealedFileError: The file cannot be decrypted.
             APIError: It cannot be fetched.
         """
-        with closing(self._opened(sha256)) as opened:
-            return opened.read()
+        with closing(self._download(sha256)) as download:
+            return download.read()
 
     def to_frame(
         self, *, columns: Sequence[str] | None = None, limit: int | None = None, sha256: str | None = None
@@ -91,13 +81,13 @@ class LibraryFile:
         """Fetch the file and return it as a frame.
 
         Args:
-            columns: Names of the columns that are wanted; the index comes in any case.
-            limit: Rows that are wanted at most, from the first.
+            columns: Names of the wanted columns; the index is read in any case.
+            limit: Most rows to return, from the first.
             sha256: As for `read`.
 
         Returns:
-            The frame. Dtypes and index come back as they were where the format, or the schema written beside the
-            file, says them; a file of others is read by plain rules.
+            The frame. Dtypes and index are as they were where the format, or the schema written beside the file, stores
+            them; for the files of other programs the dtypes are inferred.
 
         Raises:
             FormatError: It is neither CSV, JSON, NDJSON nor Parquet by its name and media type.
@@ -123,8 +113,8 @@ class LibraryFile:
             DigimeError: As for `to_frame`.
         """
         found = self._format()
-        with closing(self._opened(sha256)) as opened:
-            stream = BufferedReader(opened.content, _PIECE_BYTES)
+        with closing(self._download(sha256)) as download:
+            stream = BufferedReader(download.content, _PIECE_BYTES)
             yield from parse_batches(stream, found, self.schema, columns=columns, batch_rows=batch_rows)
 
     def _format(self) -> Format:
@@ -135,16 +125,16 @@ class LibraryFile:
             )
         return found
 
-    def _opened(self, sha256: str | None) -> Download:
+    def _download(self, sha256: str | None) -> Download:
         sha256 = check_sha256(sha256)
-        opened = self.fetch()
-        if sha256 not in {None, opened.sha256}:
-            opened.close()
+        download = self.fetch()
+        if sha256 not in {None, download.sha256}:
+            download.close()
             raise DigestMismatchError(
                 f"{self.name!r} was read and its SHA-256 is not the expected one: the newest file of that name is "
                 "another one, or it was damaged on its way."
             )
-        return opened
+        return download
 
 
 def check_sha256(sha256: str | None) -> str | None:
@@ -187,118 +177,3 @@ def library_file(
 
 def _texts(values: object) -> tuple[str, ...]:
     return tuple(value for value in values if isinstance(value, str)) if isinstance(values, list | tuple) else ()
-
-
-_FINAL_STATES = {"partial", "completed"}
-_FIRST_LOOK, _LONGEST_LOOK = 0.1, 3.0  # seconds; the Node SDK looks every 3
-_PARALLEL = 8
-_SESSION_CODES = {"SessionInvalid", "SessionUsed", "SessionExpired", "InvalidSession"}
-
-
-class _NotReadyError(ReadError):
-    """The session is still collecting."""
-
-
-def list_files(consents: ContractAuthorizations, authorization: Authorization, *, timeout: float) -> list[LibraryFile]:
-    """Return the files of one person's library, newest first, each write once.
-
-    Args:
-        consents: The read contract's.
-        authorization: The person's, for reading.
-        timeout: Seconds the service may take to collect the files.
-
-    Raises:
-        ReadError: The service did not finish collecting in time.
-    """
-    session = consents.use(authorization, consents.api.trigger)
-    listing = _wait_for_listing(consents, authorization, session, timeout)
-    with ThreadPoolExecutor(min(_PARALLEL, max(1, len(listing.files)))) as threads:
-        found = list(
-            threads.map(lambda item: _describe(consents, authorization, session, *item), listing.files.items())
-        )
-    files = [file for file in found if file is not None]
-    return _drop_repeated_writes(sorted(files, key=lambda file: (file.updated, file.file_id), reverse=True))
-
-
-def select(
-    files: Sequence[LibraryFile],
-    *,
-    reference: Collection[str],
-    tags: Collection[str],
-    mime_type: str | None,
-) -> list[LibraryFile]:
-    """Return the files that carry all these references and tags, and this media type."""
-    return [
-        file
-        for file in files
-        if set(reference) <= set(file.reference) and set(tags) <= set(file.tags) and mime_type in {None, file.mime_type}
-    ]
-
-
-def _wait_for_listing(
-    consents: ContractAuthorizations, authorization: Authorization, session: Secret[str], timeout: float
-) -> FileListing:
-    import stamina  # see Http.send
-
-    try:
-        for look in stamina.retry_context(
-            on=_NotReadyError,
-            attempts=None,
-            timeout=timeout,
-            wait_initial=_FIRST_LOOK,
-            wait_max=_LONGEST_LOOK,
-            wait_jitter=0.0,
-        ):
-            with look:
-                listing = consents.use(authorization, lambda token: consents.api.list_files(session, token))
-                if listing.state not in _FINAL_STATES:
-                    raise _NotReadyError(listing.state)
-    except _NotReadyError as state:
-        raise ReadError(
-            f"The library was not ready within {timeout:g} seconds (state {state}). Try again, or pass a longer "
-            "timeout="
-        ) from None
-    return listing
-
-
-def _describe(
-    consents: ContractAuthorizations,
-    authorization: Authorization,
-    session: Secret[str],
-    file_id: str,
-    updated_ms: float,
-) -> LibraryFile | None:
-    """Return a file of the list, or None where it is gone by now or nothing can be told of it."""
-    try:
-        found = consents.use(authorization, lambda token: consents.api.describe_file(session, file_id, token))
-    except RefusedError as error:
-        if error.status != HTTPStatus.NOT_FOUND:
-            raise
-        return None
-    except ReplyError as error:
-        warnings.warn(f"A file is left out of the list: {error}", stacklevel=2)
-        return None
-    return library_file(file_id, updated_ms, found.metadata, lambda: _fetch(consents, authorization, session, file_id))
-
-
-def _fetch(
-    consents: ContractAuthorizations, authorization: Authorization, session: Secret[str], file_id: str
-) -> Download:
-    def read(key: Secret[str]) -> Download:
-        return consents.use(authorization, lambda token: consents.api.read_file(key, file_id, token))
-
-    try:
-        return read(session)
-    except RefusedError as error:
-        if error.code not in _SESSION_CODES:
-            raise
-        # Sessions end; the file does not.
-        return read(consents.use(authorization, consents.api.trigger))
-
-
-def _drop_repeated_writes(files: Sequence[LibraryFile]) -> list[LibraryFile]:
-    # By contract too: a write id can be read by whoever reads the library, and given to another file.
-    kept: dict[tuple[str | None, str], LibraryFile] = {}
-    for file in files:
-        kept.setdefault((file.contract_id, file.write_id or file.file_id), file)
-    return list(kept.values())

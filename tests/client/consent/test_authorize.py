@@ -15,7 +15,7 @@ import pytest
 from nbclient import NotebookClient
 
 from digime_pandas._client.client import Client
-from digime_pandas._client.consent import authorize as _authorize
+from digime_pandas._client.consent import authorize as authorize_module
 from digime_pandas._client.consent.authorize import authorize
 from digime_pandas._service.oauth.token_store import MemoryTokenStore
 from digime_pandas.errors import (
@@ -193,7 +193,7 @@ class Kernel:
 
 
 def test_in_an_unattended_kernel_it_says_at_once_what_works(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_authorize, "running_kernel", lambda: Kernel(attended=False))
+    monkeypatch.setattr(authorize_module, "running_kernel", lambda: Kernel(attended=False))
     with pytest.raises(AuthorizationError, match=r"unattended.*AuthorizationWidget\('patient-17'\).*DIGIME_"):
         authorize("patient-17", client=client, timeout=SOON)
     monkeypatch.setattr(client, "sandbox", object())
@@ -205,7 +205,7 @@ def test_in_an_unattended_kernel_a_stored_authorization_is_found(
     client: Client, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     authorize("patient-17", client=client, timeout=SOON)
-    monkeypatch.setattr(_authorize, "running_kernel", lambda: Kernel(attended=False))
+    monkeypatch.setattr(authorize_module, "running_kernel", lambda: Kernel(attended=False))
     assert authorize("patient-17", client=client, timeout=SOON).account_id == "patient-17"
 
 
@@ -230,6 +230,8 @@ def run_notebook(*sources: str, attended: bool) -> Any:
     return notebook
 
 
+@pytest.mark.slow
+@pytest.mark.kernel
 def test_a_notebook_run_by_a_program_fails_at_once_with_the_call_that_works() -> None:
     notebook = run_notebook(NOTEBOOK, "authorize('patient-17')", attended=False)
     (error,) = notebook.cells[1].outputs
@@ -237,6 +239,8 @@ def test_a_notebook_run_by_a_program_fails_at_once_with_the_call_that_works() ->
     assert "client.sandbox.approve(flow.url)" in error.evalue
 
 
+@pytest.mark.slow
+@pytest.mark.kernel
 def test_below_a_cell_the_link_is_shown_and_nothing_of_it_is_saved() -> None:
     approve = """
 begin = client.begin_authorization

@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from digime_pandas._client.client import Client
-from digime_pandas._client.consent.descriptions import environment, request_facts, request_sentence, result_facts, store
+from digime_pandas._client.consent.descriptions import (
+    describe_environment,
+    describe_token_store,
+    request_facts,
+    request_sentence,
+    result_facts,
+)
 from digime_pandas._service.authorization import Authorization
 from digime_pandas._service.oauth.token_store import FileTokenStore, MemoryTokenStore
 from digime_pandas.sandbox import Sandbox
@@ -25,23 +31,23 @@ from digime_pandas.sandbox import Sandbox
 )
 def test_the_environment_is_named_by_its_host(sandbox: Sandbox, base_url: str, words: str) -> None:
     with Client(sandbox.contract, base_url=base_url, tokens=MemoryTokenStore()) as client:
-        assert environment(client) == words
+        assert describe_environment(client) == words
 
 
 def test_the_embedded_sandbox_is_named_as_such(client: Client, sandbox: Sandbox) -> None:
     client.sandbox = sandbox
-    assert "embedded sandbox" in environment(client)
-    assert "nothing leaves this computer" in environment(client)
+    assert "embedded sandbox" in describe_environment(client)
+    assert "nothing leaves this computer" in describe_environment(client)
 
 
 def test_the_store_is_named_by_its_place(sandbox: Sandbox, connected: Callable[..., Client], tmp_path: Path) -> None:
-    class EncryptedFile(MemoryTokenStore):
+    class OwnStore(MemoryTokenStore):
         pass
 
     folder = tmp_path / "tokens"
-    assert store(connected(sandbox, tokens=FileTokenStore(folder))) == f"the folder {folder}"
-    assert "memory of this process" in store(connected(sandbox))
-    assert "memory of this process" in store(connected(sandbox, tokens=EncryptedFile()))
+    assert describe_token_store(connected(sandbox, tokens=FileTokenStore(folder))) == f"the folder {folder}"
+    assert "memory of this process" in describe_token_store(connected(sandbox))
+    assert "memory of this process" in describe_token_store(connected(sandbox, tokens=OwnStore()))
 
 
 def test_a_request_names_the_contract_of_its_own_access(client: Client) -> None:

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from digime_pandas._client.library import LibraryFile, library_file
+from digime_pandas._client.library.file import LibraryFile, library_file
 from digime_pandas._service.crypto.envelope import encrypt_bytes, wrap_key
 from digime_pandas._service.download import Download
 from digime_pandas._service.masking.secret import Secret

@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from digime_pandas._client.client import Client
-from digime_pandas._client.library import LibraryFile, _drop_repeated_writes, library_file, select
+from digime_pandas._client.library.file import LibraryFile, library_file
+from digime_pandas._client.library.listing import _drop_repeated_writes, select
 from digime_pandas._service.authorization import Authorization
 from digime_pandas._service.descriptor import FileDescriptor
 from digime_pandas.errors import RefusedError

@@ -24,7 +24,7 @@ from digime_pandas._service.authorization import Authorization, Postbox, Token, 
 from digime_pandas._service.contract import Contract
 from digime_pandas._service.crypto.encrypted_file import EncryptedFile
 from digime_pandas._service.descriptor import FileDescriptor
-from digime_pandas._service.http.transport import Request
+from digime_pandas._service.http.request import Request
 from digime_pandas._service.messages import TokenReply
 from digime_pandas._service.oauth.redirect import RedirectResult
 from digime_pandas._service.receipt import Receipt

@@ -45,6 +45,7 @@ from .wiretap import Wiretap, found, frames, key_lines, shown
 DESCRIPTOR = FileDescriptor("text/plain", "p")
 SOON = 10.0  # seconds
 BIG = 8 << 20  # bytes; more than sockets buffer
+SIZES = [5, pytest.param(BIG, marks=pytest.mark.slow)]
 
 
 def raised(kind: type[BaseException], call: Callable[[], object]) -> str:
@@ -92,6 +93,7 @@ class TestWriting:
         assert found(text, tap, *everything(tap, tapped, writer)) == set()
 
     @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{", b"nonsense\r\n\r\n"])
+    @pytest.mark.slow
     def test_a_reset_while_the_body_goes_out(
         self, tap: Wiretap, tapped: Client, writer: Authorization, answer: bytes
     ) -> None:
@@ -104,7 +106,7 @@ class TestWriting:
         assert tap.texts
         assert found(text, tap, *everything(tap, tapped, writer)) == set()
 
-    @pytest.mark.parametrize("size", [5, BIG])
+    @pytest.mark.parametrize("size", SIZES)
     def test_interrupted_in_the_transport(self, tap: Wiretap, tapped: Client, writer: Authorization, size: int) -> None:
         def interrupt(request: httpx.Request) -> None:
             header = request.headers["Authorization"]
@@ -138,7 +140,7 @@ class TestWriting:
         text = raised(KeyboardInterrupt, lambda: tapped.write(b"hello", "a", DESCRIPTOR, writer))
         assert found(text, tap, *everything(tap, tapped, writer)) == set()
 
-    @pytest.mark.parametrize("size", [5, BIG])
+    @pytest.mark.parametrize("size", SIZES)
     def test_a_body_that_breaks_shows_where_it_broke(
         self, tap: Wiretap, tapped: Client, writer: Authorization, size: int
     ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import traceback
 from base64 import b64encode, urlsafe_b64decode
 from collections.abc import Callable, Iterator
@@ -21,7 +20,6 @@ from digime_pandas._service.contract import Contract
 
 SECRET_CLAIMS = ("access_token", "refresh_token", "code", "code_verifier", "state", "iv", "preauthorization_code")
 SHORTEST_SECRET = 16
-COLOURS = re.compile("\x1b\\[[0-9;]*m")
 PREFIX = 12  # of a secret; some tracebacks cut long texts
 
 Trouble = Callable[[httpx.Request], httpx.Response | None]
@@ -116,8 +114,7 @@ def shown(error: BaseException) -> str:
     texts: list[str] = []
     for each in chain(error):
         trace = within_package(each.__traceback__) if each is error else each.__traceback__
-        verbose = VerboseTB(include_vars=True).text(type(each), each, trace)
-        texts.append(COLOURS.sub("", verbose))
+        texts.append(VerboseTB(theme_name="nocolor", include_vars=True).text(type(each), each, trace))
         each.__traceback__ = trace
         texts += traceback.TracebackException.from_exception(each, capture_locals=True).format()
         texts += [f"{name} = {value!r}" for frame in frames(trace) for name, value in frame.f_locals.items()]

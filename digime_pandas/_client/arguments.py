@@ -1,0 +1,73 @@
+"""The keyword arguments that every kind of write takes, and how signatures show such arguments one by one."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Literal, TypedDict, TypeVar
+
+from digime_pandas._tabular.formats import FORMATS
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class WriteArguments(TypedDict, total=False):
+    """Arguments of every kind of write, beside frame, file name and account; `write` says what each means.
+
+    Those after `mime_type` are options of the formats.
+    """
+
+    format: str | None
+    reference: Iterable[str] | None
+    tags: Iterable[str]
+    index: bool | None
+    mime_type: str | None
+    typed: bool
+    escape_formulas: bool
+    nested: Literal["refuse", "json"]
+    strict: bool
+    decimals: Literal["string", "number"]
+    compression: Literal["snappy", "zstd", "gzip", "brotli", "lz4", "none"]
+    attrs: bool
+    keep_unused_categories: bool
+
+
+_DEFAULTS: Mapping[str, object] = MappingProxyType(
+    {"format": None, "reference": None, "tags": (), "index": None, "mime_type": None}
+)
+_OPTION_DEFAULTS: Mapping[str, object] = MappingProxyType(
+    {name: values[0] for each in FORMATS.values() for name, values in each.options.items()}
+)
+
+
+def format_options(arguments: WriteArguments) -> dict[str, object]:
+    """Return the arguments that are options of a format, those that no format has included."""
+    return {name: value for name, value in arguments.items() if name not in _DEFAULTS}
+
+
+def shows_write_arguments(function: F) -> F:
+    """Show each of the `WriteArguments` in the signature of a function that takes them as ``**arguments``."""
+    return shows_arguments(WriteArguments, {**_DEFAULTS, **_OPTION_DEFAULTS})(function)
+
+
+def shows_arguments(arguments: type, defaults: Mapping[str, object]) -> Callable[[F], F]:
+    """Return a decorator that lets `help` and `inspect.signature` show what a function takes as ``**arguments``.
+
+    Args:
+        arguments: The TypedDict of the arguments.
+        defaults: The default of each argument.
+    """
+    shown = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=defaults[name], annotation=hint.__forward_arg__)
+        for name, hint in arguments.__annotations__.items()
+    ]
+
+    def decorate(function: F) -> F:
+        signature = inspect.signature(function)
+        *named, _ = signature.parameters.values()
+        in_order = sorted([*named, *shown], key=lambda each: (each.kind, each.default is not each.empty))
+        vars(function)["__signature__"] = signature.replace(parameters=in_order)
+        return function
+
+    return decorate

@@ -1,0 +1,51 @@
+"""Calls that type checkers accept, with the types that they see. Checked by mypy, never run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import assert_type
+
+import pandas as pd
+import polars as pl
+
+import digime_pandas as digime
+import digime_pandas.dask
+from digime_pandas._client.accessor import DigimeAccessor
+from digime_pandas._client.preview import preview
+from digime_pandas._client.write_each import write_each
+from digime_pandas.dask import DaskDigimeAccessor
+
+
+def connecting(contract: digime.Contract) -> None:
+    assert_type(digime.connect("sandbox"), digime.Client)
+    with digime.connect(contract, read_contract=contract, timeout=5.0) as client:
+        assert_type(client, digime.Client)
+    assert_type(digime.authorize("patient-17", access="read", client=client), digime.Authorization)
+
+
+def writing(frame: pd.DataFrame, client: digime.Client, authorization: digime.Authorization) -> None:
+    assert_type(digime.write(frame, "a.csv", "patient-17"), digime.Receipt)
+    digime.write(frame["a"], "a.csv", account_id=["patient-17", "patient-18"], tags=("visits",), index=False)
+    digime.write(pl.DataFrame(), "a", "p", format="ndjson", strict=True, decimals="number", client=client)
+    digime.write(frame, "a.csv", "p", reference=None, mime_type="text/csv; header=present", nested="json")
+    digime.write(frame, "a.parquet", "p", compression="zstd", attrs=True, keep_unused_categories=True)
+    digime.write(frame, "a.parquet", "p", authorization=authorization, progress=lambda sent, total: (sent, total))
+
+
+def by_accessor(accessor: DigimeAccessor, partitions: DaskDigimeAccessor) -> None:
+    assert_type(accessor.write("a.csv", "patient-17", typed=False), digime.Receipt)
+    assert_type(accessor.preview("a.csv", account_id="patient-17", escape_formulas=True), digime.Preview)
+    assert_type(accessor.write_each("patient", "a.csv", workers=2, tags=["visits"]), pd.DataFrame)
+    assert_type(partitions.write("a-*.csv", "patient-17", index=True), pd.DataFrame)
+
+
+def other_functions(frame: pd.DataFrame) -> None:
+    assert_type(preview(frame, "a.csv", "patient-17").columns[0].name, str)
+    assert_type(write_each(frame, "patient", "a.csv", compression="gzip"), pd.DataFrame)
+
+
+def reading(client: digime.Client) -> None:
+    assert_type(digime.read_file("a.csv", account_id="p", sha256=None, timeout=5), bytes)
+    assert_type(digime.read_frame("a.csv", account_id="p", columns=["a"], limit=5, client=client), pd.DataFrame)
+    assert_type(digime.read_batches("a.csv", account_id="p", batch_rows=10), Iterator[pd.DataFrame])
+    assert_type(client.files("p", tags="visits"), list[digime.LibraryFile])

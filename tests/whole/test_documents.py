@@ -1,0 +1,51 @@
+"""What the documents beside the README say is there: the files and tests they name, the hooks, the changes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import digime_pandas
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / ".github"
+DOCUMENTS = [*sorted(FOLDER.glob("*.md")), ROOT / "tests" / "benchmarks" / "RESULTS.md"]
+NAMED = re.compile(r"`((?:digime_pandas|tests|\.ci|\.github)/[\w./-]*)`")
+
+
+def text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def test_the_documents_are_there() -> None:
+    assert [path.name for path in DOCUMENTS] == ["CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "RESULTS.md"]
+    for path in DOCUMENTS:
+        assert f"`{path.relative_to(ROOT)}`" in text_of(ROOT / "README.md")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.stem)
+def test_the_files_a_document_names_exist(path: Path) -> None:
+    assert [name for name in NAMED.findall(text_of(path)) if not (ROOT / name).exists()] == []
+
+
+def test_each_promise_of_security_names_a_test() -> None:
+    promises = re.findall(r"^\| (?!who|---)(.+) \| (.+) \| (.+) \|$", text_of(FOLDER / "SECURITY.md"), re.MULTILINE)
+    assert len(promises) > 10
+    for _, _, shown_by in promises:
+        assert any(Path(name).name.startswith("test_") for name in NAMED.findall(shown_by))
+
+
+def test_the_changelog_begins_with_what_is_not_released_and_has_this_version() -> None:
+    versions = re.findall(r"^## \[(.+)\]$", text_of(FOLDER / "CHANGELOG.md"), re.MULTILINE)
+    assert versions[0] == "Unreleased"
+    assert digime_pandas.__version__ in versions
+
+
+def test_hooks_are_local_and_installed_with_the_tests() -> None:
+    hooks = text_of(ROOT / ".pre-commit-config.yaml")
+    assert set(re.findall(r"repo: (\S+)", hooks)) == {"local"}
+    assert set(re.findall(r"language: (\S+)", hooks)) == {"system"}
+    programs = {entry.split()[0] for entry in re.findall(r"entry: (.+)", hooks)}
+    assert {program for program in programs if f'"{program}>=' not in text_of(ROOT / "pyproject.toml")} == set()
