@@ -11,13 +11,28 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import pandas as pd
 
-from digime_pandas._client.arguments import WriteArguments, shows_write_arguments
+from digime_pandas._client.arguments import WRITE_DEFAULTS, WriteArguments, shows_arguments, shows_write_arguments
 
 if TYPE_CHECKING:
     from digime_pandas._client.client import Client
     from digime_pandas._client.preview import Preview
     from digime_pandas._service.authorization import Authorization
     from digime_pandas._service.receipt import Receipt
+
+
+class SendArguments(WriteArguments, total=False):
+    """Arguments of `digime_pandas.write` beside frame, file name and account."""
+
+    client: Client | None
+    authorization: Authorization | None
+    progress: object
+
+
+class SendEachArguments(WriteArguments, total=False):
+    """Arguments of `digime_pandas.write_each` beside frame, column and file name."""
+
+    client: Client | None
+    workers: int
 
 
 class FrameAccessor:
@@ -30,17 +45,8 @@ class FrameAccessor:
     def __init__(self, frame: Any) -> None:
         self._frame = frame
 
-    @shows_write_arguments
-    def write(
-        self,
-        file_name: str,
-        account_id: str | Iterable[str],
-        *,
-        client: Client | None = None,
-        authorization: Authorization | None = None,
-        progress: object = None,
-        **arguments: Unpack[WriteArguments],
-    ) -> Receipt:
+    @shows_arguments(SendArguments, {"client": None, "authorization": None, "progress": None, **WRITE_DEFAULTS})
+    def write(self, file_name: str, account_id: str | Iterable[str], **arguments: Unpack[SendArguments]) -> Receipt:
         """Write the frame into a person's digi.me library; the frame is never changed.
 
         See `digime_pandas.write`: the arguments, the result and the errors are the same.
@@ -51,13 +57,7 @@ class FrameAccessor:
             'delivered'
         """
         receipt: Receipt = importlib.import_module("digime_pandas._client.write").write(
-            self._frame,
-            file_name,
-            account_id,
-            client=client,
-            authorization=authorization,
-            progress=progress,
-            **arguments,
+            self._frame, file_name, account_id, **arguments
         )
         return receipt
 
@@ -81,24 +81,14 @@ class FrameAccessor:
 class DigimeAccessor(FrameAccessor):
     """Writes this frame, or this series as a frame of one column, into people's digi.me libraries."""
 
-    @shows_write_arguments
-    def write_each(
-        self,
-        by: str,
-        file_name: str,
-        *,
-        client: Client | None = None,
-        workers: int = 4,
-        **arguments: Unpack[WriteArguments],
-    ) -> pd.DataFrame:
+    @shows_arguments(SendEachArguments, {"client": None, "workers": 4, **WRITE_DEFAULTS})
+    def write_each(self, by: str, file_name: str, **arguments: Unpack[SendEachArguments]) -> pd.DataFrame:
         """Split the rows by the account column `by` and write each part into that person's own library.
 
         Args:
             by: Column of account ids.
             file_name: Name of each person's file.
-            client: As for `write`.
-            workers: How many files are written at the same time.
-            arguments: As for `write`.
+            arguments: As for `write`; and `workers`, how many files are written at the same time.
 
         Returns:
             One row per account, indexed by account id: status, file_name, rows, size (bytes), sha256, error.
@@ -107,6 +97,6 @@ class DigimeAccessor(FrameAccessor):
             InputError: There is no such column, or a row has no account id. Nothing was sent.
         """
         outcome: pd.DataFrame = importlib.import_module("digime_pandas._client.write_each").write_each(
-            self._frame, by, file_name, client=client, workers=workers, **arguments
+            self._frame, by, file_name, **arguments
         )
         return outcome

@@ -39,6 +39,10 @@ _DEFAULTS: Mapping[str, object] = MappingProxyType(
 _OPTION_DEFAULTS: Mapping[str, object] = MappingProxyType(
     {name: values[0] for each in FORMATS.values() for name, values in each.options.items()}
 )
+WRITE_DEFAULTS: Mapping[str, object] = MappingProxyType(
+    {name: {**_DEFAULTS, **_OPTION_DEFAULTS}[name] for name in WriteArguments.__annotations__}
+)
+"""The default of each of the `WriteArguments`, in their order."""
 
 
 def format_options(arguments: WriteArguments) -> dict[str, object]:
@@ -48,7 +52,7 @@ def format_options(arguments: WriteArguments) -> dict[str, object]:
 
 def shows_write_arguments(function: F) -> F:
     """Show each of the `WriteArguments` in the signature of a function that takes them as ``**arguments``."""
-    return shows_arguments(WriteArguments, {**_DEFAULTS, **_OPTION_DEFAULTS})(function)
+    return shows_arguments(WriteArguments, WRITE_DEFAULTS)(function)
 
 
 def shows_arguments(arguments: type, defaults: Mapping[str, object]) -> Callable[[F], F]:
@@ -56,11 +60,12 @@ def shows_arguments(arguments: type, defaults: Mapping[str, object]) -> Callable
 
     Args:
         arguments: The TypedDict of the arguments.
-        defaults: The default of each argument.
+        defaults: The default of each argument, in the order in which they are shown.
     """
+    hints = {name: hint.__forward_arg__ for name, hint in arguments.__annotations__.items()}
     shown = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=defaults[name], annotation=hint.__forward_arg__)
-        for name, hint in arguments.__annotations__.items()
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hints[name])
+        for name, default in defaults.items()
     ]
 
     def decorate(function: F) -> F:

@@ -180,7 +180,8 @@ class Client:
             NotAuthorizedError: There is none; the message has the call that gets one.
             ConfigurationError: There is no contract for this access.
         """
-        (account_id,) = _one_account(account_id)
+        if not isinstance(account_id, str) or not account_id.strip():
+            _one_account(account_id)
         return self._for(access).require(account_id)
 
     def usable_authorization(self, account_id: str, *, access: Access = "write") -> Authorization | None:
@@ -239,6 +240,7 @@ class Client:
             APIError: The file was not delivered, or it is not known whether it was: see `outcome`.
         """
         check_file_name(file_name)
+        check_authorization(authorization)
         if not isinstance(file_descriptor, FileDescriptor):
             raise DescriptorError(f"file_descriptor is a {type(file_descriptor).__name__}; pass a FileDescriptor.")
         if isinstance(file_data, bytes | bytearray | memoryview):
@@ -251,9 +253,8 @@ class Client:
 
     def upload(self, file: Upload, authorization: Authorization) -> Receipt:
         """Send a file under an authorization; `write` for what is already an `Upload`."""
-        known = check_authorization(authorization)
         consents = self._for("write")
-        return upload(consents.api, file, consents.ensure_fresh(known), refresh=consents.refresh)
+        return upload(consents.api, file, consents.ensure_fresh(authorization), refresh=consents.refresh)
 
     def files(
         self,

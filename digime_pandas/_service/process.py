@@ -3,6 +3,8 @@
 A fork copies everything at one moment. Values, such as stored tokens and fetched key sets, are right in the child
 too, and stay. A connection is not: parent and child would read each other's answers. Neither is a lock: the thread
 that holds it may not exist in the child, which would wait without end.
+
+What holds a connection or a port is closed by `close`, or by the end of a ``with`` block: `ClosesAtExit`.
 """
 
 from __future__ import annotations
@@ -10,13 +12,31 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
 
 T = TypeVar("T")
 
 # No WeakSet: each step on a dict is a single one, so that a fork never finds it half changed.
 _resets: dict[int, tuple[weakref.ref[Any], Callable[[Any], object]]] = {}
+
+
+class ClosesAtExit(ABC):
+    """What the end of a ``with`` block closes."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release what it holds. May be called again."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
 
 def reset_after_fork(owner: T, reset: Callable[[T], object]) -> None:

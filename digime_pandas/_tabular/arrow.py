@@ -89,6 +89,7 @@ def as_columns(table: pa.Table) -> dict[str, pa.ChunkedArray]:
     return dict(zip(table.column_names, table.columns, strict=True))
 
 
+@lru_cache(maxsize=1024)
 def type_to_json(type: pa.DataType) -> Any:  # noqa: C901, PLR0911 - one case per type
     """Return a type as a str, or as a list whose first member says what the others are.
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -214,15 +213,3 @@ def unsupported_column(name: str, dtype: object, finding: Finding) -> Column:
     return Column(
         name, finding.rule, str(dtype), pa.null(), spec, lambda start, stop: pa.nulls(stop - start), (finding,)
     )
-
-
-def raw_values(values: pd.Series[Any] | pd.Index[Any]) -> Any:
-    """Return the values without copying them.
-
-    Args:
-        values: A column or index.
-
-    Returns:
-        A numpy array for numpy dtypes, else the extension array.
-    """
-    return values.to_numpy() if isinstance(values.dtype, np.dtype) else values.array

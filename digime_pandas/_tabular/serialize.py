@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from digime_pandas._tabular.codecs.codec import Piece, Run, run_one_by_one
+from digime_pandas._tabular.codecs.codec import EncodeJob, Piece, Run, run_one_by_one
 from digime_pandas._tabular.codecs.registry import CODECS
 from digime_pandas._tabular.fidelity import ColumnVerdict, Reason, judge_columns, judge_labels
 from digime_pandas._tabular.fidelity_rules import Verdict
@@ -92,14 +92,10 @@ class SerializableFrame:
         if self.refusal is not None:
             raise self.refusal
         source = replace(self._source, open=self._open_inspected) if self.single_pass else self._source
-        yield from CODECS[self.format.name].encode(
-            source,
-            options=self._options,
-            # The times of a stream are not known before they are written.
-            file_types=[None if self.single_pass else each.file_type for each in self._inspections],
-            run=run,
-            workers=workers,
-        )
+        # The times of a stream are not known before they are written.
+        file_types = [None if self.single_pass else each.file_type for each in self._inspections]
+        job = EncodeJob(source=source, options=self._options, file_types=file_types, workers=workers)
+        yield from CODECS[self.format.name].encode(job, run)
         if self.single_pass:
             self._warn_of_values()
 

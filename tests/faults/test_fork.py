@@ -378,14 +378,14 @@ class TestFlows:
 
 
 def test_a_file_that_is_kept_is_read_by_both_at_the_same_time() -> None:
-    with EncryptedFile() as vault:
+    with EncryptedFile() as file:
         for letter in range(16):
-            vault.append(bytes([letter]) * (1 << 20))
+            file.append(bytes([letter]) * (1 << 20))
 
         def read_all() -> bool:
             parts = [(i * 7919 * 64) % (15 << 20) for i in range(2000)]
             return all(
-                vault.read_at(part, 64) == b"".join(bytes([(part + i) >> 20]) for i in range(64)) for part in parts
+                file.read_at(part, 64) == b"".join(bytes([(part + i) >> 20]) for i in range(64)) for part in parts
             )
 
         children = [Child(read_all) for _ in range(2)]

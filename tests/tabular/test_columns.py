@@ -3,7 +3,6 @@ from __future__ import annotations
 from typing import get_args
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -17,7 +16,6 @@ from digime_pandas._tabular.columns import (
     NullName,
     RuleName,
     TimeUnit,
-    raw_values,
     unsupported_column,
 )
 from digime_pandas._tabular.fidelity_rules import RULES
@@ -64,11 +62,3 @@ def test_a_column_that_arrow_cannot_hold_is_not_readable(rule: RuleName) -> None
 def test_other_findings_leave_a_column_readable() -> None:
     assert numbers().readable
     assert numbers(Finding("infinity", 1, 1), Finding("duplicate name")).readable
-
-
-def test_raw_values_are_not_copied() -> None:
-    values = np.arange(3)
-    assert np.shares_memory(raw_values(pd.Series(values, copy=False)), values)
-    masked = pd.Series([1, None], dtype="Int64")
-    assert raw_values(masked) is masked.array
-    assert isinstance(raw_values(pd.Index(["a"], dtype=object)), np.ndarray)

@@ -30,6 +30,12 @@ def test_the_files_a_document_names_exist(path: Path) -> None:
     assert [name for name in NAMED.findall(text_of(path)) if not (ROOT / name).exists()] == []
 
 
+def test_the_tests_that_ci_names_exist() -> None:
+    named = re.findall(r"tests/[\w/*]+\.py", text_of(ROOT / ".ci" / "run"))
+    assert len(named) > 5
+    assert [pattern for pattern in named if not list(ROOT.glob(pattern))] == []
+
+
 def test_each_promise_of_security_names_a_test() -> None:
     promises = re.findall(r"^\| (?!who|---)(.+) \| (.+) \| (.+) \|$", text_of(FOLDER / "SECURITY.md"), re.MULTILINE)
     assert len(promises) > 10

@@ -260,7 +260,7 @@ def _keys_of_others(key: str, keys: Sequence[str]) -> Iterator[bytes]:
 
 
 @pytest.fixture(scope="module", params=["postbox", "import"])
-def house(request: pytest.FixtureRequest) -> Iterator[tuple[Sandbox, digime.Client]]:
+def sandbox_and_client(request: pytest.FixtureRequest) -> Iterator[tuple[Sandbox, digime.Client]]:
     """A sandbox whose people have the keys, all of whom gave consent."""
     with Sandbox(postbox=request.param == "postbox") as sandbox:
         client = digime.Client(
@@ -280,17 +280,15 @@ def house(request: pytest.FixtureRequest) -> Iterator[tuple[Sandbox, digime.Clie
 @many
 @given(drawn=splits())
 def test_no_file_holds_anything_of_another_person(
-    suffix: str, house: tuple[Sandbox, digime.Client], drawn: tuple[pd.DataFrame, Marks, dict[str, Any]]
+    suffix: str, sandbox_and_client: tuple[Sandbox, digime.Client], drawn: tuple[pd.DataFrame, Marks, dict[str, Any]]
 ) -> None:
-    sandbox, client = house
+    sandbox, client = sandbox_and_client
     frame, marks, options = drawn
     if suffix == "csv":
         options = options | {"nested": "json"}
     name = f"part-{next(FILES)}.{suffix}"
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", digime.errors.FidelityWarning if hasattr(digime.errors, "FidelityWarning") else UserWarning
-        )
+        warnings.simplefilter("ignore", digime.errors.FidelityWarning)
         result = frame.digime.write_each("who", name, client=client, **options)
     assert set(result["status"]) == {"delivered"}, result["error"].tolist()
 

@@ -151,8 +151,9 @@ class Http:
         try:
             return self._exchange(request, body, attempt)
         finally:
-            # A traceback may keep the body, and a thread that serializes for it, alive for long.
-            body.close()
+            if not body.whole:
+                # A traceback may keep the body, and a thread that serializes for it, alive for long.
+                body.close()
 
     def _exchange(self, request: Request, body: RequestBody | None, attempt: _Attempt) -> Reply:
         """Send a request and read the reply to it; raise an error for any reply but a success."""

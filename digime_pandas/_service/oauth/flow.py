@@ -6,15 +6,13 @@ import re
 import threading
 from collections.abc import Callable
 from functools import partial
-from types import TracebackType
-from typing import Self
 from urllib.parse import urlsplit
 
 from digime_pandas._service.authorization import Access, Authorization
 from digime_pandas._service.masking.secret import Secret
 from digime_pandas._service.oauth.loopback import LOOPBACK_HOSTS, LoopbackListener
 from digime_pandas._service.oauth.redirect import RedirectResult, parse_redirect
-from digime_pandas._service.process import reset_after_fork
+from digime_pandas._service.process import ClosesAtExit, reset_after_fork
 from digime_pandas.errors import AuthorizationError, ConfigurationError, DigimeError, DigimeWarning, warn
 
 Exchange = Callable[[RedirectResult], Authorization]
@@ -23,7 +21,7 @@ Exchange = Callable[[RedirectResult], Authorization]
 _PROXIED = re.compile(r"/proxy/(?P<port>[1-9][0-9]{0,4})(?P<path>/.*)$")
 
 
-class AuthorizationFlow:
+class AuthorizationFlow(ClosesAtExit):
     """An authorization that waits for the person's consent.
 
     Open `url` in the person's browser. Consent then arrives in one of two ways, or both at once: the browser comes
@@ -163,14 +161,6 @@ class AuthorizationFlow:
         # Without the lock, so that cancelling does not wait for an exchange in another thread.
         self._exchange = None
         self._stop()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         stage = "complete" if self.authorization is not None else "closed" if self._exchange is None else "waiting"

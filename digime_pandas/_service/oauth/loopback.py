@@ -17,13 +17,12 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from string import Template
-from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 from digime_pandas._service.masking.secret import Secret
 from digime_pandas._service.oauth.redirect import MAXIMUM_REDIRECT_LENGTH
-from digime_pandas._service.process import reset_after_fork
+from digime_pandas._service.process import ClosesAtExit, reset_after_fork
 from digime_pandas.errors import (
     AuthorizationError,
     AuthorizationTimeoutError,
@@ -39,7 +38,7 @@ _ADDRESS = "127.0.0.1"
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 _REQUEST_SECONDS = 5.0
 _MAXIMUM_CONNECTIONS = 32
-_POLL_SECONDS = 0.05
+_POLL_SECONDS = 0.01
 # Bounded slices keep Ctrl-C alive where a lock's wait cannot be interrupted (Windows).
 _WAIT_SECONDS = 0.2
 
@@ -60,7 +59,7 @@ _HEADERS = {
 _BACK = "You can close this tab and go back to your notebook."
 
 
-class LoopbackListener(Generic[T]):
+class LoopbackListener(ClosesAtExit, Generic[T]):
     """Waits on ``127.0.0.1`` for the browser to come back from the consent page.
 
     Listens from the moment it is made, in a thread of its own, until it is closed or garbage collected. It replies to
@@ -145,14 +144,6 @@ class LoopbackListener(Generic[T]):
     def close(self) -> None:
         """Stop the thread and free the port. May be called again; a `wait` in another thread ends."""
         self._finalizer()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _leave(self) -> None:
         self._finalizer.detach()

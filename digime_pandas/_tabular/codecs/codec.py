@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol, TypeVar
 
 import pandas as pd
@@ -26,6 +27,23 @@ def run_one_by_one(tasks: Iterable[Callable[[], T]], /, *, workers: int = 1) -> 
     """Yield what the tasks return, without threads, whatever `workers` is."""
     del workers
     return (task() for task in tasks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodeJob:
+    """What a codec writes, and how.
+
+    Args:
+        source: What is written.
+        options: Every option of the format.
+        file_types: For each column the coarser type that its times are written in, or None for their own.
+        workers: How many pieces are encoded at the same time.
+    """
+
+    source: ColumnSource
+    options: Mapping[str, Any]
+    file_types: Sequence[pa.DataType | None]
+    workers: int = 1
 
 
 class FileReader(Protocol):
@@ -64,23 +82,12 @@ class FileReader(Protocol):
 class Codec(Protocol):
     """Writes and reads files of one format."""
 
-    def encode(
-        self,
-        source: ColumnSource,
-        *,
-        options: Mapping[str, Any],
-        file_types: Sequence[pa.DataType | None],
-        run: Run,
-        workers: int,
-    ) -> Iterator[Piece]:
+    def encode(self, job: EncodeJob, run: Run) -> Iterator[Piece]:
         """Yield the file in pieces.
 
         Args:
-            source: What is written.
-            options: Every option of the format.
-            file_types: For each column the coarser type that its times are written in, or None for their own.
+            job: What is written, and how.
             run: Runs the tasks that encode one piece each.
-            workers: How many pieces are encoded at the same time.
         """
         ...
 

@@ -11,18 +11,17 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from io import TextIOWrapper
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from digime_pandas._tabular.arrow import as_array, as_columns
-from digime_pandas._tabular.codecs.codec import Columns, Piece, Run
+from digime_pandas._tabular.codecs.codec import Columns, EncodeJob, Piece, Run
 from digime_pandas._tabular.codecs.json import parse_json_texts, to_json_texts
 from digime_pandas._tabular.codecs.text_slices import encode_slices
 from digime_pandas._tabular.engines import arrow_text, polars_text
-from digime_pandas._tabular.frames.source import ColumnSource
 
 _LINE_END = "\r\n"
 _FORMULA = "^'*[=+\\-@\t\r]"
@@ -35,24 +34,17 @@ _PARSING = pacsv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)
 class CsvCodec:
     """Writes and reads CSV files."""
 
-    def encode(
-        self,
-        source: ColumnSource,
-        *,
-        options: Mapping[str, Any],
-        file_types: Sequence[pa.DataType | None],
-        run: Run,
-        workers: int,
-    ) -> Iterator[Piece]:
+    def encode(self, job: EncodeJob, run: Run) -> Iterator[Piece]:
         """Yield the file; see `Codec.encode`."""
-        names = [each.name for each in source.columns]
+        columns = job.source.columns
+        names = [each.name for each in columns]
         escaped: frozenset[int] = frozenset()
-        if options["escape_formulas"]:
+        if job.options["escape_formulas"]:
             names = escape(pa.array(names, pa.string())).to_pylist()
-            escaped = frozenset(i for i, each in enumerate(source.columns) if not pa.types.is_decimal(each.type))
+            escaped = frozenset(i for i, each in enumerate(columns) if not pa.types.is_decimal(each.type))
         encode = partial(_encode_slice, names=names, escaped=escaped)
         empty = True
-        for piece in encode_slices(source, encode, file_types=file_types, run=run, workers=workers):
+        for piece in encode_slices(job, encode, run):
             yield piece
             empty = False
         if empty:

@@ -16,11 +16,10 @@ import pyarrow.compute as pc
 import pyarrow.json as pajson
 
 from digime_pandas._tabular.arrow import as_array, as_columns
-from digime_pandas._tabular.codecs.codec import Columns, Piece, Run
+from digime_pandas._tabular.codecs.codec import Columns, EncodeJob, Piece, Run
 from digime_pandas._tabular.codecs.json_array import array_lines, commas_to_newlines, iter_objects
 from digime_pandas._tabular.codecs.text_slices import encode_slices
 from digime_pandas._tabular.engines import arrow_text, polars_text
-from digime_pandas._tabular.frames.source import ColumnSource
 
 _FIRST_ROUNDED = float(2**53)
 
@@ -35,21 +34,13 @@ class JsonCodec:
     def __init__(self, *, array: bool) -> None:
         self._array = array
 
-    def encode(
-        self,
-        source: ColumnSource,
-        *,
-        options: Mapping[str, Any],
-        file_types: Sequence[pa.DataType | None],
-        run: Run,
-        workers: int,
-    ) -> Iterator[Piece]:
+    def encode(self, job: EncodeJob, run: Run) -> Iterator[Piece]:
         """Yield the file; see `Codec.encode`."""
-        as_numbers = options["decimals"] == "number"
-        decimals = [each.name for each in source.columns if as_numbers and pa.types.is_decimal(each.type)]
+        as_numbers = job.options["decimals"] == "number"
+        decimals = [each.name for each in job.source.columns if as_numbers and pa.types.is_decimal(each.type)]
         encode = partial(_encode_slice, array=self._array, number_columns=decimals)
         empty = True
-        for piece in encode_slices(source, encode, file_types=file_types, run=run, workers=workers):
+        for piece in encode_slices(job, encode, run):
             yield piece
             empty = False
         if self._array:

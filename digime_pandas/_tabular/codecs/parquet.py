@@ -14,11 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from digime_pandas._tabular.arrow import as_columns
-from digime_pandas._tabular.codecs.codec import Columns, Piece, Run
+from digime_pandas._tabular.codecs.codec import Columns, EncodeJob, Piece, Run
 from digime_pandas._tabular.codecs.parquet_footer import RowGroupJoiner, joins_as_written
 from digime_pandas._tabular.codecs.parquet_metadata import ATTRS_KEY, SCHEMA_KEY, file_schema
 from digime_pandas._tabular.frames.batches import SizedBatches
-from digime_pandas._tabular.frames.source import ColumnSource
 
 ROW_GROUP_BYTES = 8 << 20
 _SAMPLE_ROWS = 8_192
@@ -30,15 +29,7 @@ _DISTINCT = 0.9
 class ParquetCodec:
     """Writes and reads Parquet files."""
 
-    def encode(
-        self,
-        source: ColumnSource,
-        *,
-        options: Mapping[str, Any],
-        file_types: Sequence[pa.DataType | None],
-        run: Run,
-        workers: int,
-    ) -> Iterator[Piece]:
+    def encode(self, job: EncodeJob, run: Run) -> Iterator[Piece]:
         """Yield the file, one row group each; see `Codec.encode`.
 
         Times keep their types, and `run` decides how many row groups are encoded at the same time.
@@ -47,12 +38,13 @@ class ParquetCodec:
         gets it when a sample of 8,192 rows holds fewer than 90 % distinct values. Other whole numbers and times are
         written as differences, which is faster and smaller than as they are.
         """
-        del file_types, workers
-        schema = file_schema(source, attrs=options["attrs"])
-        batches = SizedBatches(source, size=ROW_GROUP_BYTES, first_bytes=ROW_GROUP_BYTES)
+        schema = file_schema(job.source, attrs=job.options["attrs"])
+        batches = SizedBatches(job.source, size=ROW_GROUP_BYTES, first_bytes=ROW_GROUP_BYTES)
         groups = _row_groups(batches, schema)
         few = list(islice(groups, 2))
-        settings = _encodings(few[0].slice(0, _SAMPLE_ROWS) if few else None) | {"compression": options["compression"]}
+        settings = _encodings(few[0].slice(0, _SAMPLE_ROWS) if few else None) | {
+            "compression": job.options["compression"]
+        }
         if len(few) < 2:  # noqa: PLR2004 - one row group, or none: nothing to join
             yield _file(few, schema, settings)
             return

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import pyarrow as pa
 
-from digime_pandas._tabular.codecs.codec import Piece, Run
+from digime_pandas._tabular.codecs.codec import EncodeJob, Piece, Run
 from digime_pandas._tabular.frames.batches import SizedBatches
-from digime_pandas._tabular.frames.source import ColumnSource
 from digime_pandas._tabular.text_values import to_text
 
 SLICE_BYTES = 4 << 20  # of those that are encoded at the same time together
@@ -20,30 +19,21 @@ EncodeSlice = Callable[[pa.RecordBatch, bool], Piece]
 """Encodes rows, of types that text formats have; the second argument says whether they are the first of the file."""
 
 
-def encode_slices(
-    source: ColumnSource,
-    encode: EncodeSlice,
-    *,
-    file_types: Sequence[pa.DataType | None],
-    run: Run,
-    workers: int,
-) -> Iterator[Piece]:
+def encode_slices(job: EncodeJob, encode: EncodeSlice, run: Run) -> Iterator[Piece]:
     """Yield the rows of a source as slices of text, none for a source without rows.
 
     Args:
-        source: What is written.
+        job: What is written. The more slices it encodes at the same time, the smaller they are.
         encode: Encodes one slice.
-        file_types: For each column the coarser type that its times are written in, or None for their own.
         run: Runs the tasks that encode one slice each.
-        workers: How many slices are encoded at the same time; the more, the smaller they are.
     """
-    names = [each.name for each in source.columns]
-    batches = SizedBatches(source, size=SLICE_BYTES // workers, first_bytes=FIRST_SLICE_BYTES // _TEXT_GROWTH)
+    names = [each.name for each in job.source.columns]
+    batches = SizedBatches(job.source, size=SLICE_BYTES // job.workers, first_bytes=FIRST_SLICE_BYTES // _TEXT_GROWTH)
 
     def encode_slice(batch: pa.RecordBatch, *, first: bool) -> Piece:
         arrays = [
             to_text(array if file_type is None else array.cast(file_type))
-            for array, file_type in zip(batch.columns, file_types, strict=True)
+            for array, file_type in zip(batch.columns, job.file_types, strict=True)
         ]
         piece = encode(pa.RecordBatch.from_arrays(arrays, names=names), first)
         batches.adapt(batch.num_rows, len(piece))
@@ -61,4 +51,4 @@ def encode_slices(
             yield partial(encode_slice, batch, first=first)
             first = False
 
-    return run(tasks(), workers=workers)
+    return run(tasks(), workers=job.workers)

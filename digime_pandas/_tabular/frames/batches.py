@@ -27,9 +27,10 @@ class SizedBatches:
         self._rows = source.first_rows(first_bytes)
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
-        read = self._source.open()
-        while (batch := read(self._rows)) is not None:
+        read, left = self._source.open(), self._source.rows
+        while left != 0 and (batch := read(self._rows)) is not None:
             yield from _split_oversized(batch, self._size)
+            left = None if left is None else left - batch.num_rows
 
     def adapt(self, rows: int, size: int) -> None:
         """Set the rows of the next batches by what a batch has given.

@@ -19,8 +19,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from digime_pandas._tabular.columns import TEXT_DTYPE, Column, raw_values
+from digime_pandas._tabular.columns import TEXT_DTYPE, Column
 from digime_pandas._tabular.formats import Format
+from digime_pandas._tabular.frames.pandas_columns import raw_values
 
 _WHOLE = r"^-?(0|[1-9][0-9]*)$"
 _TRUTH = r"^(true|false|True|False|TRUE|FALSE)$"

@@ -15,9 +15,8 @@ from digime_pandas._tabular.columns import (
     ColumnSpec,
     Finding,
     RangeParameters,
-    raw_values,
 )
-from digime_pandas._tabular.frames.pandas_columns import describe
+from digime_pandas._tabular.frames.pandas_columns import describe, raw_values
 from digime_pandas._tabular.frames.used_values import Codes, code_blocks, new_positions, used_positions
 
 

@@ -6,6 +6,7 @@ for.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -22,7 +23,6 @@ from digime_pandas._tabular.columns import (
     Finding,
     RuleName,
     StringParameters,
-    raw_values,
     unsupported_column,
 )
 from digime_pandas._tabular.frames.object_columns import describe_objects, first_unconvertible_row
@@ -33,6 +33,11 @@ from digime_pandas._tabular.frames.used_values import (
     used_positions,
     with_used_values,
 )
+
+
+def describe_columns(frame: pd.DataFrame, *, keep_unused: bool = False) -> tuple[Column, ...]:
+    """Return the columns of a frame, named by the text of their labels; see `describe`."""
+    return tuple(describe(str(label), raw_values(series), keep_unused=keep_unused) for label, series in frame.items())
 
 
 def describe(name: str, values: Any, *, keep_unused: bool = False) -> Column:
@@ -222,3 +227,42 @@ def _interval(name: str, values: Any) -> Column:
         spec,
         lambda start, stop: _to_arrow(values[start:stop], arrow_type),
     )
+
+
+def raw_values(values: pd.Series[Any] | pd.Index[Any]) -> Any:
+    """Return the values without copying them.
+
+    Args:
+        values: A column or index.
+
+    Returns:
+        A numpy array for numpy dtypes, else the extension array.
+    """
+    return values.to_numpy() if isinstance(values.dtype, np.dtype) else values.array
+
+
+class SlicesOfColumns:
+    """Returns the next rows of columns at each call, as one batch, and None at the end.
+
+    Args:
+        columns: The columns, which can be read at any row.
+        rows: How many rows they have.
+    """
+
+    def __init__(self, columns: Sequence[Column], rows: int) -> None:
+        self._columns = columns
+        self._schema = pa.schema([(column.name, column.type) for column in columns])
+        self._position = 0
+        self._rows = rows
+
+    def __call__(self, count: int) -> pa.RecordBatch | None:
+        """Return the next rows.
+
+        Args:
+            count: How many at most.
+        """
+        start, stop = self._position, min(self._position + count, self._rows)
+        if start == stop:
+            return None
+        self._position = stop
+        return pa.RecordBatch.from_arrays([each.read(start, stop) for each in self._columns], schema=self._schema)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -21,10 +21,10 @@ import pandas as pd
 import pyarrow as pa
 
 from digime_pandas._tabular.arrow import as_array, rule_of_type
-from digime_pandas._tabular.columns import Column, ColumnSpec, Finding, SliceReader, raw_values
+from digime_pandas._tabular.columns import Column, ColumnSpec, Finding, SliceReader
 from digime_pandas._tabular.engines.polars_text import polars_is_usable
 from digime_pandas._tabular.frames.labels import level_columns, used_labels
-from digime_pandas._tabular.frames.pandas_columns import describe, dictionary_findings
+from digime_pandas._tabular.frames.pandas_columns import SlicesOfColumns, describe_columns, dictionary_findings
 from digime_pandas._tabular.frames.used_values import dictionaries_in, has_dictionary, with_used_values, writable_type
 from digime_pandas.errors import InputError
 
@@ -137,13 +137,12 @@ def _source_of(frame: Any, index: bool | None, *, keep_unused: bool) -> ColumnSo
 def _pandas(frame: pd.DataFrame, index: bool | None, *, keep_unused: bool) -> ColumnSource:
     kept = index or (index is None and not is_default_index(frame.index))
     levels = level_columns(frame.index, keep_unused=keep_unused) if kept else ()
-    values = tuple(describe(str(label), raw_values(series), keep_unused=keep_unused) for label, series in frame.items())
-    columns = levels + values
+    columns = levels + describe_columns(frame, keep_unused=keep_unused)
     return ColumnSource(
         columns,
         len(frame),
         single_pass=False,
-        open=lambda: _SlicesOfColumns(columns, len(frame)),
+        open=partial(SlicesOfColumns, columns, len(frame)),
         labels=_labels(frame, levels, keep_unused=keep_unused),
     )
 
@@ -160,23 +159,6 @@ def _labels(frame: pd.DataFrame, levels: tuple[Column, ...], *, keep_unused: boo
         is_multi=isinstance(index, pd.MultiIndex),
         findings=findings,
     )
-
-
-class _SlicesOfColumns:
-    """Batch reader of columns that can be read at any row."""
-
-    def __init__(self, columns: Sequence[Column], rows: int) -> None:
-        self._columns = columns
-        self._schema = pa.schema([(column.name, column.type) for column in columns])
-        self._position = 0
-        self._rows = rows
-
-    def __call__(self, count: int) -> pa.RecordBatch | None:
-        start, stop = self._position, min(self._position + count, self._rows)
-        if start == stop:
-            return None
-        self._position = stop
-        return pa.RecordBatch.from_arrays([each.read(start, stop) for each in self._columns], schema=self._schema)
 
 
 def _with_findings_of_names(columns: tuple[Column, ...], labels: PandasLabels | None) -> tuple[Column, ...]:

@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 
 from digime_pandas._tabular.arrow import as_array, rule_of_type
-from digime_pandas._tabular.columns import raw_values
+from digime_pandas._tabular.frames.pandas_columns import raw_values
 from digime_pandas.errors import DescriptorError, InputError
 
 Positions = npt.NDArray[np.intp]

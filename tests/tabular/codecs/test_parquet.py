@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from digime_pandas._tabular.codecs import parquet
+from digime_pandas._tabular.codecs.codec import EncodeJob
 from digime_pandas._tabular.codecs.parquet import ParquetCodec, ParquetReader
 from digime_pandas._tabular.formats import PARQUET, check_options
 from digime_pandas._tabular.frames.source import column_source_of
@@ -30,9 +31,8 @@ def _encoded(frame: pd.DataFrame) -> tuple[bytes, int]:
 
     source = column_source_of(frame)
     file_types = [None] * len(source.columns)
-    options = check_options(PARQUET, {})
-    pieces = ParquetCodec().encode(source, options=options, file_types=file_types, run=run, workers=1)
-    return b"".join(map(bytes, pieces)), count
+    job = EncodeJob(source=source, options=check_options(PARQUET, {}), file_types=file_types)
+    return b"".join(map(bytes, ParquetCodec().encode(job, run))), count
 
 
 def test_row_groups_are_encoded_by_tasks_of_their_own_and_joined(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from digime_pandas._tabular.codecs import text_slices
-from digime_pandas._tabular.codecs.codec import run_one_by_one
+from digime_pandas._tabular.codecs.codec import EncodeJob, run_one_by_one
 from digime_pandas._tabular.codecs.text_slices import encode_slices
 from digime_pandas._tabular.frames.source import column_source_of
 
@@ -21,7 +21,8 @@ def test_each_slice_has_text_values_and_only_the_first_one_is_the_first(monkeypa
         return b"x" * (10 * int(batch.num_rows))
 
     source = column_source_of(times.to_frame("day"))
-    pieces = list(encode_slices(source, encode, file_types=[pa.date32()], run=run_one_by_one, workers=1))
+    job = EncodeJob(source=source, options={}, file_types=[pa.date32()])
+    pieces = list(encode_slices(job, encode, run_one_by_one))
     assert [first for _, first in seen] == [True] + [False] * (len(pieces) - 1)
     assert len(pieces) > 2
     assert all(len(piece) <= 4_000 for piece in pieces[1:])
@@ -31,4 +32,5 @@ def test_each_slice_has_text_values_and_only_the_first_one_is_the_first(monkeypa
 
 def test_a_source_without_rows_gives_no_slice() -> None:
     source = column_source_of(pd.DataFrame({"a": []}))
-    assert list(encode_slices(source, lambda *_: b"", file_types=[None], run=run_one_by_one, workers=1)) == []
+    job = EncodeJob(source=source, options={}, file_types=[None])
+    assert list(encode_slices(job, lambda *_: b"", run_one_by_one)) == []

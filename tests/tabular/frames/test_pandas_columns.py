@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from digime_pandas._tabular.columns import CategoryParameters, Finding, StringParameters
-from digime_pandas._tabular.frames.pandas_columns import describe, dictionary_findings
+from digime_pandas._tabular.frames.pandas_columns import describe, dictionary_findings, raw_values
 
 MONTHS = pd.period_range("2024-01", periods=2, freq="M")
 
@@ -136,3 +136,11 @@ def test_dictionary_values_that_no_row_has_are_counted() -> None:
 def test_text_that_is_not_unicode_is_refused_with_its_row() -> None:
     values = pd.array(["a", "\ud800"], dtype="string[python]")
     assert describe("x", values).findings == (Finding("text with a lone surrogate", 1),)
+
+
+def test_raw_values_are_not_copied() -> None:
+    values = np.arange(3)
+    assert np.shares_memory(raw_values(pd.Series(values, copy=False)), values)
+    masked = pd.Series([1, None], dtype="Int64")
+    assert raw_values(masked) is masked.array
+    assert isinstance(raw_values(pd.Index(["a"], dtype=object)), np.ndarray)

@@ -217,8 +217,8 @@ def test_nothing_in_clear_is_reached_from_what_users_hold(
 
 
 def test_the_key_of_a_temporary_file_is_not_in_its_attributes() -> None:
-    vault = EncryptedFile()
-    vault.append(b"hello")
-    assert [value for value in vars(vault).values() if isinstance(value, bytes) and len(value) == 32] == []
-    assert vault.read_at(0, 5) == b"hello"
-    vault.close()
+    file = EncryptedFile()
+    file.append(b"hello")
+    assert [value for value in vars(file).values() if isinstance(value, bytes) and len(value) == 32] == []
+    assert file.read_at(0, 5) == b"hello"
+    file.close()
