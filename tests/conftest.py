@@ -18,7 +18,7 @@ import pytest
 import stamina
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import load_der_private_key
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from pytest_socket import socket_allow_hosts
 
 from digime_pandas._client import connect as _connect
@@ -45,6 +45,9 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.setdefault("DIGIME_TEST_EXAMPLES", str(_EVERYDAY_EXAMPLES))
         settings.register_profile("everyday", max_examples=_EVERYDAY_EXAMPLES)
         settings.load_profile("everyday")
+    # The first texts that a worker draws take long: tables of Unicode are made for them.
+    settings.register_profile("patient", suppress_health_check=[HealthCheck.too_slow], deadline=None)
+    settings.load_profile("patient")
 
 
 def pytest_runtest_setup() -> None:

@@ -29,6 +29,8 @@ from digime_pandas._service.oauth.token_store import MemoryTokenStore
 from digime_pandas.sandbox import Sandbox
 from digime_pandas.sandbox._browser import submit_consent_form
 
+pytestmark = pytest.mark.slow
+
 ACCOUNT = "patient-17"
 EXPORTS = 8
 CONTENT = b"day,pulse\r\n2026-01-05,61\r\n"
@@ -312,7 +314,6 @@ def test_no_command_prints_a_secret(
     assert not [secret for secret in secrets if secret in shown]
 
 
-@pytest.mark.slow
 def test_the_sandbox_prints_what_another_program_needs_and_stops_cleanly(tmp_path: Path) -> None:
     with start_sandbox(tmp_path) as (process, text):
         assert "-----BEGIN" not in text
@@ -326,7 +327,6 @@ def test_the_sandbox_prints_what_another_program_needs_and_stops_cleanly(tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.slow
 def test_the_sandbox_keeps_its_folder_and_can_do_without_postboxes(tmp_path: Path) -> None:
     found = []
     for _ in range(2):

@@ -20,6 +20,8 @@ from digime_pandas.sandbox._store.authorizations import ConsentRequest
 
 from .endpoints.protocol_client import ProtocolClient, error_reply
 
+pytestmark = pytest.mark.slow
+
 VECTORS = Path(__file__).parents[1] / "vectors"
 APPLICATION = "judgeapp0123456789abcdefABCDEF01"
 REDIRECT = "https://example.test/return?x=1"

@@ -23,6 +23,8 @@ from digime_pandas._tabular.parse import parse
 from digime_pandas._tabular.serialize import inspect_frame
 from digime_pandas.errors import FidelityError, FidelityWarning
 
+pytestmark = pytest.mark.slow
+
 PANDAS = int(pd.__version__.partition(".")[0])
 FORMAT_LIST = list(FORMATS.values())
 BERLIN, NEW_YORK, FIXED = "Europe/Berlin", "America/New_York", "+05:30"
@@ -574,7 +576,6 @@ def test_a_warning_tells_what_is_lost_from_what_is_only_changed() -> None:
 
 
 @pytest.mark.parametrize(("format", "make"), INDEXED)
-@pytest.mark.slow
 def test_an_index_of_any_type_comes_back(format: Format, make: Callable[[], pd.Series[Any]]) -> None:
     values = make()
     frame = pd.DataFrame({"value": range(len(values))}, index=pd.Index(values, name="key", dtype=values.dtype))

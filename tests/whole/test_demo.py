@@ -20,6 +20,8 @@ from digime_pandas._client.write import write
 from digime_pandas.data import penguins
 from digime_pandas.sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 EQUAL = RoundTrip(
     format="csv",
     protocol="postbox",
@@ -131,7 +133,6 @@ def test_the_summary_says_what_is_different() -> None:
     assert "csv by import: dtype: int64, not Int64\n1 of 2 files came back different." in text
 
 
-@pytest.mark.slow
 def test_the_command_prints_the_table_and_exits_with_0() -> None:
     ended = subprocess.run(
         [sys.executable, "-W", "error", "-m", "digime_pandas", "demo"],
@@ -145,7 +146,6 @@ def test_the_command_prints_the_table_and_exits_with_0() -> None:
     assert "All 8 files came back equal" in ended.stdout
 
 
-@pytest.mark.slow
 def test_the_command_prints_json_for_machines() -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "digime_pandas", "demo", "--json"],
@@ -159,7 +159,6 @@ def test_the_command_prints_json_for_machines() -> None:
     assert {row["difference"] for row in rows} == {None}
 
 
-@pytest.mark.slow
 def test_the_command_fails_when_something_is_different() -> None:
     program = (
         "import sys; from digime_pandas._client import demo as _demo; from digime_pandas import __main__;"

@@ -31,7 +31,7 @@ import digime_pandas as digime
 from digime_pandas.sandbox import Sandbox
 from digime_pandas.sandbox._store.library import SandboxFile
 
-EXAMPLES = max(8, int(os.environ.get("DIGIME_TEST_EXAMPLES", "200")) // 40)
+EXAMPLES = max(4, int(os.environ.get("DIGIME_TEST_EXAMPLES", "200")) // 40)
 many = settings(
     max_examples=EXAMPLES,
     deadline=None,

@@ -41,7 +41,7 @@ FRAME = pd.DataFrame({"day": ["2026-01-05"], "pulse": [61]})
 DESCRIPTOR = FileDescriptor("text/plain", "p")
 CLAIMS = ("access_token", "refresh_token", "code", "code_verifier", "preauthorization_code")
 
-pytestmark = pytest.mark.usefixtures("no_waiting")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_waiting")]
 
 
 class Wiretap(httpx.HTTPTransport):

@@ -14,6 +14,8 @@ from digime_pandas.sandbox import Sandbox
 
 from .protocol_client import DESCRIPTOR, Consent, Envelope, ProtocolClient, error_reply, multipart, pieces, sign
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_file_over_the_limit_is_refused_on_both_paths_and_both_framings() -> None:
     with Sandbox(max_file_size=100_000) as sandbox:

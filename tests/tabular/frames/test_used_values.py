@@ -29,6 +29,8 @@ from digime_pandas._tabular.schema import PREFIX
 from digime_pandas._tabular.serialize import SerializableFrame, inspect_frame
 from digime_pandas.errors import FidelityWarning
 
+pytestmark = pytest.mark.slow
+
 EVERY = pytest.mark.parametrize("format", FORMATS.values(), ids=lambda each: each.name)
 TEXTUAL = pytest.mark.parametrize("format", [CSV, JSON, NDJSON], ids=lambda each: each.name)
 OWN, FOREIGN = "alice", ["bob-7f3a91", "carol-99c1d0", "dave-5b2e44"]
@@ -274,7 +276,6 @@ def ordered_rows() -> pd.DataFrame:
     return pd.DataFrame({"n": range(len(texts)), "k": pd.Categorical(texts, ORDER, ordered=True)})
 
 
-@pytest.mark.slow
 def test_order_holds_over_several_row_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parquet, "ROW_GROUP_BYTES", 10_000)
     frame = ordered_rows()

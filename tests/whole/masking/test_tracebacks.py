@@ -42,10 +42,12 @@ from digime_pandas.sandbox import Sandbox
 
 from .wiretap import Wiretap, found, frames, key_lines, shown
 
+pytestmark = pytest.mark.slow
+
 DESCRIPTOR = FileDescriptor("text/plain", "p")
 SOON = 10.0  # seconds
 BIG = 8 << 20  # bytes; more than sockets buffer
-SIZES = [5, pytest.param(BIG, marks=pytest.mark.slow)]
+SIZES = [5, BIG]
 
 
 def raised(kind: type[BaseException], call: Callable[[], object]) -> str:
@@ -93,7 +95,6 @@ class TestWriting:
         assert found(text, tap, *everything(tap, tapped, writer)) == set()
 
     @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{", b"nonsense\r\n\r\n"])
-    @pytest.mark.slow
     def test_a_reset_while_the_body_goes_out(
         self, tap: Wiretap, tapped: Client, writer: Authorization, answer: bytes
     ) -> None:
