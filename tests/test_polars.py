@@ -15,6 +15,8 @@ import digime_pandas as digime
 import digime_pandas.polars
 from digime_pandas.sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def frame() -> pl.DataFrame:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -18,12 +19,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 playwright: Any = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.browser,
+    # Not imported, which takes seconds: it runs as a program of its own.
+    pytest.mark.skipif(find_spec("jupyterlab") is None, reason="JupyterLab is not installed"),
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here (apt-get install chromium)"),
     pytest.mark.timeout(180),
 ]

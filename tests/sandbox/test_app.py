@@ -8,6 +8,8 @@ from digime_pandas.sandbox import Sandbox
 
 from .endpoints.protocol_client import ProtocolClient, error_reply
 
+pytestmark = pytest.mark.slow
+
 
 def test_unknown_addresses_and_methods_are_answered_in_the_same_form(api: ProtocolClient) -> None:
     assert error_reply(api.http.get("nothing/here")) == (404, "NotFound")

@@ -15,6 +15,8 @@ from digime_pandas.sandbox import Sandbox
 
 from .endpoints.protocol_client import Consent, ProtocolClient, error_reply, port_of
 
+pytestmark = pytest.mark.slow
+
 
 def test_it_tells_where_it_is_and_who_may_use_it(api: ProtocolClient) -> None:
     sandbox = api.sandbox
@@ -130,7 +132,6 @@ def run_python(program: str, *flags: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
-@pytest.mark.slow
 def test_a_sandbox_nobody_closes_ends_with_the_interpreter() -> None:
     ended = run_python(
         """
@@ -150,7 +151,6 @@ def test_a_sandbox_nobody_closes_ends_with_the_interpreter() -> None:
 
 
 @pytest.mark.parametrize("missing", ["starlette", "uvicorn", "python_multipart", "jinja2"])
-@pytest.mark.slow
 def test_a_missing_part_is_named_with_the_command_that_installs_it(missing: str) -> None:
     ended = run_python(
         f"""

@@ -14,6 +14,8 @@ from digime_pandas.sandbox._server import is_listening
 
 from .endpoints.protocol_client import ProtocolClient, port_of
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_port_that_is_taken_is_named_and_everything_else_is_given_back(tmp_path: Path) -> None:
     with Sandbox() as first, pytest.raises(ConfigurationError, match=f"port={port_of(first)}"):

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -66,11 +67,13 @@ def imports(tree: ast.AST) -> Iterator[str]:
                 yield f"{node.module}.{alias.name}" if is_module else node.module
 
 
+@cache
 def own(tree: ast.AST) -> set[str]:
     """The modules of this package that a file imports, without the package's name."""
     return {name.removeprefix(f"{NAME}.") for name in imports(tree) if name.partition(".")[0] == NAME}
 
 
+@cache
 def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 

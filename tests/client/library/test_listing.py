@@ -15,6 +15,8 @@ from digime_pandas._service.descriptor import FileDescriptor
 from digime_pandas.errors import RefusedError
 from digime_pandas.sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 Connected = Callable[..., Client]
 
 

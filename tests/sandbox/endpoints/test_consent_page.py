@@ -14,6 +14,8 @@ from digime_pandas.sandbox import Sandbox
 
 from .protocol_client import REDIRECT, ProtocolClient
 
+pytestmark = pytest.mark.slow
+
 
 def parameters(address: str) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(urlsplit(address).query, keep_blank_values=True).items()}

@@ -21,6 +21,8 @@ from digime_pandas.sandbox import Sandbox
 
 from .protocol_client import DESCRIPTOR, Consent, Envelope, ProtocolClient, error_reply, open_blob
 
+pytestmark = pytest.mark.slow
+
 QUERY = "permission-access/query"
 
 

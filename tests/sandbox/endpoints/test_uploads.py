@@ -23,6 +23,8 @@ from .protocol_client import (
     sign,
 )
 
+pytestmark = pytest.mark.slow
+
 DATA = b"a,b\n1,2\n"
 
 

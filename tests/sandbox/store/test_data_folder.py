@@ -11,6 +11,8 @@ from digime_pandas.errors import ConfigurationError
 from digime_pandas.sandbox import Sandbox
 from digime_pandas.sandbox._store.data_folder import open_data_folder
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_folder_serves_one_sandbox_at_a_time(tmp_path: Path) -> None:
     with Sandbox(tmp_path), pytest.raises(ConfigurationError, match="in use"):
