@@ -21,9 +21,7 @@ from digime_pandas._client.consent.html import (
     render_text,
     render_wait,
 )
-from digime_pandas._client.consent.session import ConsentSession
-from digime_pandas._service.authorization import Access, Authorization
-from digime_pandas._service.oauth.flow import AuthorizationFlow
+from digime_pandas._client.consent.session import Access, Authorization, AuthorizationFlow, ConsentSession
 
 
 class AuthorizationWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types

@@ -33,21 +33,17 @@ class WriteArguments(TypedDict, total=False):
     keep_unused_categories: bool
 
 
-_DEFAULTS: Mapping[str, object] = MappingProxyType(
+REQUEST_DEFAULTS: Mapping[str, object] = MappingProxyType(
     {"format": None, "reference": None, "tags": (), "index": None, "mime_type": None}
 )
+"""The default of each of the `WriteArguments` that is no option of a format."""
 _OPTION_DEFAULTS: Mapping[str, object] = MappingProxyType(
     {name: values[0] for each in FORMATS.values() for name, values in each.options.items()}
 )
 WRITE_DEFAULTS: Mapping[str, object] = MappingProxyType(
-    {name: {**_DEFAULTS, **_OPTION_DEFAULTS}[name] for name in WriteArguments.__annotations__}
+    {name: {**REQUEST_DEFAULTS, **_OPTION_DEFAULTS}[name] for name in WriteArguments.__annotations__}
 )
 """The default of each of the `WriteArguments`, in their order."""
-
-
-def format_options(arguments: WriteArguments) -> dict[str, object]:
-    """Return the arguments that are options of a format, those that no format has included."""
-    return {name: value for name, value in arguments.items() if name not in _DEFAULTS}
 
 
 def shows_write_arguments(function: F) -> F:

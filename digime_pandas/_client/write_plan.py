@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
-from digime_pandas._client.arguments import WriteArguments, format_options
+from digime_pandas._client.arguments import REQUEST_DEFAULTS, WriteArguments
 from digime_pandas._service.descriptor import SCHEMA_PREFIX, WRITE_ID_PREFIX, FileDescriptor, check_file_name
 from digime_pandas._tabular.formats import Format, resolve_format
 from digime_pandas._tabular.serialize import SerializableFrame, inspect_frame
@@ -91,7 +91,8 @@ def check_write_request(
             arguments.get("tags", ()),
         ),
         index=arguments.get("index"),
-        options=format_options(arguments),
+        # What is no option of any format is among them, and refused by name once the format is asked.
+        options={name: value for name, value in arguments.items() if name not in REQUEST_DEFAULTS},
         carries_schema=reference is None,
         is_part=is_part,
     )

@@ -11,10 +11,11 @@ import pytest
 
 import digime_pandas as digime
 from digime_pandas._client.accessor import DigimeAccessor
-from digime_pandas._client.arguments import WriteArguments, format_options
+from digime_pandas._client.arguments import WriteArguments
 from digime_pandas._client.preview import preview
 from digime_pandas._client.read import ReadArguments
 from digime_pandas._client.write_each import write_each
+from digime_pandas._client.write_plan import check_write_request
 from digime_pandas._tabular.formats import FORMATS
 from digime_pandas.dask import DaskDigimeAccessor
 
@@ -64,6 +65,7 @@ def test_every_option_of_a_format_is_an_argument_and_the_other_way_round() -> No
 
 
 def test_what_is_no_argument_of_its_own_is_taken_for_an_option() -> None:
-    assert format_options({"format": "csv", "tags": ["t"], "typed": False}) == {"typed": False}
+    request = check_write_request("visits.csv", "ana", {"format": "csv", "tags": ["t"], "typed": False})
+    assert request.options == {"typed": False}
     with pytest.raises(digime.InputError, match=r"csv has no option 'escape_formula'. It has .*escape_formulas"):
         preview(pd.DataFrame({"a": [1]}), "a.csv", "p", escape_formula=True)  # type: ignore[call-arg]  # wrong on purpose

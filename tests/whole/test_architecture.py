@@ -26,8 +26,8 @@ digime_pandas/
   __init__.py  The public names, loaded at first use.             imports _client, _service, widget, errors
   __main__.py  The command line.                                  imports _client, _service, _tabular.formats, errors
   errors.py    Every error and warning.                           imports nothing
-  widget.py    AuthorizationWidget.                               imports _client, _service, errors
-  dask.py      The accessor of Dask frames.                       imports _client, _service, errors
+  widget.py    AuthorizationWidget.                               imports _client, errors
+  dask.py      The accessor of Dask frames.                       imports _client, errors
   polars.py    The namespace of polars frames.                    imports _client
   _client/     What users call: connect, authorize, write, read.  imports _service, _tabular, data, errors
   _service/    How digi.me is spoken to: keys, requests, consent.  imports errors

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import time
 import webbrowser
+from collections.abc import Callable
 
 from digime_pandas._client.client import Client
 from digime_pandas._client.connect import current_client
@@ -106,12 +107,14 @@ def refreshed_authorization(client: Client, account_id: str, access: Access) -> 
         return None
 
 
-def _wait(flow: AuthorizationFlow, prompt: Prompt, timeout: float) -> Authorization:
-    deadline = time.monotonic() + timeout
+def _wait(
+    flow: AuthorizationFlow, prompt: Prompt, timeout: float, clock: Callable[[], float] = time.monotonic
+) -> Authorization:
+    deadline = clock() + timeout
     outcome = f"Account {flow.account_id!r} is not authorized."
     try:
         while True:
-            left = max(0.0, deadline - time.monotonic())
+            left = max(0.0, deadline - clock())
             try:
                 authorization = flow.wait(min(left, _TICK_SECONDS))
             except AuthorizationTimeoutError:

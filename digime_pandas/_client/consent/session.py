@@ -35,6 +35,8 @@ from digime_pandas.errors import (
     collected_warnings,
 )
 
+__all__ = ["Access", "Authorization", "AuthorizationFlow", "ConsentSession", "ConsentState", "Stage"]
+
 Stage = Literal["starting", "waiting", "done", "refused", "timed out", "cancelled", "forgotten", "replaced", "failed"]
 
 _WAIT_SECONDS = 0.2  # bounded slices keep interrupts alive where a lock's wait cannot be interrupted
@@ -86,6 +88,8 @@ class ConsentSession:
         callback: As for `Client.begin_authorization`.
         timeout: Seconds to wait for the person at most.
         on_change: Called, in any thread, after `state` has changed.
+        clock: Gives seconds that only grow, for deadlines.
+        now: Gives Unix seconds, for the life of stored tokens.
 
     Attributes:
         state: The latest state.
@@ -101,6 +105,8 @@ class ConsentSession:
         callback: str | None,
         timeout: float,
         on_change: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self.client = client
         self.account_id = account_id
@@ -110,6 +116,7 @@ class ConsentSession:
         self._callback = callback
         self._timeout = timeout
         self._on_change = on_change
+        self._clock, self._now = clock, now
         self._lock = threading.RLock()
         self._settled = threading.Event()
 
@@ -189,9 +196,9 @@ class ConsentSession:
             ConsentRefusedError: The person or the service refused.
             DigimeError: Any other error that ended it.
         """
-        deadline = time.monotonic() + timeout
-        while not self._settled.wait(max(0.0, min(_WAIT_SECONDS, deadline - time.monotonic()))):
-            if time.monotonic() >= deadline:
+        deadline = self._clock() + timeout
+        while not self._settled.wait(max(0.0, min(_WAIT_SECONDS, deadline - self._clock()))):
+            if self._clock() >= deadline:
                 raise AuthorizationTimeoutError(
                     f"Account {self.account_id!r} has not given consent within {timeout:g} seconds; the widget goes on "
                     "waiting. A pasted address is only taken while no cell runs: ask for the result in a later cell."
@@ -203,7 +210,7 @@ class ConsentSession:
 
     def _stored(self) -> Authorization | None:
         stored = self.client.usable_authorization(self.account_id, access=self.access)
-        if stored is None or stored.user_access_token.refresh_token.is_expired(time.time()):
+        if stored is None or stored.user_access_token.refresh_token.is_expired(self._now()):
             return None
         return stored
 
