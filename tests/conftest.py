@@ -50,6 +50,13 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("patient")
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    # What is slow as a whole file is not even imported in the everyday run.
+    if collection_path.suffix == ".py" and config.option.markexpr == "not slow":
+        return "\npytestmark = pytest.mark.slow\n" in collection_path.read_text(encoding="utf-8") or None
+    return None
+
+
 def pytest_runtest_setup() -> None:
     # Lifted again by the plugin when the test ends. Binding a server is allowed anywhere, connecting is not.
     socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -126,20 +125,19 @@ def test_the_attempt_after_a_fault_sends_the_whole_body_again() -> None:
     assert received == [PIECE * PIECES]
 
 
+# The server waits for 20 seconds, the longer time-out for a minute: only the shorter one ends these in time.
+@pytest.mark.timeout(15)
 def test_silence_ends_with_the_timeout() -> None:
-    started = time.monotonic()
     with FaultyServer(Connection.drain) as server:
         error = failed(server, timeout=0.2)
         assert error.outcome == "unknown"
-        assert time.monotonic() - started < 5
 
 
+@pytest.mark.timeout(15)
 def test_silence_ends_with_the_deadline_though_the_timeout_is_longer() -> None:
-    started = time.monotonic()
     with FaultyServer(Connection.drain) as server:
         error = failed(server, timeout=60, deadline=0.2, max_attempts=5)
         assert (error.outcome, error.attempts) == ("unknown", 1)
-        assert time.monotonic() - started < 5
 
 
 def test_a_service_that_takes_nothing_ends_with_the_timeout() -> None:

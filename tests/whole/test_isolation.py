@@ -259,7 +259,7 @@ def _keys_of_others(key: str, keys: Sequence[str]) -> Iterator[bytes]:
     yield from (each.encode() for each in keys if each != key and len(each) > 5 and each not in key)
 
 
-@pytest.fixture(scope="module", params=["postbox", "import"])
+@pytest.fixture(scope="module", params=["postbox", pytest.param("import", marks=pytest.mark.slow)])
 def sandbox_and_client(request: pytest.FixtureRequest) -> Iterator[tuple[Sandbox, digime.Client]]:
     """A sandbox whose people have the keys, all of whom gave consent."""
     with Sandbox(postbox=request.param == "postbox") as sandbox:

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import threading
-import time
 import urllib.request
 import webbrowser
 from collections.abc import Callable, Iterator
@@ -126,11 +125,10 @@ def test_a_refusal_raises(client: Client, browser: Browser, sandbox: Sandbox) ->
     assert caught.value.code == "USER_CANCEL"
 
 
+@pytest.mark.timeout(30)
 def test_the_deadline_names_the_widget_and_the_paste_path(client: Client) -> None:
-    started = time.monotonic()
     with pytest.raises(AuthorizationTimeoutError) as caught:
         authorize("patient-17", access="read", client=client, timeout=0.1, open_browser=False)
-    assert time.monotonic() - started < 10
     message = str(caught.value)
     assert "within 0.1 seconds" in message
     assert "digime.AuthorizationWidget('patient-17', access='read')" in message

@@ -16,6 +16,8 @@ from digime_pandas.sandbox import Sandbox
 
 from .protocol_client import AGENT, REDIRECT, Consent, ProtocolClient, error_reply
 
+pytestmark = pytest.mark.slow
+
 # RFC 7636 appendix B.
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"

@@ -13,6 +13,8 @@ from digime_pandas.sandbox._wire.error_replies import ErrorReply
 
 from .protocol_client import Consent, ProtocolClient, error_reply, pieces
 
+pytestmark = pytest.mark.slow
+
 
 def read(reader: Callable[[Request], Awaitable[Any]], body: bytes, size: int = 1000) -> Any:
     """Read a body that arrives in pieces of `size` bytes."""

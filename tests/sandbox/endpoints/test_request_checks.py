@@ -22,6 +22,8 @@ from digime_pandas.sandbox import Sandbox
 
 from .protocol_client import AGENT, Consent, ProtocolClient, error_reply, sign
 
+pytestmark = pytest.mark.slow
+
 TRIGGER = "permission-access/trigger"
 PSS_OPTIONS = ["-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:64", "-sigopt", "rsa_mgf1_md:sha512"]
 
