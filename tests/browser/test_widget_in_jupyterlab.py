@@ -59,7 +59,7 @@ def put_aside(*secrets):
         file.writelines(f"{secret}\\n" for secret in secrets)
 
 def exchange(self, *, code, code_verifier, ask=Endpoints.exchange):
-    put_aside(code, code_verifier)
+    put_aside(code.reveal(), code_verifier.reveal())
     grant = ask(self, code=code, code_verifier=code_verifier)
     pair = grant.user_access_token
     put_aside(pair.access_token.value, pair.refresh_token.value)
@@ -186,6 +186,7 @@ class Notebook:
         assert "application/vnd.jupyter.widget-state+json" in text
         secrets = self._aside.read_text().split()
         assert len(secrets) >= 2
+        assert min(map(len, secrets)) > 20  # or what was put aside was masked
         if waiting:
             links = [secret for secret in secrets if secret.startswith("link:")]
             assert links[-1].removeprefix("link:") in text  # or this search would miss what the widget's state holds
