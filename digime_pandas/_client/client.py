@@ -180,6 +180,8 @@ class Client:
             NotAuthorizedError: There is none; the message has the call that gets one.
             ConfigurationError: There is no contract for this access.
         """
+        # Every write passes here with an id that was checked: only what can be no id at all is explained, and any other
+        # unusable one is simply not stored.
         if not isinstance(account_id, str) or not account_id.strip():
             _one_account(account_id)
         return self._for(access).require(account_id)
