@@ -6,12 +6,15 @@ import subprocess
 import sys
 import textwrap
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 from digime_pandas.errors import ConfigurationError
 from digime_pandas.sandbox import Sandbox
+from digime_pandas.sandbox._store import keys
 
 from .endpoints.protocol_client import Consent, ProtocolClient, error_reply, port_of
 
@@ -117,14 +120,17 @@ def test_an_unknown_compression_is_refused_before_anything_starts() -> None:
         Sandbox(compression="zstd")  # type: ignore[arg-type] # what a caller without types may pass
 
 
-def test_two_sandboxes_know_nothing_of_each_other(api: ProtocolClient) -> None:
-    with Sandbox() as other:
+def test_two_sandboxes_know_nothing_of_each_other(api: ProtocolClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The tests' sandboxes share a few keys, and a contract's id is made from its key.
+    monkeypatch.setattr(keys, "generate_private_key", generate_private_key)
+    with ExitStack() as closed_at_the_end:
+        other = closed_at_the_end.enter_context(Sandbox())
         stranger = ProtocolClient(other)
+        closed_at_the_end.callback(stranger.http.close)
         person = stranger.consent()
         stranger.import_file(person, b"x")
         assert error_reply(api.import_file(person, b"x")) == (401, "InvalidClient")
         assert other.files()[0].file_id not in {file.file_id for file in api.sandbox.files()}
-        stranger.http.close()
 
 
 def run_python(program: str, *flags: str) -> subprocess.CompletedProcess[str]:
