@@ -15,7 +15,7 @@ from digime_pandas._tabular.formats import FORMATS, Format
 from digime_pandas._tabular.parse import parse
 from digime_pandas._tabular.serialize import inspect_frame
 
-STORED = Path(__file__).parent.parent / "vectors" / "stored"
+STORED = Path(__file__).parents[2] / "vectors" / "stored"
 pytestmark = pytest.mark.skipif(str(TEXT_DTYPE) != "str", reason="written with the text dtype of pandas 3")
 SCHEMAS = json.loads((STORED / "schemas.json").read_text())
 EVERY_FORMAT = pytest.mark.parametrize("format", FORMATS.values(), ids=lambda each: each.name)
