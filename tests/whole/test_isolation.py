@@ -10,11 +10,9 @@ references, names) is searched for what belongs to the others.
 from __future__ import annotations
 
 import base64
-import io
 import itertools
 import os
 import warnings
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,7 +20,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -30,6 +27,7 @@ from hypothesis import strategies as st
 import digime_pandas as digime
 from digime_pandas.sandbox import Sandbox
 from digime_pandas.sandbox._store.library import SandboxFile
+from tests.file_contents import inflated, unpacked
 
 EXAMPLES = max(4, int(os.environ.get("DIGIME_TEST_EXAMPLES", "200")) // 40)
 many = settings(
@@ -39,7 +37,7 @@ many = settings(
     database=None,
 )
 FORMATS = ("csv", "json", "ndjson", "parquet")
-SCHEMA = "urn:x-digime-pandas:schema:d1."
+SCHEMA = "urn:x-digime-pandas:schema:"
 FIRST_NUMBER = 7_301_000_000  # no file holds so large a number by chance
 
 KEYS = (
@@ -195,53 +193,11 @@ def splits(draw: st.DrawFn) -> tuple[pd.DataFrame, Marks, dict[str, Any]]:
     return frame, marks, {"index": draw(st.sampled_from([None, True, False]))}
 
 
-def _inflated(reference: str) -> bytes:
-    if not reference.startswith(SCHEMA):
-        return b""
-    body = reference.removeprefix(SCHEMA)
-    return zlib.decompress(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-
-
-def _unpacked(content: bytes) -> Iterator[bytes]:
-    """Yield what a Parquet file holds: metadata, statistics, and every value of every dictionary and page."""
-    file = pq.ParquetFile(io.BytesIO(content))
-    for key, value in (file.metadata.metadata or {}).items():
-        yield key + value
-        if key == b"ARROW:schema":
-            yield base64.b64decode(value)
-    for group in range(file.metadata.num_row_groups):
-        for column in range(file.metadata.num_columns):
-            chunk = file.metadata.row_group(group).column(column)
-            statistics = chunk.statistics
-            if statistics is not None and statistics.has_min_max:
-                yield repr((statistics.min, statistics.max, statistics.min_raw, statistics.max_raw)).encode()
-    names = [field.name for field in file.schema_arrow]
-    table = pq.read_table(io.BytesIO(content), read_dictionary=names)
-    for column in table.columns:
-        for chunk in column.chunks:
-            yield from _everything(chunk)
-    plain = io.BytesIO()
-    # Every page again, uncompressed, with dictionaries wherever there can be one.
-    pq.write_table(table, plain, compression="none")
-    yield plain.getvalue()
-
-
-def _everything(array: pa.Array) -> Iterator[bytes]:
-    if isinstance(array, pa.DictionaryArray):
-        yield repr(array.dictionary.to_pylist()).encode()
-    elif isinstance(array, pa.StructArray):
-        for index in range(array.type.num_fields):
-            yield from _everything(array.field(index))
-    elif isinstance(array, pa.ListArray):
-        yield from _everything(array.values)
-    yield repr(array.to_pylist()).encode()
-
-
 def _haystack(file: SandboxFile) -> bytes:
     parts = [file.content, file.name.encode(), repr(dict(file.descriptor)).encode(), repr(file.reference).encode()]
-    parts += [_inflated(each) for each in file.reference]
+    parts += [inflated(each.removeprefix(SCHEMA)) for each in file.reference if each.startswith(SCHEMA)]
     if file.mime_type.endswith("parquet"):
-        parts += _unpacked(file.content)
+        parts += unpacked(file.content)
     return b"\n".join(parts)
 
 

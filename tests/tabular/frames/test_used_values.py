@@ -9,7 +9,7 @@ import io
 import json
 import warnings
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -25,9 +25,9 @@ from digime_pandas._client.preview import preview
 from digime_pandas._tabular.codecs import parquet
 from digime_pandas._tabular.formats import CSV, FORMATS, JSON, NDJSON, PARQUET, Format
 from digime_pandas._tabular.parse import parse, parse_batches
-from digime_pandas._tabular.schema import PREFIX
 from digime_pandas._tabular.serialize import SerializableFrame, inspect_frame
 from digime_pandas.errors import FidelityWarning
+from tests.file_contents import inflated, unpacked
 
 pytestmark = pytest.mark.slow
 
@@ -192,44 +192,8 @@ def written(frame: object, format: Format, **options: object) -> tuple[Serializa
         return prepared, b"".join(prepared.chunks())
 
 
-def inflated(schema: str | None) -> bytes:
-    if schema is None:
-        return b""
-    body = schema.removeprefix(PREFIX)
-    return zlib.decompress(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-
-
-def unpacked(data: bytes) -> Iterator[bytes]:
-    """Yield what a Parquet file holds: its metadata, statistics, dictionaries, and its pages again without codec."""
-    file = pq.ParquetFile(io.BytesIO(data))
-    for key, value in (file.metadata.metadata or {}).items():
-        yield key + value
-        if key == b"ARROW:schema":
-            yield base64.b64decode(value)
-    for group in range(file.metadata.num_row_groups):
-        for column in range(file.metadata.num_columns):
-            statistics = file.metadata.row_group(group).column(column).statistics
-            if statistics is not None and statistics.has_min_max:
-                yield repr((statistics.min, statistics.max)).encode()
-    table = pq.read_table(io.BytesIO(data), read_dictionary=file.schema_arrow.names)
-    for column in table.columns:
-        for chunk in column.chunks:
-            yield from decoded(chunk)
-
-
-def decoded(array: pa.Array) -> Iterator[bytes]:
-    yield repr(array.to_pylist()).encode()
-    if isinstance(array, pa.DictionaryArray):
-        yield repr(array.dictionary.to_pylist()).encode()
-    elif isinstance(array, pa.StructArray):
-        for i in range(array.type.num_fields):
-            yield from decoded(array.field(i))
-    elif hasattr(array, "values"):
-        yield from decoded(array.values)
-
-
 def held(prepared: SerializableFrame, data: bytes) -> bytes:
-    parts = [data, inflated(prepared.schema)]
+    parts = [data, inflated(prepared.schema) if prepared.schema else b""]
     return b"\n".join([*parts, *unpacked(data)] if prepared.format is PARQUET else parts)
 
 

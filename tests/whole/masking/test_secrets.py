@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import pickle
 import traceback
 import warnings
-from base64 import b64decode, b64encode, urlsafe_b64decode
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pandas as pd
 import pytest
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
@@ -37,53 +31,12 @@ from digime_pandas._service.receipt import Receipt
 from digime_pandas.errors import APIError, DigimeError
 from digime_pandas.sandbox import Sandbox
 
+from .wiretap import SHORTEST_SECRET, Wiretap, key_lines
+
 FRAME = pd.DataFrame({"day": ["2026-01-05"], "pulse": [61]})
 DESCRIPTOR = FileDescriptor("text/plain", "p")
-CLAIMS = ("access_token", "refresh_token", "code", "code_verifier", "preauthorization_code")
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_waiting")]
-
-
-class Wiretap(httpx.HTTPTransport):
-    """The network; learns every secret that passes, and can make answers go wrong."""
-
-    def __init__(self, postbox_key: RSAPrivateKey) -> None:
-        super().__init__()
-        self.postbox_key = postbox_key
-        self.secrets: set[str] = set()
-        self.trouble: Callable[[httpx.Request], httpx.Response | None] = lambda _: None
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        for name in ("Authorization", "FileDescriptor"):
-            if name in request.headers:
-                self.learn_token(request.headers[name].removeprefix("Bearer "))
-        parts = request.url.path.split("/")
-        if "query" in parts:
-            self.secrets.add(parts[parts.index("query") + 1])
-        troubled = self.trouble(request)
-        if troubled is not None:
-            return troubled
-        response = super().handle_request(request)
-        content = response.read()
-        with suppress(ValueError):
-            document = json.loads(content)
-            if "token" in document:
-                self.learn_token(document["token"])
-            self.secrets.add(document.get("session", {}).get("key", "no session here"))
-        headers = [(name, value) for name, value in response.headers.raw if name.lower() != b"transfer-encoding"]
-        return httpx.Response(response.status_code, headers=headers, content=content)
-
-    def learn_token(self, token: str) -> None:
-        self.secrets |= {token, *token.split(".")[1:]}
-        payload = token.split(".")[1]
-        claims = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        for name in CLAIMS:
-            value = claims.get(name)
-            self.secrets.add(value["value"] if isinstance(value, dict) else str(value))
-        if "symmetrical_key" in claims:
-            oaep = OAEP(MGF1(hashes.SHA1()), hashes.SHA1(), None)
-            key = self.postbox_key.decrypt(b64decode(claims["symmetrical_key"]), oaep)
-            self.secrets |= {key.hex(), b64encode(key).decode(), repr(key)[2:-1]}
 
 
 class Day:
@@ -136,49 +89,16 @@ def day(caplog: pytest.LogCaptureFixture) -> Day:
     return Day(caplog)
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["postbox", "import"])
-def own_sandbox(request: pytest.FixtureRequest, vendor_keys: dict[str, RSAPrivateKey]) -> Iterator[Sandbox]:
-    with Sandbox(postbox=request.param, postbox_key=vendor_keys["postbox0"]) as running:
-        yield running
-
-
-@pytest.fixture
-def tap(vendor_keys: dict[str, RSAPrivateKey]) -> Wiretap:
-    return Wiretap(vendor_keys["postbox0"])
-
-
-@pytest.fixture
-def tapped(own_sandbox: Sandbox, tap: Wiretap, tmp_path: Path) -> Iterator[Client]:
-    with Client(
-        own_sandbox.contract,
-        read_contract=own_sandbox.read_contract,
-        base_url=own_sandbox.base_url,
-        onboard_url=own_sandbox.onboard_url,
-        tokens=FileTokenStore(tmp_path / "tokens"),
-        transport=tap,
-        max_attempts=2,
-    ) as client:
-        yield client
-
-
 def key_texts(contract: Contract) -> set[str]:
-    pems = [
-        contract.private_key.private_bytes(Encoding.PEM, form, NoEncryption()).decode()
-        for form in (PrivateFormat.TraditionalOpenSSL, PrivateFormat.PKCS8)
-    ]
     numbers = contract.private_key.private_numbers()
-    return {line for pem in pems for line in pem.splitlines()[1:-2]} | {
-        str(numbers.d),
-        str(numbers.p),
-        f"{numbers.p:x}",
-    }
+    return key_lines(contract) | {str(numbers.d), str(numbers.p), f"{numbers.p:x}"}
 
 
 def search(day: Day, tap: Wiretap, client: Client, *more: str) -> None:
     """Assert that nothing secret is in anything that was said."""
     assert client.read_contract is not None
-    known = tap.secrets | key_texts(client.contract) | key_texts(client.read_contract) | set(more)
-    known = {secret for secret in known if len(secret) >= 16 and secret != "no session here"}
+    known = tap.texts | tap.random | key_texts(client.contract) | key_texts(client.read_contract) | set(more)
+    known = {secret for secret in known if len(secret) >= SHORTEST_SECRET}
     assert len(known) > 60
     said = day.everything()
     assert len(said) > 10_000
