@@ -157,7 +157,10 @@ class AuthorizationWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets 
             waiting, done = state.stage == "waiting", state.stage == "done"
             self._request.value = STYLE + render_request(session)
             self._link.value = render_link(state)
-            self._wait.value = render_wait(state, listens=_listens(session), minutes=self._timeout / 60)
+            flow = session.flow
+            self._wait.value = render_wait(
+                state, not_listening=flow.not_listening if flow else "", minutes=self._timeout / 60
+            )
             self._result.value = render_result(session)
             self._again.description = "Authorize again" if done else "Start again"
             shown = (
@@ -196,7 +199,3 @@ def _button(description: str, act: Callable[[], None]) -> Any:
 
 def _row(*parts: Any) -> Any:
     return ipywidgets.HBox(parts).add_class("digime-row")
-
-
-def _listens(session: ConsentSession) -> bool:
-    return session.flow is not None and session.flow.listens

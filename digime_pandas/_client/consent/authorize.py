@@ -77,10 +77,7 @@ def authorize(
         raise AuthorizationError(_unattended(client, account_id, access))
     with client.begin_authorization(account_id, access=access) as flow:
         if not flow.listens:
-            raise AuthorizationError(
-                "The contract's redirect_uri leads to an address that this process does not listen on. "
-                f"{_by_hand(account_id, access)}"
-            )
+            raise AuthorizationError(f"{flow.not_listening} {_by_hand(account_id, access)}")
         request = request_sentence(client, account_id, access)
         prompt: Prompt = (TerminalPrompt if kernel is None else NotebookPrompt)(request, flow.url)
         prompt.show(timeout)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from digime_pandas._client.client import Client
 from digime_pandas._service.authorization import Access, Authorization
 from digime_pandas._service.contract import Contract
-from digime_pandas._service.http.transport import is_loopback_url
+from digime_pandas._service.http.environment import is_loopback_url
 from digime_pandas._service.oauth.token_store import MemoryTokenStore
 
 _GRANTS = {"write": "write files into the library of", "read": "read the files in the library of"}

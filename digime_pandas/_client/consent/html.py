@@ -64,8 +64,14 @@ def render_link(state: ConsentState) -> str:
     return _step(2, "Give consent", "now", f"<p>{link}Open the consent page</a> (in a new tab)</p>")
 
 
-def render_wait(state: ConsentState, *, listens: bool, minutes: float) -> str:
-    """Return step 3: waiting, or how it ended. `minutes` is the longest wait."""
+def render_wait(state: ConsentState, *, not_listening: str, minutes: float) -> str:
+    """Return step 3: waiting, or how it ended.
+
+    Args:
+        state: The latest state.
+        not_listening: Why the browser does not come back to this process; empty where it does.
+        minutes: The longest wait.
+    """
     if state.stage == "done":
         return _step(3, "Come back", "over")
     if state.stage == "starting":
@@ -75,10 +81,11 @@ def render_wait(state: ConsentState, *, listens: bool, minutes: float) -> str:
     if state.stage != "waiting":
         return _step(3, _ENDS[state.stage], "bad", _alert(state.message))
     hint = (
-        "This page notices when you are done. The tab ends in an error instead? Copy its address from the address bar "
-        "and paste it here."
-        if listens
-        else "When the consent page has sent you on, copy the address of that tab and paste it here."
+        f"{html.escape(not_listening)} When the consent page has sent you on, copy the address of that tab and paste "
+        "it here."
+        if not_listening
+        else "This page notices when you are done. The tab ends in an error instead? Copy its address from the address "
+        "bar and paste it here."
     )
     waiting = f'<p role="status">Waiting for consent, for {minutes:.0f} minutes at most. {hint}</p>'
     return _step(3, "Come back", "now", waiting + _alert(state.message))

@@ -12,6 +12,8 @@ from http import HTTPStatus
 from digime_pandas._service.masking.secret import Secret
 from digime_pandas.errors import APIError, InvalidTokenError, RefusedError, ServiceUnreachableError
 
+# Of attempts, in seconds. A shorter attempt could only end with an unknown outcome.
+FIRST_WAIT, LONGEST_WAIT, JITTER, SHORTEST_ATTEMPT = 0.25, 8.0, 0.5, 1.0
 _RETRIED_CLIENT_ERRORS = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 # A gateway answers these when it got no reply from the server, a server answers the first one when it failed: the
 # request may have been carried out. A code of the API's says that it was refused.
@@ -38,6 +40,25 @@ def is_retryable(error: APIError) -> bool:
         return True
     status = error.status or 0
     return status in _RETRIED_CLIENT_ERRORS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def wait_before_retry(error: Exception, left: float) -> bool | float:
+    """Tell whether to make another attempt after an error.
+
+    Args:
+        error: What the last attempt ended in.
+        left: Seconds until the deadline.
+
+    Returns:
+        False for no further attempt, True for one after the usual wait, a number for one after so many seconds.
+    """
+    if not isinstance(error, APIError) or not is_retryable(error):
+        return False
+    usual = min(LONGEST_WAIT, FIRST_WAIT * 2 ** (error.attempts - 1)) + JITTER
+    wait = usual if error.retry_after is None else error.retry_after
+    if wait + SHORTEST_ATTEMPT > left:
+        return False
+    return True if error.retry_after is None else wait
 
 
 def error_from_reply(

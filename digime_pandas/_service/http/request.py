@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from digime_pandas._service.masking.secret import Secret
+from digime_pandas._service.masking.secret import Secret, clear
 from digime_pandas._service.streams import Buffer, Progress
 
 
@@ -49,6 +49,15 @@ class Request:
     def __post_init__(self) -> None:
         if not isinstance(self.headers, Secret):
             object.__setattr__(self, "headers", Secret(self.headers))
+
+    def address(self) -> str:
+        """Return the address in clear."""
+        return str(clear(self.url))
+
+    def fields(self) -> Mapping[str, str]:
+        """Return the header fields to send, in clear."""
+        length = {} if self.size is None else {"Content-Length": str(self.size)}
+        return {**clear(self.headers), **length}
 
 
 @dataclass(frozen=True, slots=True)

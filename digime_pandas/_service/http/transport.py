@@ -6,23 +6,32 @@ import logging
 import math
 import os
 import re
+import ssl
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from io import BytesIO
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
-from digime_pandas._service.http.error_replies import error_from_reply, is_retryable
+from digime_pandas._service.http.environment import SOCKS_PROXIES, Proxy, Route, is_host, is_loopback_url, tls_context
+from digime_pandas._service.http.error_replies import (
+    FIRST_WAIT,
+    JITTER,
+    LONGEST_WAIT,
+    SHORTEST_ATTEMPT,
+    error_from_reply,
+    wait_before_retry,
+)
 from digime_pandas._service.http.request import Receiver, Reply, Request
 from digime_pandas._service.http.request_body import RequestBody
+from digime_pandas._service.http.socks import SocksBackend
 from digime_pandas._service.masking.secret import MaskedMapping, Secret
 from digime_pandas._service.masking.tracebacks import drop_frames, without_frames
 from digime_pandas._service.process import OnePerProcess
@@ -41,8 +50,6 @@ DEFAULT_DEADLINE = 300.0
 DEFAULT_ATTEMPTS = 5
 _REPLY_LIMIT_BYTES = 16 << 20
 _PIECE_BYTES = 1 << 20
-_FIRST_WAIT, _LONGEST_WAIT, _JITTER = 0.25, 8.0, 0.5
-_SHORTEST_ATTEMPT = 1.0  # seconds; a shorter one could only end with an unknown outcome
 _SESSION_IN_URL = re.compile(r"(permission-access/(?:query|postbox)/)[^/?#\s]+")
 
 
@@ -74,7 +81,7 @@ class Http:
             upload that took longer still has `timeout` seconds.
         max_attempts: Attempts for one call, the first included.
         transport: An `httpx` transport to use instead of the network, for tests and special routing.
-        trust_env: Whether proxy variables of the environment count.
+        route: How requests get to the service. Without meaning where a transport is given.
         clock: Monotonic clock, in seconds.
     """
 
@@ -85,7 +92,7 @@ class Http:
         deadline: float = DEFAULT_DEADLINE,
         max_attempts: int = DEFAULT_ATTEMPTS,
         transport: Transport | None = None,
-        trust_env: bool = True,
+        route: Route = Route(),  # noqa: B008 - a constant
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         for name, value in (("timeout", timeout), ("deadline", deadline), ("max_attempts", max_attempts)):
@@ -98,8 +105,9 @@ class Http:
         self._max_attempts = int(max_attempts)
         self._clock = clock
         self._copies_body = transport is not None
-        self._client = OnePerProcess(partial(_make_client, timeout, transport, trust_env, os.getpid()), _leave_client)
-        self._client.get()  # so that a proxy variable that cannot be used is reported here
+        self._proxy = None if transport is not None else route.proxy
+        self._client = OnePerProcess(partial(_make_client, timeout, transport, route, os.getpid()), _leave_client)
+        self._client.get()  # so that a variable of the environment that cannot be used is reported here
 
     def close(self) -> None:
         """Close all connections."""
@@ -129,12 +137,12 @@ class Http:
         end = self._clock() + self._deadline
         may_have_succeeded = False
         for attempt in stamina.retry_context(
-            on=lambda error: _wait_before_retry(error, end - self._clock()),
+            on=lambda error: wait_before_retry(error, end - self._clock()),
             attempts=self._max_attempts,
-            timeout=None,  # `_wait_before_retry` keeps the deadline
-            wait_initial=_FIRST_WAIT,
-            wait_max=_LONGEST_WAIT,
-            wait_jitter=_JITTER,
+            timeout=None,  # `wait_before_retry` keeps the deadline
+            wait_initial=FIRST_WAIT,
+            wait_max=LONGEST_WAIT,
+            wait_jitter=JITTER,
         ):
             with attempt:
                 try:
@@ -158,11 +166,11 @@ class Http:
     def _exchange(self, request: Request, body: RequestBody | None, attempt: _Attempt) -> Reply:
         """Send a request and read the reply to it; raise an error for any reply but a success."""
         client = self._client.get()
-        timeout = min(self._timeout, max(_SHORTEST_ATTEMPT, attempt.end - self._clock()))
+        timeout = min(self._timeout, max(SHORTEST_ATTEMPT, attempt.end - self._clock()))
         handled = sys.exception()
         try:
             with client.stream(
-                request.method, _address(request), headers=_fields(request), content=body, timeout=timeout
+                request.method, request.address(), headers=request.fields(), content=body, timeout=timeout
             ) as response:
                 names = MaskedMapping({name.lower(): value for name, value in response.headers.items()})
                 if request.receive is not None and response.is_success:
@@ -174,11 +182,11 @@ class Http:
             if not isinstance(error, httpx.RequestError):
                 raise
             # httpx stores the request in its error: pickling that, as Dask does, would copy the token.
-            error.request = httpx.Request(request.method, _SESSION_IN_URL.sub(r"\1…", _address(request)))
+            error.request = httpx.Request(request.method, _SESSION_IN_URL.sub(r"\1…", request.address()))
             if body is not None and body.failed:
                 raise
             without_frames(error)
-            raise _unreachable(error, body, attempt) from error
+            raise _unreachable(error, body, attempt, self._proxy) from error
         if not response.is_success:
             raise error_from_reply(
                 response.status_code,
@@ -209,41 +217,29 @@ class Http:
         return Secret(content.getvalue())
 
 
-def _wait_before_retry(error: Exception, left: float) -> bool | float:
-    """Tell whether to make another attempt after an error.
-
-    Args:
-        error: What the last attempt ended in.
-        left: Seconds until the deadline.
-
-    Returns:
-        False for no further attempt, True for one after the usual wait, a number for one after so many seconds.
-    """
-    if not isinstance(error, APIError) or not is_retryable(error):
-        return False
-    usual = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (error.attempts - 1)) + _JITTER
-    wait = usual if error.retry_after is None else error.retry_after
-    if wait + _SHORTEST_ATTEMPT > left:
-        return False
-    return True if error.retry_after is None else wait
-
-
-def _unreachable(error: httpx.RequestError, body: RequestBody | None, attempt: _Attempt) -> ServiceUnreachableError:
+def _unreachable(
+    error: httpx.RequestError, body: RequestBody | None, attempt: _Attempt, proxy: Proxy | None
+) -> ServiceUnreachableError:
     """Return the error of an attempt that got no reply."""
-    arrived = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+    arrived = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout | httpx.ProxyError)
     whole = body is None or body.whole
     outcome: Outcome = "unknown" if attempt.may_have_succeeded or (arrived and whole) else "not sent"
     # httpx quotes a header that it refuses.
     reason = "" if isinstance(error, httpx.LocalProtocolError) else str(error)
+    advice = "Check the network and try again."
+    if "CERTIFICATE_VERIFY_FAILED" in reason:
+        advice = "Where the network has an authority of its own, set SSL_CERT_FILE to a file with its certificate."
+    elif proxy is not None:
+        advice = f"Check the network and the proxy, which {proxy.variable} names, and try again."
     return ServiceUnreachableError(
         f"Could not {attempt.what}: {reason or type(error).__name__} (attempt {attempt.number}, outcome: {outcome}). "
-        "Check the network and try again.",
+        f"{advice}",
         outcome=outcome,
         attempts=attempt.number,
     )
 
 
-def _make_client(timeout: float, transport: Transport | None, trust_env: bool, made_in: int) -> httpx.Client:
+def _make_client(timeout: float, transport: Transport | None, route: Route, made_in: int) -> httpx.Client:
     if transport is not None and os.getpid() != made_in and not _is_separable(transport):
         raise ConfigurationError(
             f"This client was made before the process was forked, and its transport ({type(transport).__name__}) may "
@@ -251,13 +247,32 @@ def _make_client(timeout: float, transport: Transport | None, trust_env: bool, m
         )
     return httpx.Client(
         timeout=timeout,
-        transport=transport,
-        trust_env=trust_env,
+        transport=transport or _make_transport(route),
+        trust_env=False,  # what the environment says is in the route
         follow_redirects=False,
         headers={"User-Agent": "digime-pandas"},
         # One client serves many people: a cookie set in a reply for one of them must not be sent for another.
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
     )
+
+
+def _make_transport(route: Route) -> httpx.HTTPTransport:
+    # Where there is no TLS, authorities take long to load in vain; a context without any trusts nothing.
+    default = partial(httpx.create_ssl_context, trust_env=False)
+    context = tls_context(default) if route.secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    proxy = route.proxy
+    if proxy is None:
+        return httpx.HTTPTransport(verify=context)
+    if not _is_url(f"http://{proxy.netloc}"):
+        raise ConfigurationError(f"{proxy.variable} names a proxy whose host is no name that can be used. Correct it.")
+    if proxy.scheme in SOCKS_PROXIES:
+        transport = httpx.HTTPTransport(verify=context)
+        transport._pool._network_backend = SocksBackend(proxy)  # noqa: SLF001 - nothing public leads there
+        return transport
+    auth = None if proxy.credentials is None else proxy.credentials.reveal()
+    to_proxy = context if proxy.scheme == "https" else None
+    url = f"{proxy.scheme}://{proxy.netloc}"
+    return httpx.HTTPTransport(verify=context, proxy=httpx.Proxy(url, auth=auth, ssl_context=to_proxy))
 
 
 def _is_separable(transport: Transport) -> bool:
@@ -276,15 +291,6 @@ def _leave_client(client: httpx.Client) -> None:
             pool._requests = [each for each in pool._requests if not each.is_queued()]  # noqa: SLF001 - as above
             with suppress(Exception):
                 transport.close()
-
-
-def _address(request: Request) -> str:
-    return request.url.reveal() if isinstance(request.url, Secret) else request.url
-
-
-def _fields(request: Request) -> Mapping[str, str]:
-    length = {} if request.size is None else {"Content-Length": str(request.size)}
-    return {**(request.headers.reveal() if isinstance(request.headers, Secret) else request.headers), **length}
 
 
 def _received(response: httpx.Response, receiver: Receiver) -> Receiver:
@@ -306,27 +312,26 @@ def check_base_url(name: str, url: object) -> str:
     """
     if not isinstance(url, str):
         raise ConfigurationError(f"{name} is a {type(url).__name__}; pass an absolute address.")
-    try:
-        parts = urlsplit(url)
-        _ = parts.port, httpx.URL(url)
-    except (ValueError, httpx.InvalidURL):
-        raise ConfigurationError(f"{name} is {url!r}, which is no address that can be used.") from None
+    url = url.strip()
+    if "@" in url:
+        raise ConfigurationError(f"{name} holds an '@'; leave user information out (and write %40 for one in a path).")
+    if not _is_url(url):
+        raise ConfigurationError(f"{name} is {url!r}, which is no address that can be used.")
+    parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
         raise ConfigurationError(f"{name} is {url!r}; pass an absolute address such as 'https://api.digi.me/v1.7/'.")
-    if "@" in parts.netloc:
-        raise ConfigurationError(f"{name} holds user information before an '@'; leave it out.")
     if parts.scheme == "http" and not is_loopback_url(url):
         raise ConfigurationError(f"{name} is plain http to another machine ({parts.hostname}); use https.")
     return parts.geturl().rstrip("/") + "/"
 
 
-def is_loopback_url(url: str) -> bool:
-    """Tell whether a URL leads to this machine itself."""
-    host = urlsplit(url).hostname or ""
+def _is_url(text: str) -> bool:
     try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        parts = urlsplit(text)
+        _ = parts.port, httpx.URL(text)
+    except (ValueError, httpx.InvalidURL):
+        return False
+    return not parts.hostname or is_host(parts.hostname)
 
 
 class _MaskSessions(logging.Filter):

@@ -105,7 +105,7 @@ class ContractAuthorizations:
         verifier = code_verifier(self._random(VERIFIER_BYTES))
         state = Secret(self._random(_STATE_BYTES).hex()) if state is None else state
         address = callback or self.api.contract.redirect_uri
-        listener = listen_for(state.reveal(), address)
+        listener, not_listening = listen_for(state.reveal(), address)
         redirect_uri = address or (listener.url if listener else "")
         try:
             code = self.api.pre_authorize(
@@ -132,6 +132,7 @@ class ContractAuthorizations:
             state=state.reveal(),
             listener=listener,
             exchange=exchange,
+            not_listening=not_listening,
             notice=notice,
         )
 

@@ -6,11 +6,13 @@ import re
 import threading
 from collections.abc import Callable
 from functools import partial
-from urllib.parse import urlsplit
+from ipaddress import ip_address
+from urllib.parse import quote, urlsplit
 
 from digime_pandas._service.authorization import Access, Authorization
 from digime_pandas._service.masking.secret import Secret
-from digime_pandas._service.oauth.loopback import LOOPBACK_HOSTS, LoopbackListener
+from digime_pandas._service.oauth.loopback import LoopbackListener
+from digime_pandas._service.oauth.pasted import parse_pasted
 from digime_pandas._service.oauth.redirect import RedirectResult, parse_redirect
 from digime_pandas._service.process import ClosesAtExit, reset_after_fork
 from digime_pandas.errors import AuthorizationError, ConfigurationError, DigimeError, DigimeWarning, warn
@@ -34,6 +36,7 @@ class AuthorizationFlow(ClosesAtExit):
         url: The consent page's address for this authorization.
         state: What the redirected address must bring back.
         listener: Where the browser comes back to, or None if it is sent elsewhere.
+        not_listening: Why there is no listener, in a sentence or two.
         exchange: Exchanges the code of a redirect for an authorization, and stores that.
         notice: Returns a remark on that authorization, or None.
 
@@ -41,6 +44,7 @@ class AuthorizationFlow(ClosesAtExit):
         authorization: The result; None until there is one.
         notice: A remark on it, or None. `complete` and `wait` warn of it.
         finished: Set when it is complete or closed.
+        not_listening: Why the browser does not come back to this process, with what to do; empty where it does.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class AuthorizationFlow(ClosesAtExit):
         state: str,
         listener: LoopbackListener[RedirectResult] | None,
         exchange: Exchange,
+        not_listening: str = "",
         notice: Callable[[Authorization], str | None] = lambda _: None,
     ) -> None:
         self.account_id = account_id
@@ -61,6 +66,7 @@ class AuthorizationFlow(ClosesAtExit):
         self.authorization: Authorization | None = None
         self.notice: str | None = None
         self.finished = threading.Event()
+        self.not_listening = not_listening
         self._listener = listener
         # None once it was used or the flow was closed, so that the verifier in it is kept no longer than needed.
         self._exchange: Exchange | None = exchange
@@ -88,7 +94,8 @@ class AuthorizationFlow(ClosesAtExit):
         """Finish with the address to which the consent page sent the browser.
 
         Args:
-            redirected_url: The full address, or only its query.
+            redirected_url: The full address, or only its query; as it was copied, with line breaks, quotes or words
+                around it.
 
         Returns:
             The authorization, stored already. The same one again, when it is called again with the same address.
@@ -104,7 +111,7 @@ class AuthorizationFlow(ClosesAtExit):
         """
         redirected = Secret(redirected_url)
         del redirected_url  # a traceback that shows local variables would show the code in it
-        return self._warned(self._complete(parse_redirect(redirected, state=self._state)))
+        return self._warned(self._complete(parse_pasted(redirected, state=self._state)))
 
     def _complete(self, result: RedirectResult) -> Authorization:
         # A redirect and a pasted address may come at the same time: the second waits here for the first.
@@ -143,8 +150,8 @@ class AuthorizationFlow(ClosesAtExit):
             if self.authorization is not None:
                 return self._warned(self.authorization)
             raise AuthorizationError(
-                "This authorization comes back to an address of your own, which is not listened on here. "
-                "Pass the address the browser ends at to flow.complete(redirected_url)."
+                "This authorization comes back to an address that is not listened on here. "
+                f"{self.not_listening} Pass the address the browser ends at to flow.complete(redirected_url)."
             )
         try:
             result = self._listener.wait(timeout)
@@ -183,7 +190,7 @@ class AuthorizationFlow(ClosesAtExit):
             self._listener.close()
 
 
-def listen_for(state: str, address: str | None = None) -> LoopbackListener[RedirectResult] | None:
+def listen_for(state: str, address: str | None = None) -> tuple[LoopbackListener[RedirectResult] | None, str]:
     """Start a listener that takes the redirect of one authorization, where this process can have one.
 
     Args:
@@ -194,33 +201,47 @@ def listen_for(state: str, address: str | None = None) -> LoopbackListener[Redir
         A listener whose `url` is that address: on its own port where it is one of this computer
         (``http://localhost:8765/digime``), on the port behind it where it leads through `jupyter-server-proxy`
         (``https://hub.example.org/user/ana/proxy/8765/digime``). None where it leads elsewhere, or to a port that
-        another program (your own web application, say) listens on.
+        another program (your own web application, say) listens on; then also the reason.
     """
     handler = partial(_handle, state=Secret(state))
     del state  # as in `AuthorizationFlow.complete`
     if address is None:
-        return LoopbackListener(handler=handler)
-    listened = _port_and_path(address)
-    if listened is None:
-        return None
-    port, path = listened
+        return LoopbackListener(handler=handler), ""
     try:
-        return LoopbackListener(port=port, path=path, handler=handler, public_url=address)
-    except ConfigurationError:
-        return None
+        host, port, path = _place(address)
+        return LoopbackListener(host=host, port=port, path=path, handler=handler, public_url=address), ""
+    except ConfigurationError as error:
+        return None, str(error)
 
 
-def _port_and_path(address: str) -> tuple[int, str] | None:
+def _place(address: str) -> tuple[str, int, str]:
+    """Return host, port and path at which a registered address is listened on."""
     try:
         parts = urlsplit(address)
-        port = parts.port
+        host, port = parts.hostname or "", parts.port
     except ValueError:
-        return None
+        raise ConfigurationError("The redirect_uri is no address that a browser can open.") from None
     if (proxied := _PROXIED.search(parts.path)) and parts.scheme in {"http", "https"}:
-        return int(proxied["port"]), proxied["path"]
-    if parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS and port:
-        return port, parts.path
-    return None
+        return "localhost", int(proxied["port"]), _as_requested(proxied["path"])
+    if not _is_loopback(host):
+        raise ConfigurationError(f"The redirect_uri leads to {host or address!r}, which is not this computer.")
+    if parts.scheme != "http":
+        raise ConfigurationError(f"The redirect_uri begins with {parts.scheme}:, and only http: is listened on.")
+    if not port:
+        raise ConfigurationError("The redirect_uri has no port; register one such as http://localhost:8765/digime.")
+    return (host if host == "localhost" else str(ip_address(host))), port, _as_requested(parts.path)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _as_requested(path: str) -> str:
+    """Return a path as browsers ask for it."""
+    return quote(path or "/", safe="/%!$&'()*+,;=:@~")
 
 
 def _handle(redirected: Secret[str], *, state: Secret[str]) -> RedirectResult | AuthorizationError:

@@ -17,7 +17,6 @@ from digime_pandas.errors import ConsentRefusedError, RedirectError, SecretError
 MAXIMUM_REDIRECT_LENGTH = 16_384
 _MAXIMUM_FIELDS = 100
 _QUOTED_LENGTH = 120
-_LINE_BREAKS = str.maketrans("", "", "\r\n\t")
 _PARAMETERS = frozenset({"success", "code", "state", "postboxId", "publicKey", "errorCode", "error_message"})
 _COPY_ALL = "Copy the whole address of the tab in which the consent page ended and use that."
 _REFUSALS = {
@@ -77,8 +76,8 @@ def parse_redirect(redirected: Secret[str], *, state: Secret[str]) -> RedirectRe
     `postboxId` and `publicKey`, used only together; on failure `errorCode`, or `error_message` in its place.
 
     Args:
-        redirected: The full address, or only its query (with or without ``?``), masked. White space, quotes and
-            angle brackets around it, which copying may add, are ignored, and so are unknown parameters.
+        redirected: The full address, or only its query (with or without ``?``), masked. Unknown parameters are ignored.
+            An address without `success` is one of success where it has code and state.
         state: The `state` this authorization began with, masked. Compared in constant time; required on success,
             and compared on failure where it is there (whether the service sends it then is not documented).
 
@@ -92,16 +91,19 @@ def parse_redirect(redirected: Secret[str], *, state: Secret[str]) -> RedirectRe
     """
     parameters = _parameters(redirected)
     success = parameters.get("success", "").lower()
-    refused = success == "false" or (
-        success != "true" and not parameters.keys().isdisjoint({"errorCode", "error_message"})
-    )
+    failed = not parameters.keys().isdisjoint({"errorCode", "error_message"})
+    if "success" not in parameters and not failed and parameters.keys() >= {"code", "state"}:
+        success = "true"
+    refused = success == "false" or (success != "true" and failed)
     if not refused and success != "true":
-        raise RedirectError(f"The redirected address holds neither success=true nor an error code. {_COPY_ALL}")
+        raise RedirectError(
+            f"The redirected address holds neither success=true nor an error code; {_seen(parameters)}. {_COPY_ALL}"
+        )
     _check_state(parameters, state, required=not refused)
     if refused:
         raise _refusal(parameters.get("errorCode", ""), parameters.get("error_message", ""))
     if not parameters.get("code"):
-        raise RedirectError(f"The redirected address says success but holds no code. {_COPY_ALL}")
+        raise RedirectError(f"The redirected address says success but holds no code; {_seen(parameters)}. {_COPY_ALL}")
     return RedirectResult(parameters["code"], _postbox(parameters))
 
 
@@ -114,8 +116,8 @@ def _parameters(redirected: Secret[Any]) -> MaskedMapping:
             f"{MAXIMUM_REDIRECT_LENGTH:,} are read. {_COPY_ALL}"
         )
     fields = None
-    text = Secret(redirected.reveal().translate(_LINE_BREAKS).strip(" \"'`<>\u201c\u201d\u00a0").partition("#")[0])
-    if not text.reveal():
+    text = Secret(redirected.reveal().partition("#")[0])
+    if not text.reveal().strip():
         raise RedirectError(f"The redirected address is empty. {_COPY_ALL}")
     with suppress(ValueError), FramesDropped():
         fields = Secret(_known_fields(text))
@@ -134,10 +136,16 @@ def _known_fields(text: Secret[str]) -> list[tuple[str, str]]:
     return [(name, value) for name, value in fields if name in _PARAMETERS]
 
 
+def _seen(parameters: MaskedMapping) -> str:
+    """Say which parameters there are, without what they hold."""
+    names = " and ".join(name for name in parameters if name in _PARAMETERS)
+    return f"of what it should hold, it has {names} only" if names else "it holds nothing that a consent page sends"
+
+
 def _check_state(parameters: MaskedMapping, expected: Secret[str], *, required: bool) -> None:
     if "state" not in parameters:
         if required:
-            raise RedirectError(f"The redirected address holds no state. {_COPY_ALL}")
+            raise RedirectError(f"The redirected address holds no state; {_seen(parameters)}. {_COPY_ALL}")
         return
     if Secret(parameters["state"]) != expected:
         raise RedirectError(

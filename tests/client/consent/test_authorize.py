@@ -3,10 +3,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import threading
 import urllib.request
 import webbrowser
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import nbformat
@@ -175,6 +177,17 @@ def test_a_redirect_that_leads_elsewhere_is_said_at_once(
     )
     with pytest.raises(AuthorizationError, match=r"redirect_uri.*flow\.complete"):
         authorize("patient-17", client=client, timeout=SOON)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_a_port_in_use_is_named_at_once(client: Client, monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    begin = client.begin_authorization
+    with socket.create_server(("127.0.0.1", 0)) as program:
+        port = program.getsockname()[1]
+        address = f"http://{host}:{port}/digime"
+        monkeypatch.setattr(client, "begin_authorization", partial(begin, callback=address))
+        with pytest.raises(AuthorizationError, match=rf"Port {port} .*in use by another program.*flow\.complete"):
+            authorize("patient-17", client=client, timeout=SOON, open_browser=False)
 
 
 def test_reading_without_a_read_contract_is_a_configuration_error(sandbox: Sandbox) -> None:

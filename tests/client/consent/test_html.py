@@ -61,12 +61,12 @@ class ParsedHtml(HTMLParser):
         return next(attrs for name, attrs in self.elements if name == tag and wanted.items() <= attrs.items())
 
 
-def parts(made: Any, *, listens: bool = True) -> str:
+def parts(made: Any, *, not_listening: str = "") -> str:
     state = made.state
     return (
         render_request(made)
         + render_link(state)
-        + render_wait(state, listens=listens, minutes=10)
+        + render_wait(state, not_listening=not_listening, minutes=10)
         + render_result(made)
     )
 
@@ -106,11 +106,13 @@ def test_the_reason_a_paste_was_refused_is_an_alert(session: ConsentSession) -> 
     assert "Another state." in outline.text
 
 
-def test_without_a_listener_pasting_is_what_it_asks_for(session: ConsentSession) -> None:
+def test_without_a_listener_it_says_why_and_asks_for_pasting(session: ConsentSession) -> None:
     made = session(ConsentState(stage="waiting", url=URL))
-    assert "instead?" in parts(made, listens=True)
-    assert "instead?" not in parts(made, listens=False)
-    assert "paste it here" in parts(made, listens=False)
+    assert "instead?" in parts(made)
+    outline = ParsedHtml(parts(made, not_listening="Port 8765 is in use by <another> program."))
+    assert "Port 8765 is in use by <another> program. When the consent page has sent you on" in outline.text
+    assert "paste it here" in outline.text
+    assert "instead?" not in outline.text
 
 
 @pytest.mark.parametrize("stage", ENDS)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 import threading
 import time
 import urllib.request
@@ -306,6 +307,21 @@ def test_two_accounts_and_two_accesses_live_side_by_side(walk: Walk, sandbox: Sa
         (f"{account_id}-b", "write"),
         (account_id, "read"),
     ]
+
+
+def test_on_one_fixed_port_each_gets_its_own_redirect(walk: Walk, sandbox: Sandbox, account_id: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"http://localhost:{free.getsockname()[1]}/digime"
+    accounts = [account_id, f"{account_id}-b", f"{account_id}-c"]
+    walks = [walk(account, callback=address) for account in accounts]
+    assert all(flow_of(session).listens for session in walks)
+    walks[1].cancel()
+    for session in (walks[2], walks[0]):
+        visit(sandbox.approve(flow_of(session).url))
+        assert session.result(SOON).account_id == session.account_id
+    assert [session.state.stage for session in walks] == ["done", "cancelled", "done"]
+    with pytest.raises(OSError, match="refused"):
+        visit(address)
 
 
 def test_without_a_listener_pasting_and_plain_calls_still_finish(walk: Walk, sandbox: Sandbox) -> None:

@@ -3,8 +3,11 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import socketserver
+import threading
+from base64 import b64encode
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from types import SimpleNamespace
@@ -15,8 +18,9 @@ import pytest
 import stamina
 import tenacity.nap
 
+from digime_pandas._service.http.environment import Proxy, Route
 from digime_pandas._service.http.request import Reply, Request
-from digime_pandas._service.http.transport import Http, check_base_url, is_loopback_url
+from digime_pandas._service.http.transport import Http, check_base_url
 from digime_pandas._service.masking.secret import Secret
 from digime_pandas.errors import (
     ConfigurationError,
@@ -502,6 +506,7 @@ class TestOptions:
             ("http://127.0.0.1:8000/v1.7/", "http://127.0.0.1:8000/v1.7/"),
             ("http://localhost:8000", "http://localhost:8000/"),
             ("http://[::1]:8000", "http://[::1]:8000/"),
+            (" https://api.digi.me/v1.7/\n", "https://api.digi.me/v1.7/"),
         ],
     )
     def test_a_base_address_ends_with_one_slash(self, url: str, expected: str) -> None:
@@ -525,6 +530,13 @@ class TestOptions:
             "http://api.digi.me/v1.7/",
             "http://127.0.0.1.evil.test/",
             "http://localhost.evil.test/",
+            "https://a..b/",
+            "https://999.1.1.1/",
+            "https://exa mple.test/",
+            f"https://{'a' * 64}.test/",
+            "https://user:secret@[/",
+            "https://user:secret@api.digi.me:x/",
+            "https://user:secret/@api.digi.me/",
             None,
             17,
         ],
@@ -532,13 +544,51 @@ class TestOptions:
     def test_a_base_address_is_absolute_and_private(self, url: object) -> None:
         with pytest.raises(ConfigurationError, match=r"^base_url ") as raised:
             check_base_url("base_url", url)
-        assert "user:secret" not in str(raised.value)
+        assert "secret" not in str(raised.value)
+        assert raised.value.__context__ is None
 
-    def test_loopback_is_told_by_the_host_alone(self) -> None:
-        assert all(map(is_loopback_url, ["http://127.9.9.9/", "https://[::1]:5/", "http://localhost/"]))
-        assert not any(
-            map(is_loopback_url, ["http://128.0.0.1/", "https://localhost.test/", "http://127.0.0.1@evil.test/"])
-        )
+
+class TestProxies:
+    @pytest.mark.parametrize(
+        ("answer", "words"),
+        [
+            (b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", "407"),
+            (b"HTTP/1.1 403 Forbidden\r\n\r\n", "403"),
+        ],
+    )
+    def test_one_that_refuses_is_named_and_nothing_was_sent(self, answer: bytes, words: str) -> None:
+        credentials = "us:er", "p@ss/ü"
+        asked: list[bytes] = []
+
+        class Refusing(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                asked.extend(iter(self.rfile.readline, b"\r\n"))
+                self.wfile.write(answer)
+
+        with socketserver.TCPServer(("127.0.0.1", 0), Refusing) as server:
+            serving = threading.Thread(target=server.handle_request)
+            serving.start()
+            proxy = Proxy("https_proxy", "http", "127.0.0.1", server.server_address[1], Secret(credentials))
+            with (
+                closing(Http(route=Route(proxy), max_attempts=1)) as http,
+                pytest.raises(ServiceUnreachableError, match=rf"{words}.*the proxy, which https_proxy names") as caught,
+            ):
+                http.send(Maker(), what="ask")
+            serving.join()
+        assert caught.value.outcome == "not sent"
+        assert asked[0].startswith(b"CONNECT api.test:443 ")
+        given = b64encode(":".join(credentials).encode())
+        assert any(line.strip() == b"Proxy-Authorization: Basic " + given for line in asked)
+
+    def test_a_transport_of_the_caller_is_used_instead(self) -> None:
+        service = Service(httpx.Response(200))
+        proxy = Proxy("https_proxy", "http", "127.0.0.1", 1, None)
+        Http(transport=httpx.MockTransport(service), route=Route(proxy)).send(get, what="ask")
+        assert len(service.requests) == 1
+
+    def test_a_certificate_that_is_not_trusted_leads_to_the_variable(self) -> None:
+        refusal = "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: unable to get local issuer certificate"
+        assert "SSL_CERT_FILE" in str(unreachable(Service(httpx.ConnectError(refusal)), max_attempts=1))
 
 
 def test_session_keys_and_postbox_ids_stay_out_of_the_log(caplog: pytest.LogCaptureFixture) -> None:

@@ -54,6 +54,7 @@ def begin(
     exchange: Callable[[RedirectResult], Authorization],
     listener: LoopbackListener[RedirectResult] | None = None,
     *,
+    not_listening: str = "",
     notice: Callable[[Authorization], str | None] = lambda _: None,
 ) -> AuthorizationFlow:
     return AuthorizationFlow(
@@ -63,6 +64,7 @@ def begin(
         state=STATE,
         listener=listener,
         exchange=exchange,
+        not_listening=not_listening,
         notice=notice,
     )
 
@@ -72,8 +74,9 @@ def redirected(base: str = "http://127.0.0.1:1/digime", **changes: str) -> str:
 
 
 def listening(address: str | None = None) -> LoopbackListener[RedirectResult]:
-    listener = listen_for(STATE, address)
+    listener, reason = listen_for(STATE, address)
     assert listener is not None
+    assert reason == ""
     return listener
 
 
@@ -309,25 +312,68 @@ def test_a_registered_address_behind_jupyter_server_proxy_is_listened_on_at_its_
 
 
 @pytest.mark.parametrize(
-    "address",
+    ("address", "words"),
     [
-        "https://app.example.test/back",
-        "http://127.0.0.1/back",
-        "http://127.0.0.1:99999/back",
-        "http://[/back",
-        "https://127.0.0.1:8765/back",
-        "digime-ca://callback",
-        "https://hub.example.test/proxy/99999/digime",
-        "https://hub.example.test/proxy/8765",
+        ("https://app.example.test/back", "'app.example.test', which is not this computer"),
+        ("http://127.0.0.1/back", "has no port"),
+        ("http://127.0.0.1:99999/back", "no address"),
+        ("http://[/back", "no address"),
+        ("https://127.0.0.1:8765/back", "begins with https:"),
+        ("digime-ca://callback", "not this computer"),
+        ("mailto:ana@example.test", "not this computer"),
+        ("https://hub.example.test/proxy/99999/digime", "1024 to 65535"),
+        ("https://hub.example.test/proxy/8765", "not this computer"),
     ],
 )
-def test_an_address_elsewhere_is_not_listened_on(address: str) -> None:
-    assert listen_for(STATE, address) is None
+def test_an_address_elsewhere_is_not_listened_on_and_why(address: str, words: str) -> None:
+    listener, reason = listen_for(STATE, address)
+    assert listener is None
+    assert words in reason
 
 
-def test_an_address_another_program_listens_on_is_left_to_it() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as application:
-        assert listen_for(STATE, f"http://127.0.0.1:{application.getsockname()[1]}/back") is None
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+@pytest.mark.parametrize("other", ["127.0.0.1", "::1"])
+def test_an_address_another_program_listens_on_is_left_to_it_and_said(host: str, other: str) -> None:
+    family = socket.AF_INET6 if ":" in other else socket.AF_INET
+    with socket.create_server((other, 0), family=family) as application:
+        port = application.getsockname()[1]
+        listener, reason = listen_for(STATE, f"http://{host}:{port}/back")
+        if host in {"localhost", other, f"[{other}]"}:
+            assert listener is None
+            assert f"Port {port} of this computer is in use" in reason
+            with (
+                begin(Exchange(), None, not_listening=reason) as flow,
+                pytest.raises(AuthorizationError, match="in use"),
+            ):
+                flow.wait(SOON)
+        else:
+            assert listener is not None
+            listener.close()
+            assert reason == ""
+
+
+@pytest.mark.parametrize(
+    ("host", "reached"),
+    [
+        ("[::1]", ["::1"]),
+        ("[0:0:0:0:0:0:0:1]", ["::1"]),
+        ("127.0.0.1", ["127.0.0.1"]),
+        ("LocalHost", ["127.0.0.1", "::1"]),
+    ],
+)
+@pytest.mark.parametrize("path", ["", "/", "/back"])
+def test_what_is_said_to_be_listened_on_is(host: str, reached: list[str], path: str) -> None:
+    port = free_port()
+    address = f"http://{host}:{port}{path}"
+    with begin(Exchange(), listening(address.replace("http", "HTTP"))) as flow:
+        assert flow.listens
+        for each in reached:
+            socket.create_connection((each, port), timeout=SOON).close()
+        assert "go back to your notebook" in visit(redirected(address))
+        assert flow.wait(SOON) is AUTHORIZATION
+    for each in ("127.0.0.1", "::1"):
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((each, port), timeout=SOON)
 
 
 def free_port() -> int:

@@ -1,22 +1,25 @@
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPResponse
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
 
 from digime_pandas._service.masking.secret import Secret
-from digime_pandas._service.oauth import loopback as _redirect
+from digime_pandas._service.oauth import loopback_server
 from digime_pandas._service.oauth.loopback import LoopbackListener
+from digime_pandas._service.oauth.loopback_server import RedirectHandler
 from digime_pandas.errors import (
     AuthorizationError,
     AuthorizationTimeoutError,
@@ -230,7 +233,7 @@ def test_a_slow_client_holds_up_nobody(listener: Listener) -> None:
 
 
 def test_a_client_that_drips_is_cut_off(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_redirect, "_REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr(loopback_server, "_REQUEST_SECONDS", 0.2)
     with socket.create_connection(address(listener), timeout=0.02) as slow:
         started = time.monotonic()
         ended = False
@@ -248,7 +251,7 @@ def test_a_client_that_drips_is_cut_off(listener: Listener, monkeypatch: pytest.
 def test_too_many_connections_are_dropped_and_later_ones_served(
     listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_redirect, "_MAXIMUM_CONNECTIONS", 2)
+    monkeypatch.setattr(loopback_server, "_MAXIMUM_CONNECTIONS", 2)
     idle = [socket.create_connection(address(listener), timeout=SOON) for _ in range(3)]
     assert idle[2].recv(1) == b""
     for connection in idle:
@@ -323,18 +326,18 @@ def test_a_listener_nobody_holds_is_collected_with_its_thread() -> None:
 
 
 @pytest.mark.parametrize("port", [None, 70_000, -1])
-def test_a_port_that_cannot_be_had_is_named(listener: Listener, port: int | None) -> None:
-    number = address(listener)[1] if port is None else port
-    with pytest.raises(ConfigurationError, match=f"Port {number} "):
-        LoopbackListener(port=number, handler=accept)
+def test_a_port_that_cannot_be_had_is_named(port: int | None) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as program:
+        number = program.getsockname()[1] if port is None else port
+        with pytest.raises(ConfigurationError, match=f"Port {number} "):
+            LoopbackListener(port=number, handler=accept)
 
 
 def test_behind_a_proxy_the_public_address_is_given_and_its_host_served() -> None:
     public_url = "https://hub.example.test/user/ana/proxy/8765/digime"
     with LoopbackListener(handler=accept, public_url=public_url) as listener:
         assert listener.url == public_url
-        port = listener._server.server_address[1]
-        with socket.create_connection(("127.0.0.1", port), timeout=SOON) as proxy:
+        with socket.create_connection(("127.0.0.1", listener.port), timeout=SOON) as proxy:
             proxy.sendall(b"GET /digime?state=right HTTP/1.1\r\nHost: hub.example.test\r\n\r\n")
             assert proxy.recv(4096).startswith(b"HTTP/1.0 200")
         assert "state=right" in listener.wait(SOON).reveal()
@@ -344,3 +347,189 @@ def test_behind_a_proxy_the_public_address_is_given_and_its_host_served() -> Non
 def test_a_public_address_must_be_absolute(public_url: str) -> None:
     with pytest.raises(ConfigurationError, match="public_url"):
         LoopbackListener(handler=accept, public_url=public_url)
+
+
+def by_state(state: str) -> RedirectHandler[Secret[str]]:
+    """Take what brings this state, and a refusal that brings none; as the handler of a flow does."""
+
+    def take(redirected: Secret[str]) -> Secret[str] | AuthorizationError:
+        query = dict(parse_qsl(urlsplit(redirected.reveal()).query))
+        if query.get("state", state) != state:
+            return RedirectError("It belongs to another authorization.")
+        return ConsentRefusedError("Refused.", code="USER_CANCEL") if "errorCode" in query else redirected
+
+    return take
+
+
+def loopback_connects(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=SOON).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+class TestAddresses:
+    @pytest.mark.parametrize(
+        ("host", "reached", "not_reached"),
+        [
+            ("127.0.0.1", ["127.0.0.1"], ["::1"]),
+            ("::1", ["::1"], ["127.0.0.1"]),
+            ("localhost", ["127.0.0.1", "::1"], []),
+        ],
+    )
+    def test_a_name_is_listened_on_at_all_its_addresses_and_an_address_at_itself(
+        self, host: str, reached: list[str], not_reached: list[str]
+    ) -> None:
+        with LoopbackListener(host=host, handler=accept) as listener:
+            assert [loopback_connects(each, listener.port) for each in reached] == [True] * len(reached)
+            assert not any(loopback_connects(each, listener.port) for each in not_reached)
+            fetch(listener)
+            assert listener.wait(SOON).reveal().endswith("state=right")
+        assert not any(loopback_connects(each, listener.port) for each in reached)
+
+    @pytest.mark.parametrize("code", [errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT])
+    def test_where_there_is_no_ipv6_localhost_is_the_other_address(
+        self, monkeypatch: pytest.MonkeyPatch, code: int
+    ) -> None:
+        failing_at("::1", code, monkeypatch)
+        with LoopbackListener(host="localhost", handler=accept) as listener:
+            assert fetch(listener)[0].status == 200
+        with pytest.raises(ConfigurationError, match=r"at ::1, an address that this computer does not have"):
+            LoopbackListener(host="::1", port=8765, handler=accept)
+
+    def test_a_port_that_is_not_allowed_is_no_port_in_use(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        failing_at("127.0.0.1", errno.EACCES, monkeypatch)
+        with pytest.raises(ConfigurationError, match=r"Port 80 .*may not be listened on .*below 1024") as caught:
+            LoopbackListener(host="localhost", port=80, handler=accept)
+        assert "in use" not in str(caught.value)
+
+    def test_a_port_in_use_at_either_address_is_not_half_taken(self) -> None:
+        before = set(threading.enumerate())
+        with socket.create_server(("::1", 0), family=socket.AF_INET6) as program:
+            port = program.getsockname()[1]
+            with pytest.raises(ConfigurationError, match=f"Port {port} .*in use"):
+                LoopbackListener(host="localhost", port=port, handler=accept)
+            assert not loopback_connects("127.0.0.1", port)
+        assert set(threading.enumerate()) <= before
+
+
+def failing_at(host: str, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nothing be bound at an address."""
+
+    class Failing(loopback_server.LoopbackServer):
+        def server_bind(self) -> None:
+            if self.server_address[0] == host:
+                raise OSError(code, os.strerror(code))
+            super().server_bind()
+
+    monkeypatch.setattr(loopback_server, "LoopbackServer", Failing)
+
+
+class TestOnePortForSeveral:
+    def test_each_gets_its_own_redirect_whatever_the_order(self) -> None:
+        with (
+            LoopbackListener(handler=by_state("one")) as one,
+            LoopbackListener(port=one.port, handler=by_state("two")) as two,
+        ):
+            assert one.url == two.url
+            assert fetch(one, "/digime?state=two&code=2")[0].status == 200
+            assert two.wait(SOON).reveal().endswith("code=2")
+            assert is_waiting(one)
+            assert "Already received" in fetch(one, "/digime?state=two&code=3")[1]
+            assert fetch(one, "/digime?state=one&code=1")[0].status == 200
+            assert one.wait(SOON).reveal().endswith("code=1")
+            assert two.wait(SOON).reveal().endswith("code=2")
+
+    def test_an_unknown_state_is_told_and_all_wait_on(self) -> None:
+        with (
+            LoopbackListener(handler=by_state("one")) as one,
+            LoopbackListener(port=one.port, handler=by_state("two")) as two,
+        ):
+            response, page = fetch(one, "/digime?state=three")
+            assert response.status == 400
+            assert "another authorization" in page
+            assert is_waiting(one)
+            assert is_waiting(two)
+
+    def test_what_may_be_of_any_is_of_none(self) -> None:
+        with (
+            LoopbackListener(handler=by_state("one")) as one,
+            LoopbackListener(port=one.port, handler=by_state("two")) as two,
+        ):
+            response, page = fetch(one, "/digime?errorCode=USER_CANCEL")
+            assert response.status == 400
+            assert "does not say which of them" in page
+            assert is_waiting(one)
+            two.close()
+            assert fetch(one, "/digime?errorCode=USER_CANCEL")[0].status == 200
+            with pytest.raises(ConsentRefusedError):
+                one.wait(SOON)
+
+    def test_paths_and_hosts_are_each_ones_own(self) -> None:
+        public = "https://hub.example.test/proxy/1/there"
+        with (
+            LoopbackListener(path="/here", handler=accept) as here,
+            LoopbackListener(port=here.port, path="/there", handler=accept, public_url=public) as there,
+        ):
+            assert fetch(here, "/digime?state=right")[0].status == 404
+            assert fetch(here, "/here?state=right", Host="hub.example.test")[0].status == 404
+            assert fetch(here, "/there?state=right", Host="hub.example.test")[0].status == 200
+            assert is_waiting(here)
+            assert "/there" in there.wait(SOON).reveal()
+
+    def test_the_port_is_free_when_the_last_one_is_closed_and_not_before(self) -> None:
+        before = set(threading.enumerate())
+        one = LoopbackListener(host="localhost", handler=by_state("one"))
+        two = LoopbackListener(host="::1", port=one.port, handler=by_state("two"))
+        one.close()
+        assert not loopback_connects("127.0.0.1", one.port)
+        connection = HTTPConnection("::1", two.port, timeout=SOON)
+        connection.request("GET", "/digime?state=two")
+        assert connection.getresponse().status == 200
+        connection.close()
+        assert two.wait(SOON).reveal().startswith(f"http://[::1]:{two.port}/")
+        two.close()
+        assert not loopback_connects("::1", one.port)
+        assert set(threading.enumerate()) <= before
+        with socket.create_server(("::1", one.port), family=socket.AF_INET6):
+            pass
+
+    def test_many_begin_and_end_on_one_port_at_once(self) -> None:
+        before = set(threading.enumerate())
+        with LoopbackListener(handler=accept) as first:
+            port = first.port
+
+        def begin_and_end(number: int) -> str:
+            with LoopbackListener(port=port, handler=by_state(str(number))) as listener:
+                assert fetch(listener, f"/digime?state={number}")[0].status == 200
+                return listener.wait(SOON).reveal().rpartition("=")[2]
+
+        with ThreadPoolExecutor(8) as others:
+            assert list(others.map(begin_and_end, range(64))) == [str(number) for number in range(64)]
+        assert set(threading.enumerate()) <= before
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+    def test_a_forked_child_has_no_share_in_it(self) -> None:
+        with LoopbackListener(host="localhost", handler=accept) as listener:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # newer Pythons warn of a fork while threads run
+                child = os.fork()
+            if child == 0:
+                left = _ends_with(listener.wait, "forked from") and _ends_with(
+                    lambda _: LoopbackListener(port=listener.port, handler=accept), "in use"
+                )
+                os._exit(0 if left else 1)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+            assert fetch(listener)[0].status == 200
+            listener.wait(SOON)
+        with LoopbackListener(host="localhost", port=listener.port, handler=accept):
+            pass
+
+
+def _ends_with(act: Callable[[float], object], words: str) -> bool:
+    try:
+        act(SOON)
+    except (AuthorizationError, ConfigurationError) as error:
+        return words in str(error)
+    return False

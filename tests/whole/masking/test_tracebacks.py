@@ -297,8 +297,8 @@ class TestConsent:
             ("code=", "c0de="),
             ("code=", "code=x&code="),
             ("success=true", "success=false"),
-            ("success=true", "maybe=1"),
-            ("?", "?" + "a=1&" * 101),
+            ("success=true", "success=maybe"),
+            ("&state=", "&a=1" * 101 + "&state="),
             ("?", "?" + "a" * 20_000),
         ],
     )
