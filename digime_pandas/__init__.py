@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from digime_pandas._client.client import Client
     from digime_pandas._client.connect import connect
     from digime_pandas._client.consent.authorize import authorize
+    from digime_pandas._client.journal.journal import Journal
     from digime_pandas._client.library.file import LibraryFile
     from digime_pandas._client.preview import Preview
     from digime_pandas._client.read import read_batches, read_file, read_frame
@@ -85,6 +86,7 @@ __all__ = [
     "FileTokenStore",
     "FormatError",
     "InputError",
+    "Journal",
     "LibraryFile",
     "MemoryTokenStore",
     "NotAuthorizedError",
@@ -115,6 +117,7 @@ _MODULES = {
     "Contract": "_service.contract",
     "FileDescriptor": "_service.descriptor",
     "FileTokenStore": "_service.oauth.token_store",
+    "Journal": "_client.journal.journal",
     "LibraryFile": "_client.library.file",
     "MemoryTokenStore": "_service.oauth.token_store",
     "Postbox": "_service.authorization",

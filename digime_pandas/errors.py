@@ -17,6 +17,7 @@
     │   └── AuthorizationTimeoutError (TimeoutError)  no redirect arrived in time
     ├── SpoolError (OSError)                   a one-shot stream cannot be kept for a second attempt
     ├── TokenStoreError (OSError)              authorizations cannot be kept or read
+    ├── JournalError (OSError)              a write cannot be recorded, or the record cannot be read
     ├── SecretError (TypeError)                something secret was about to leave the process
     ├── APIError                               a request did not end well; carries status, code, outcome
     │   ├── ServiceUnreachableError (ConnectionError)  no usable answer after all attempts
@@ -61,6 +62,7 @@ __all__ = [
     "FormatError",
     "InputError",
     "InvalidTokenError",
+    "JournalError",
     "NotAuthorizedError",
     "Outcome",
     "ReadError",
@@ -164,6 +166,10 @@ class TokenStoreError(DigimeError, OSError):
 
 class SpoolError(DigimeError, OSError):
     """A one-shot stream cannot be kept (encrypted, on disk) for a second attempt, for instance because it is full."""
+
+
+class JournalError(DigimeError, OSError):
+    """The journal cannot be written or read where it should be. Raised before anything is sent."""
 
 
 class SecretError(DigimeError, TypeError):

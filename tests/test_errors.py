@@ -65,6 +65,7 @@ def test_every_error_is_exported_and_in_the_tree_at_the_top() -> None:
         ("AuthorizationTimeoutError", TimeoutError),
         ("SpoolError", OSError),
         ("TokenStoreError", OSError),
+        ("JournalError", OSError),
         ("SecretError", TypeError),
         ("ServiceUnreachableError", ConnectionError),
         ("ReplyError", ValueError),

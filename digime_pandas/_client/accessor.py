@@ -15,6 +15,7 @@ from digime_pandas._client.arguments import WRITE_DEFAULTS, WriteArguments, show
 
 if TYPE_CHECKING:
     from digime_pandas._client.client import Client
+    from digime_pandas._client.journal.journal import JournalLike
     from digime_pandas._client.preview import Preview
     from digime_pandas._service.authorization import Authorization
     from digime_pandas._service.receipt import Receipt
@@ -26,6 +27,10 @@ class SendArguments(WriteArguments, total=False):
     client: Client | None
     authorization: Authorization | None
     progress: object
+    journal: JournalLike | None
+
+
+_SEND_DEFAULTS: dict[str, object] = {"client": None, "authorization": None, "progress": None, "journal": None}
 
 
 class SendEachArguments(WriteArguments, total=False):
@@ -45,7 +50,7 @@ class FrameAccessor:
     def __init__(self, frame: Any) -> None:
         self._frame = frame
 
-    @shows_arguments(SendArguments, {"client": None, "authorization": None, "progress": None, **WRITE_DEFAULTS})
+    @shows_arguments(SendArguments, {**_SEND_DEFAULTS, **WRITE_DEFAULTS})
     def write(self, file_name: str, account_id: str | Iterable[str], **arguments: Unpack[SendArguments]) -> Receipt:
         """Write the frame into a person's digi.me library; the frame is never changed.
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import closing
+from contextlib import ExitStack
 from functools import partial
-from itertools import chain, islice
 from typing import Any, NoReturn, Self
 
+from digime_pandas._client.journal.journal import JournalLike, opened_journal
 from digime_pandas._client.library.file import LibraryFile
 from digime_pandas._client.library.listing import list_files, select
 from digime_pandas._service.authorization import ACCESSES, Access, Authorization, UserAccessToken, check_authorization
 from digime_pandas._service.contract import Contract
-from digime_pandas._service.crypto.encrypted_file import ReplayableStream
-from digime_pandas._service.descriptor import FileDescriptor, check_accounts, check_file_name
+from digime_pandas._service.descriptor import FileDescriptor, check_accounts
 from digime_pandas._service.endpoints import Endpoints
+from digime_pandas._service.http.environment import Route, route_to
 from digime_pandas._service.http.transport import (
     DEFAULT_ATTEMPTS,
     DEFAULT_DEADLINE,
@@ -22,8 +22,9 @@ from digime_pandas._service.http.transport import (
     Http,
     Transport,
     check_base_url,
-    is_loopback_url,
 )
+from digime_pandas._service.journal.recording import send_file
+from digime_pandas._service.journal.records import RunPart
 from digime_pandas._service.masking.secret import Secret
 from digime_pandas._service.messages import Agent, Upload
 from digime_pandas._service.oauth.authorizations import ContractAuthorizations
@@ -35,7 +36,7 @@ from digime_pandas._service.oauth.same_library import (
 )
 from digime_pandas._service.oauth.token_store import FileTokenStore, TokenStore
 from digime_pandas._service.receipt import Receipt
-from digime_pandas._service.upload import FileData, checked_pieces, content_of, upload
+from digime_pandas._service.upload import FileData, as_upload
 from digime_pandas._version import __version__
 from digime_pandas.errors import ConfigurationError, DescriptorError, InputError, InvalidTokenError, SecretError
 
@@ -59,6 +60,7 @@ class Client:
         max_attempts: Attempts of a call while the network or the service fails, the first included.
         agent: SDK name and version to announce. The service can refuse names it does not know (inferred).
         transport: An `httpx` transport instead of the network, for tests and special routing.
+        journal: A `Journal` that records every write, or the path of one, which is opened and closed with the client.
 
     Attributes:
         sandbox: The embedded `Sandbox` this client was connected to by ``connect("sandbox")``, else None.
@@ -82,12 +84,12 @@ class Client:
         max_attempts: int = DEFAULT_ATTEMPTS,
         agent: tuple[str, str] = ("digime-pandas", __version__),
         transport: Transport | None = None,
+        journal: JournalLike | None = None,
     ) -> None:
         for name, value in (("contract", contract), ("read_contract", read_contract)):
             if not isinstance(value, Contract) and (value is not None or name == "contract"):
                 raise ConfigurationError(f"{name} is a {type(value).__name__}; pass a Contract.")
-        if not isinstance(agent, tuple) or len(agent) != 2 or not all(isinstance(text, str) for text in agent):  # noqa: PLR2004
-            raise ConfigurationError(f"agent is {agent!r}; pass the SDK's name and version, ('name', '1.0').")
+        announced = Agent.of(agent)
         self.contract = contract
         self.read_contract = read_contract
         self.base_url = check_base_url("base_url", base_url)
@@ -98,11 +100,11 @@ class Client:
             deadline=deadline,
             max_attempts=max_attempts,
             transport=transport,
-            trust_env=not is_loopback_url(self.base_url),
+            route=route_to(self.base_url) if transport is None else Route(),
         )
         self._consents: dict[Access, ContractAuthorizations] = {
             access: ContractAuthorizations(
-                Endpoints(used, self._http, self.base_url, Agent(*agent)),
+                Endpoints(used, self._http, self.base_url, announced),
                 self.tokens,
                 access,
                 self.onboard_url,
@@ -112,9 +114,13 @@ class Client:
             if used is not None
         }
 
+        self._own = ExitStack()
+        self.journal = opened_journal(journal, self._own)
+
     def close(self) -> None:
         """Close the connections. The client must not be used afterwards."""
         self._http.close()
+        self._own.close()
 
     def begin_authorization(
         self,
@@ -222,7 +228,13 @@ class Client:
         return self._for(authorization.access).refresh(authorization)
 
     def write(
-        self, file_data: FileData, file_name: str, file_descriptor: FileDescriptor, authorization: Authorization
+        self,
+        file_data: FileData,
+        file_name: str,
+        file_descriptor: FileDescriptor,
+        authorization: Authorization,
+        *,
+        journal: JournalLike | None = None,
     ) -> Receipt:
         """Write one file: what `write` of the vendor's Node SDK does, one to one.
 
@@ -232,6 +244,7 @@ class Client:
             file_name: Its name; direct import does not send it, so that a reader finds the file by a reference only.
             file_descriptor: Its media type, accounts, references and tags.
             authorization: The person's consent to write.
+            journal: As for `Client`, for this write alone.
 
         Returns:
             The receipt, with the authorization that worked: its tokens may be new, and are stored already.
@@ -239,24 +252,20 @@ class Client:
         Raises:
             InputError: An argument is not valid. Nothing was sent.
             AuthorizationError: The authorization cannot be used (any longer).
+            JournalError: The write cannot be recorded. Nothing was sent.
             APIError: The file was not delivered, or it is not known whether it was: see `outcome`.
         """
-        check_file_name(file_name)
         check_authorization(authorization)
-        if not isinstance(file_descriptor, FileDescriptor):
-            raise DescriptorError(f"file_descriptor is a {type(file_descriptor).__name__}; pass a FileDescriptor.")
-        if isinstance(file_data, bytes | bytearray | memoryview):
-            size = memoryview(file_data).nbytes
-            return self.upload(Upload(content_of(file_data), size, file_name, file_descriptor), authorization)
-        pieces = checked_pieces(file_data)
-        first = list(islice(pieces, 1))  # a file opened in text mode is noticed before anything is sent
-        with closing(ReplayableStream(chain(first, pieces))) as stream:
-            return self.upload(Upload(stream.chunks, None, file_name, file_descriptor), authorization)
+        with as_upload(file_data, file_name, file_descriptor) as file:
+            return self.upload(file, authorization, journal=journal)
 
-    def upload(self, file: Upload, authorization: Authorization) -> Receipt:
-        """Send a file under an authorization; `write` for what is already an `Upload`."""
-        consents = self._for("write")
-        return upload(consents.api, file, consents.ensure_fresh(authorization), refresh=consents.refresh)
+    def upload(
+        self, file: Upload, authorization: Authorization, *, journal: JournalLike | None, part: RunPart | None = None
+    ) -> Receipt:
+        """Send a file under an authorization; `write` for what is already an `Upload`, see also `send_file`."""
+        with ExitStack() as resources:
+            used = opened_journal(journal, resources) or self.journal
+            return send_file(self._for("write"), file, authorization, journal=used, part=part)
 
     def files(
         self,

@@ -13,8 +13,9 @@ import threading
 from contextvars import ContextVar
 from typing import Any
 
-from digime_pandas._client.client import BASE_URL, ONBOARD_URL, Client
+from digime_pandas._client.client import Client
 from digime_pandas._service.contract import Contract
+from digime_pandas._service.http.transport import check_base_url
 from digime_pandas._service.oauth.token_store import MemoryTokenStore
 from digime_pandas.errors import ConfigurationError, DigimeWarning, warn
 
@@ -40,7 +41,8 @@ def connect(target: str | Contract | None = None, *, read_contract: Contract | N
             ``DIGIME_PRIVATE_KEY_FILE`` and ``DIGIME_REDIRECT_URI``, the read contract of the same names with
             ``DIGIME_READ_``, at ``DIGIME_BASE_URL`` and ``DIGIME_ONBOARD_URL`` where those are set.
         read_contract: The contract for reading back.
-        options: As for `Client`: ``tokens``, ``timeout``, ``deadline``, ``max_attempts``, ``base_url`` and so on.
+        options: As for `Client`: ``tokens``, ``timeout``, ``deadline``, ``max_attempts``, ``base_url``, ``journal`` and
+            so on.
 
     Returns:
         The client. Its attribute `sandbox` is the embedded `Sandbox`, or None.
@@ -126,11 +128,12 @@ def _from_environment(read_contract: Contract | None, options: dict[str, Any]) -
     contract = Contract.from_env()
     if read_contract is None and os.environ.get("DIGIME_READ_CONTRACT_ID"):
         read_contract = Contract.from_env("DIGIME_READ_")
-    addresses = {
-        "base_url": os.environ.get("DIGIME_BASE_URL") or BASE_URL,
-        "onboard_url": os.environ.get("DIGIME_ONBOARD_URL") or ONBOARD_URL,
+    addresses: dict[str, Any] = {
+        option: check_base_url(variable, os.environ[variable])
+        for option, variable in (("base_url", "DIGIME_BASE_URL"), ("onboard_url", "DIGIME_ONBOARD_URL"))
+        if option not in options and os.environ.get(variable)
     }
-    return Client(contract, read_contract=read_contract, **(addresses | options))
+    return Client(contract, read_contract=read_contract, **addresses, **options)
 
 
 def _in_sandbox(read_contract: Contract | None, options: dict[str, Any]) -> Client:

@@ -22,10 +22,12 @@ from typing import Unpack
 from digime_pandas._client.arguments import WriteArguments, shows_write_arguments
 from digime_pandas._client.client import Client
 from digime_pandas._client.connect import current_client
+from digime_pandas._client.journal.journal import JournalLike
 from digime_pandas._client.progress import show_progress
 from digime_pandas._client.write_plan import WritePlan, WriteRequest, check_write_request, plan_write
 from digime_pandas._service.authorization import Authorization, check_authorization
 from digime_pandas._service.crypto.encrypted_file import ReplayableStream
+from digime_pandas._service.journal.records import RunPart
 from digime_pandas._service.messages import Upload
 from digime_pandas._service.receipt import Receipt
 from digime_pandas._service.streams import (
@@ -48,6 +50,7 @@ def write(
     client: Client | None = None,
     authorization: Authorization | None = None,
     progress: object = None,
+    journal: JournalLike | None = None,
     **arguments: Unpack[WriteArguments],
 ) -> Receipt:
     """Write a frame into a person's digi.me library.
@@ -72,6 +75,8 @@ def write(
         progress: None shows a bar when the write takes more than two seconds (one line at its end where no bar can
             be), True always, False never. A callable is given the bytes sent so far and the bytes in all, or None
             where that is not known, in this thread.
+        journal: A `Journal` that records this write, or the path of one. Default: the client's, if it has one. Where
+            the outcome of the same write is unknown there, its write id is used again.
         arguments: The ones above that the signature does not name, and options of the format. All formats have two. A
             file holds only what its rows use, so that a categorical column comes back with the categories that its
             rows have: ``keep_unused_categories=True`` sends all. ``attrs=True`` sends the frame's `attrs`, which are
@@ -89,13 +94,14 @@ def write(
         InputError: An argument or a column cannot be written as asked; the message names it. Nothing was sent.
         NotAuthorizedError: The account has not authorized this contract. Nothing was sent.
         AuthorizationError: The authorization is of another account or contract, or has expired.
+        JournalError: The write cannot be recorded. Nothing was sent.
         APIError: The file was not delivered, or it is not known whether it was: see `outcome`.
 
     Warns:
         FidelityWarning: The file does not hold everything of the frame, or in another form; the message says what.
     """
     request = check_write_request(file_name, account_id, arguments)
-    return write_request(frame, request, client=client, authorization=authorization, progress=progress)
+    return write_request(frame, request, client=client, authorization=authorization, progress=progress, journal=journal)
 
 
 def write_request(
@@ -105,6 +111,8 @@ def write_request(
     client: Client | None = None,
     authorization: Authorization | None = None,
     progress: object = None,
+    journal: JournalLike | None = None,
+    part: RunPart | None = None,
 ) -> Receipt:
     """Carry out a write whose arguments were checked; `write` says more.
 
@@ -114,15 +122,18 @@ def write_request(
         client: The client to use.
         authorization: The consent to use.
         progress: How progress is shown.
+        journal: The journal that records it.
+        part: The part of a run that it is. One that the journal has as delivered is not sent again.
     """
     display = show_progress(progress, request.file_name)
     plan = plan_write(frame, request)
-    client = current_client(client)
-    authorization = _authorization(client, plan, authorization)
-    threads = _thread_plan(plan, authorization)
     with ExitStack() as resources:
+        resources.callback(plan.frame.close)
+        client = current_client(client)
+        authorization = _authorization(client, plan, authorization)
+        threads = _thread_plan(plan, authorization)
         upload = _upload(plan, threads, resources.enter_context(display), resources)
-        return client.upload(upload, authorization)
+        return client.upload(upload, authorization, journal=journal, part=part)
 
 
 def _authorization(client: Client, plan: WritePlan, given: Authorization | None) -> Authorization:
@@ -158,8 +169,19 @@ def _upload(plan: WritePlan, threads: ThreadPlan, progress: Progress | None, res
         content = resources.enter_context(closing(ReplayableStream(_resumed(beginning, chunks)))).chunks
     else:
         content = _Attempts(_resumed(beginning, chunks), serialize).chunks
-    rows = partial(getattr, plan.frame, "rows")  # known after the sending only, where the stream is single-pass
-    return Upload(content, size, plan.file_name, plan.descriptor, progress, threads, count_rows=rows)
+    # Known after the sending only, where the stream is single-pass.
+    rows, losses = (partial(getattr, plan.frame, name) for name in ("rows", "warnings"))
+    return Upload(
+        content,
+        size,
+        plan.file_name,
+        plan.descriptor,
+        progress,
+        threads,
+        count_rows=rows,
+        find_losses=losses,
+        renews_write_id=plan.renews_write_id,
+    )
 
 
 def _read_beginning(chunks: Iterator[Buffer]) -> tuple[list[Buffer], int | None]:

@@ -58,11 +58,13 @@ class WritePlan:
         file_name: Name of the file.
         descriptor: Its media type, accounts, references and tags.
         frame: The rows, ready to be serialized.
+        renews_write_id: Whether the write id among the references is this package's, so that a journal may choose it.
     """
 
     file_name: str
     descriptor: FileDescriptor
     frame: SerializableFrame
+    renews_write_id: bool
 
 
 def check_write_request(
@@ -113,7 +115,7 @@ def plan_write(frame: object, request: WriteRequest) -> WritePlan:
         FidelityWarning: The file will not hold everything of the frame, or in another form.
     """
     inspected = inspect_rows(frame, request).checked()
-    return WritePlan(request.file_name, complete_descriptor(request, inspected), inspected)
+    return WritePlan(request.file_name, complete_descriptor(request, inspected), inspected, request.carries_schema)
 
 
 def inspect_rows(frame: object, request: WriteRequest) -> SerializableFrame:

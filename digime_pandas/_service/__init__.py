@@ -1,6 +1,6 @@
 """How digi.me is spoken to: keys, encrypted and signed requests, consent, tokens, receipts.
 
 May import: `errors`; no pandas and no pyarrow. Files from bottom to top: ``process``, ``streams``, ``descriptor``,
-``masking/``, ``contract``, ``authorization`` < ``receipt``, ``messages`` < ``crypto/`` < ``http/``, ``download`` <
-``endpoints`` < ``upload``, ``oauth/``.
+``masking/``, ``contract``, ``authorization`` < ``receipt_members``, ``receipt``, ``messages`` < ``crypto/`` <
+``http/``, ``download`` < ``endpoints`` < ``upload``, ``oauth/``, ``journal/``.
 """

@@ -14,7 +14,7 @@ from digime_pandas._service.descriptor import FileDescriptor
 from digime_pandas._service.masking.secret import Secret, masked_object
 from digime_pandas._service.masking.tracebacks import drop_frames
 from digime_pandas._service.streams import Buffer, Progress, ThreadPlan
-from digime_pandas.errors import ReplyError
+from digime_pandas.errors import ConfigurationError, ReplyError
 
 _LATEST_MS = 253_402_300_799_999  # the end of the year 9999, the last that `datetime` knows
 Status = Literal["delivered", "pending"]
@@ -27,6 +27,17 @@ class Agent:
     name: str
     version: str
 
+    @classmethod
+    def of(cls, agent: object) -> Agent:
+        """Return an agent that is given as a tuple of name and version.
+
+        Raises:
+            ConfigurationError: It is no such tuple.
+        """
+        if not isinstance(agent, tuple) or len(agent) != 2 or not all(isinstance(text, str) for text in agent):  # noqa: PLR2004
+            raise ConfigurationError(f"agent is {agent!r}; pass the SDK's name and version, ('name', '1.0').")
+        return cls(*agent)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the nested form of the vendor's Node SDK (observed)."""
         return {"sdk": {"name": self.name, "version": self.version, "meta": {}}}
@@ -34,6 +45,10 @@ class Agent:
 
 def _rows_not_known() -> None:
     return None
+
+
+def _no_losses() -> tuple[str, ...]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +66,9 @@ class Upload:
             that is known; each attempt begins at 0 again.
         threads: How many threads make and encrypt the bytes while they are sent.
         count_rows: Returns the rows of the file once it was sent, or None where they are not known.
+        find_losses: Returns what there was to warn of once it was sent; see `Receipt.losses`.
+        renews_write_id: Whether the write id among the references was made by this package, so that a journal may put
+            that of an earlier write with an unknown outcome in its place.
     """
 
     content: bytes | Callable[[], Iterable[Buffer]] = field(repr=False)
@@ -60,6 +78,8 @@ class Upload:
     progress: Progress | None = field(default=None, repr=False)
     threads: ThreadPlan = field(default_factory=ThreadPlan)
     count_rows: Callable[[], int | None] = field(default=_rows_not_known, repr=False)
+    find_losses: Callable[[], tuple[str, ...]] = field(default=_no_losses, repr=False)
+    renews_write_id: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, fields
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from digime_pandas._service.authorization import Access, Authorization
 from digime_pandas._service.descriptor import WRITE_ID_PREFIX, FileDescriptor
 from digime_pandas._service.masking.secret import HoldsSecret, Revealed, Secret
-from digime_pandas.errors import AuthorizationError, DigestMismatchError, FileNotInLibraryError
+from digime_pandas._service.receipt_members import DESCRIPTOR_MEMBERS, RECEIPT_MEMBERS, VERSION, problems_of
+from digime_pandas.errors import AuthorizationError, DigestMismatchError, FileNotInLibraryError, InputError
 
 Status = Literal["delivered", "pending"]
 
@@ -63,6 +65,13 @@ class Receipt(HoldsSecret):
         elapsed: Seconds from the call to the answer.
         environment: Base URL of the API that took the file.
         descriptor: What the library was told about the file.
+        account_id: The account into whose library it was written: the authorization's where there is one, else the
+            descriptor's first where none is given.
+        delivered_at: When the answer came, in UTC. None in a receipt that was pickled before receipts had it.
+        contract_id: The contract that wrote the file. None as for `delivered_at`.
+        consent_id: The consent's id at the service, if it was told.
+        losses: What the `FidelityWarning` of this write said, one text per sentence: what of the frame is not in the
+            file, or is there in another form.
         authorization: The authorization that worked, with the tokens a refresh may have brought. It is no field. None
             in a receipt that was pickled, since tokens do not leave the process that way.
     """
@@ -77,6 +86,11 @@ class Receipt(HoldsSecret):
     elapsed: float
     environment: str
     descriptor: FileDescriptor
+    account_id: str = ""
+    delivered_at: datetime | None = None
+    contract_id: str | None = None
+    consent_id: str | None = None
+    losses: tuple[str, ...] = ()
     if TYPE_CHECKING:
         authorization: Authorization | None = None
     else:
@@ -84,6 +98,9 @@ class Receipt(HoldsSecret):
 
         def __post_init__(self, authorization: Authorization | None) -> None:
             object.__setattr__(self, "_secret", Secret(authorization))
+            account_id = self.account_id or self.descriptor.accounts[0]
+            account_id = account_id if authorization is None else authorization.account_id
+            object.__setattr__(self, "account_id", account_id)
 
     @property
     def mime_type(self) -> str:
@@ -98,11 +115,11 @@ class Receipt(HoldsSecret):
     def verify(self, client: _Library) -> bool:
         """Read back what was delivered and compare its digest with this receipt's.
 
-        Where the client's write contract has such a file, it alone counts; else any file with this receipt's
-        references does.
+        Where the contract that wrote it (the client's write contract, if the receipt names none) has such a file, it
+        alone counts; else any file with this receipt's references does.
 
         Args:
-            client: A client with a read contract that this person has authorized.
+            client: A client with a read contract that this person has authorized. It need not be the one that wrote.
 
         Returns:
             True. Anything else is an error.
@@ -112,44 +129,80 @@ class Receipt(HoldsSecret):
             DigestMismatchError: The file is there and its bytes are not the ones that were written.
             AuthorizationError: The stored read authorization opens another library than the one written into.
         """
-        account_id = self._account_id
-        found = client.files(self._to_read(client) or account_id, reference=self.descriptor.reference or None)
+        found = client.files(self._to_read(client) or self.account_id, reference=self.descriptor.reference or None)
         if not found:
             raise FileNotInLibraryError(
-                f"{self.file_name!r} is not in the library of account {account_id!r}. "
+                f"{self.file_name!r} is not in the library of account {self.account_id!r}. "
                 "A service may take a moment to deliver; try again, then write the file again."
             )
-        if not any(sha256(file.read()).hexdigest() == self.sha256 for file in written_by(client.contract, found)):
+        writer = client.contract if self.contract_id is None else self
+        if not any(sha256(file.read()).hexdigest() == self.sha256 for file in written_by(writer, found)):
             raise DigestMismatchError(
                 f"{self.file_name!r} was read back and differs from what was written (SHA-256). Write it again."
             )
         return True
 
-    @property
-    def _account_id(self) -> str:
-        return self.descriptor.accounts[0] if self.authorization is None else self.authorization.account_id
-
     def _to_read(self, client: _Library) -> Authorization | None:
         """Return the read authorization of the library written into, or None where that is not known here."""
         if self.authorization is None or self.authorization.user_id is None:
             return None
-        read = client.authorization(self._account_id, access="read")
+        read = client.authorization(self.account_id, access="read")
         if read.user_id in {None, self.authorization.user_id}:
             return read
-        call = f"({self._account_id!r}, access='read')"
+        call = f"({self.account_id!r}, access='read')"
         raise AuthorizationError(
             f"{self.file_name!r} was written into another library than the one that the stored read authorization of "
-            f"account {self._account_id!r} opens. Where consent to write was given anew before this write, authorize "
+            f"account {self.account_id!r} opens. Where consent to write was given anew before this write, authorize "
             f"reading again, which is linked to it: digime.authorize{call}, or digime.AuthorizationWidget{call} in a "
             "notebook. Where consent was given anew since, write the file again."
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON or a row of a frame, without the authorization."""
+        """Return plain values for JSON or a row of a frame, without the authorization.
+
+        `version` numbers the form; `mime_type` and `write_id` are the descriptor's. `from_dict` is the inverse.
+        """
         values = {item.name: getattr(self, item.name) for item in fields(self)}
-        values["descriptor"] = self.descriptor.to_dict()
-        values["mime_type"] = self.mime_type
-        return values
+        delivered_at = None if self.delivered_at is None else self.delivered_at.astimezone(UTC).isoformat()
+        return {
+            "version": VERSION,
+            **values,
+            "descriptor": self.descriptor.to_dict(),
+            "delivered_at": delivered_at,
+            "losses": list(self.losses),
+            "mime_type": self.mime_type,
+            "write_id": self.write_id,
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Receipt:
+        """Build a receipt back from what `to_dict` returned. It can `verify`, and has no authorization.
+
+        Args:
+            values: What `to_dict` returned, or what JSON made of it.
+
+        Raises:
+            InputError: It is of a later version, or members are missing, not known or not what they must be. The
+                message names each of them.
+        """
+        if not isinstance(values, Mapping):
+            raise InputError(f"values is a {type(values).__name__}; pass what Receipt.to_dict() returned.")
+        version = values.get("version")
+        if isinstance(version, int) and version > VERSION:
+            raise InputError(
+                f"This receipt has version {version}, and this package reads versions up to {VERSION}. Update it: "
+                "pip install -U digime-pandas"
+            )
+        problems = problems_of(values, RECEIPT_MEMBERS)
+        if not problems:
+            problems = problems_of(values["descriptor"], DESCRIPTOR_MEMBERS, optional=("reference", "tags"))
+        if problems:
+            raise InputError(f"This is not what Receipt.to_dict() returns: {'; '.join(problems)}.")
+        return _read(values)
+
+    def _delivered(self) -> str:
+        time = self.delivered_at
+        return "not known" if time is None else f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
     def __reduce__(self) -> tuple[Any, ...]:
         values = {item.name: getattr(self, item.name) for item in fields(self)}
@@ -166,11 +219,16 @@ class Receipt(HoldsSecret):
             "status": self.status,
             "file": f"{self.file_name} ({self.mime_type})",
             "account": ", ".join(self.descriptor.accounts),
+            "delivered": self._delivered(),
+            "contract": self.contract_id or "not known",
+            "consent": self.consent_id or "not known",
+            "write id": self.write_id or "none",
             "rows": "not known" if self.rows is None else f"{self.rows:,}",
             "size": f"{self.size:,} bytes",
             "sha256": self.sha256,
             "sent": f"{self.elapsed:.2f} s, {self.attempts} attempt{'s' if self.attempts != 1 else ''}",
             "environment": self.environment,
+            "losses": " ".join(self.losses) or "none",
         }
         cells = "".join(
             f'<tr><th scope="row" style="text-align:left">{name}</th>'
@@ -182,3 +240,23 @@ class Receipt(HoldsSecret):
 
 def _restore(values: dict[str, Any]) -> Receipt:
     return Receipt(**values)
+
+
+def _read(values: Mapping[str, Any]) -> Receipt:
+    """Return the receipt that values of the right types stand for."""
+    descriptor, time = values["descriptor"], values["delivered_at"]
+    read = {
+        "descriptor": FileDescriptor(
+            descriptor["mimeType"],
+            [each["accountId"] for each in descriptor["accounts"]],
+            descriptor.get("reference", ()),
+            descriptor.get("tags", ()),
+        ),
+        "delivered_at": None if time is None else datetime.fromisoformat(time).astimezone(UTC),
+        "losses": tuple(values["losses"]),
+    }
+    receipt = Receipt(**{item.name: read.get(item.name, values[item.name]) for item in fields(Receipt)})
+    for name in ("mime_type", "write_id"):
+        if getattr(receipt, name) != values[name]:
+            raise InputError(f"This is not what Receipt.to_dict() returns: {name!r} is not the descriptor's.")
+    return receipt

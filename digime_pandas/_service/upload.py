@@ -4,22 +4,41 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
+from itertools import chain, islice
 from typing import BinaryIO, TypeAlias
 
 from digime_pandas._service.authorization import Authorization
+from digime_pandas._service.crypto.encrypted_file import ReplayableStream
+from digime_pandas._service.descriptor import FileDescriptor, check_file_name
 from digime_pandas._service.endpoints import Endpoints
 from digime_pandas._service.messages import Upload, UploadReply
 from digime_pandas._service.receipt import Receipt
 from digime_pandas._service.streams import SMALL_BYTES, Buffer, closing_iterator
-from digime_pandas.errors import APIError, DigimeError, InputError, InvalidTokenError
+from digime_pandas.errors import APIError, DescriptorError, DigimeError, InputError, InvalidTokenError, Outcome
 
 FileData: TypeAlias = Buffer | BinaryIO | Iterable[Buffer]
 Content: TypeAlias = bytes | Callable[[], Iterable[Buffer]]
 
 _PIECE_BYTES = 1 << 20
+
+
+@dataclass(slots=True)
+class FileOutcome:
+    """What is known of a file while it is sent, and after an error; an error itself may be about another request.
+
+    Attributes:
+        known: ``"not sent"``: no request carried all of it. ``"refused"``: the service answered that it did not take
+            it. ``"unknown"``: the service may have taken it.
+        attempts: Requests that carried it, or a part of it.
+    """
+
+    known: Outcome = "not sent"
+    attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +50,20 @@ class _Result:
     authorization: Authorization
 
 
+def utc_now() -> datetime:
+    """Return the time of day, in UTC."""
+    return datetime.now(UTC)
+
+
 def upload(
     endpoints: Endpoints,
     file: Upload,
     authorization: Authorization,
     *,
     refresh: Callable[[Authorization], Authorization],
+    outcome: FileOutcome | None = None,
     clock: Callable[[], float] = time.monotonic,
+    now: Callable[[], datetime] = utc_now,
 ) -> Receipt:
     """Send a file: to the postbox if the authorization has one, by direct import otherwise.
 
@@ -49,14 +75,17 @@ def upload(
         file: What to send.
         authorization: The person's consent.
         refresh: Returns a new authorization for an old one; it is stored by then.
+        outcome: Kept up to date, for what has to know it after an error.
         clock: Monotonic clock, in seconds.
+        now: The time of day, in UTC.
 
     Returns:
         The receipt.
     """
     started = clock()
     hashed = _HashedContent(file.content)
-    result = _send_and_refresh(endpoints, replace(file, content=hashed.content), authorization, refresh)
+    sending = _Sending(endpoints, replace(file, content=hashed.content), hashed, outcome or FileOutcome())
+    result = _send_and_refresh(sending, authorization, refresh)
     return Receipt(
         status=result.reply.status,
         file_name=file.file_name,
@@ -68,18 +97,20 @@ def upload(
         elapsed=clock() - started,
         environment=endpoints.base_url,
         descriptor=file.descriptor,
+        account_id=result.authorization.account_id,
+        delivered_at=now(),
+        contract_id=endpoints.contract.contract_id,
+        consent_id=result.authorization.consent_id,
+        losses=file.find_losses(),
         authorization=result.authorization,
     )
 
 
 def _send_and_refresh(
-    endpoints: Endpoints,
-    file: Upload,
-    authorization: Authorization,
-    refresh: Callable[[Authorization], Authorization],
+    sending: _Sending, authorization: Authorization, refresh: Callable[[Authorization], Authorization]
 ) -> _Result:
     try:
-        reply = _send(endpoints, file, authorization)
+        reply = sending.send(authorization)
     except InvalidTokenError as error:
         attempts = error.attempts
         doubt = "An earlier attempt got no answer: whether the file was delivered is not known."
@@ -91,7 +122,7 @@ def _send_and_refresh(
         known = "The service answered 'pending' before: whether it keeps the file is not known."
     refreshed = _refreshed(authorization, refresh, known)
     try:
-        reply = _send(endpoints, file, refreshed)
+        reply = sending.send(refreshed)
     except APIError as error:
         error.attempts += attempts
         if known is not None:
@@ -112,11 +143,46 @@ def _refreshed(
         raise
 
 
-def _send(endpoints: Endpoints, file: Upload, authorization: Authorization) -> UploadReply:
-    token = authorization.user_access_token.access_token.secret
-    if authorization.postbox is None:
-        return endpoints.import_file(file, token)
-    return endpoints.deliver_to_postbox(file, authorization.postbox, token)
+class _Sending:
+    """Sends a file, and keeps up to date what is known of it.
+
+    Args:
+        endpoints: The write contract's endpoints.
+        file: What to send.
+        hashed: Its content.
+        outcome: Kept up to date.
+    """
+
+    def __init__(self, endpoints: Endpoints, file: Upload, hashed: _HashedContent, outcome: FileOutcome) -> None:
+        self._endpoints = endpoints
+        self._file = file
+        self._hashed = hashed
+        self._outcome = outcome
+
+    def send(self, authorization: Authorization) -> UploadReply:
+        """Send the file once, with the attempts that the transport makes of it."""
+        before = self._outcome.known
+        self._hashed.begun = 0
+        try:
+            reply = self._deliver(authorization)
+        except BaseException as error:
+            if isinstance(error, APIError):
+                known, attempts = error.outcome, error.attempts
+            else:
+                known = self._hashed.outcome_of(error)
+                attempts = self._hashed.begun or int(known == "unknown")
+            self._outcome.known = "unknown" if before == "unknown" else known
+            self._outcome.attempts += attempts
+            raise
+        self._outcome.known = "unknown"  # the reply may be 'pending'
+        self._outcome.attempts += reply.attempts
+        return reply
+
+    def _deliver(self, authorization: Authorization) -> UploadReply:
+        token = authorization.user_access_token.access_token.secret
+        if authorization.postbox is None:
+            return self._endpoints.import_file(self._file, token)
+        return self._endpoints.deliver_to_postbox(self._file, authorization.postbox, token)
 
 
 class _HashedContent:
@@ -128,10 +194,12 @@ class _HashedContent:
     Attributes:
         content: What to send instead.
         latest: Counts and hashes the bytes of the latest attempt.
+        begun: Attempts that asked for the content; small content is not asked for.
     """
 
     def __init__(self, content: Content) -> None:
         self.latest = _HashingStream(())
+        self.begun = 0
         if isinstance(content, bytes):
             self.content: Content = content
             self.latest.add(content)
@@ -140,8 +208,15 @@ class _HashedContent:
 
     def _begin(self, content: Callable[[], Iterable[Buffer]]) -> Iterator[Buffer]:
         # One stream per attempt, so that what is left of an earlier one changes nothing in this one.
+        self.begun += 1
         self.latest = _HashingStream(content())
         return iter(self.latest)
+
+    def outcome_of(self, error: BaseException) -> Outcome:
+        """Return what is known of the file after an error that does not say it, of the content or an interrupt."""
+        if isinstance(self.content, bytes):
+            return "not sent" if isinstance(error, DigimeError) else "unknown"
+        return "not sent" if self.begun == 0 or (self.begun == 1 and self.latest.broken) else "unknown"
 
 
 class _HashingStream:
@@ -152,12 +227,14 @@ class _HashingStream:
 
     Attributes:
         size: Bytes so far.
+        broken: Whether they ended in an error, so that what was sent of them is no whole file.
     """
 
     def __init__(self, chunks: Iterable[Buffer]) -> None:
         self._chunks = chunks
         self._digest = sha256()
         self.size = 0
+        self.broken = False
 
     def add(self, chunk: Buffer) -> None:
         """Count and hash a chunk."""
@@ -165,15 +242,48 @@ class _HashingStream:
         self._digest.update(chunk)
 
     def __iter__(self) -> Iterator[Buffer]:
-        with closing_iterator(self._chunks) as chunks:
-            for chunk in chunks:
-                self.add(chunk)
-                yield chunk
+        try:
+            with closing_iterator(self._chunks) as chunks:
+                for chunk in chunks:
+                    self.add(chunk)
+                    yield chunk
+        except GeneratorExit:
+            raise
+        except BaseException:
+            self.broken = True
+            raise
 
     @property
     def sha256(self) -> str:
         """SHA-256 so far, as hex digits."""
         return self._digest.hexdigest()
+
+
+@contextmanager
+def as_upload(file_data: FileData, file_name: str, file_descriptor: FileDescriptor) -> Iterator[Upload]:
+    """Check what is to be sent as it is, and make it an upload.
+
+    Args:
+        file_data: Bytes, a binary file or an iterable of bytes; the latter two are kept for further attempts.
+        file_name: Its name.
+        file_descriptor: What the library is told about it.
+
+    Yields:
+        The upload; to be sent while the block runs.
+
+    Raises:
+        InputError: One of them is not valid.
+    """
+    check_file_name(file_name)
+    if not isinstance(file_descriptor, FileDescriptor):
+        raise DescriptorError(f"file_descriptor is a {type(file_descriptor).__name__}; pass a FileDescriptor.")
+    if isinstance(file_data, bytes | bytearray | memoryview):
+        yield Upload(content_of(file_data), memoryview(file_data).nbytes, file_name, file_descriptor)
+        return
+    pieces = checked_pieces(file_data)
+    first = list(islice(pieces, 1))  # a file opened in text mode is noticed before anything is sent
+    with closing(ReplayableStream(chain(first, pieces))) as stream:
+        yield Upload(stream.chunks, None, file_name, file_descriptor)
 
 
 def content_of(data: Buffer) -> Content:

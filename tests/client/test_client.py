@@ -385,3 +385,33 @@ class TestTwoLibraries:
             tokens.count = 0
             call()
             assert tokens.count == count
+
+
+class TestEnvironment:
+    @pytest.mark.parametrize(
+        ("variable", "value"),
+        [
+            ("HTTPS_PROXY", "ftp://user:hunter2@proxy.test"),
+            ("SSL_CERT_FILE", "/nonexistent/cacert.pem"),
+            ("SSLKEYLOGFILE", "/nonexistent/folder/keys"),
+        ],
+    )
+    def test_what_cannot_be_used_is_named_when_the_client_is_made(
+        self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+    ) -> None:
+        monkeypatch.setenv(variable, value)
+        monkeypatch.delenv(variable.lower(), raising=False)
+        monkeypatch.setenv("NO_PROXY", "")
+        with pytest.raises(ConfigurationError, match=f"^{variable} ") as caught:
+            Client(sandbox.contract, tokens=MemoryTokenStore())
+        assert "hunter2" not in str(caught.value)
+        Client(sandbox.contract, base_url=sandbox.base_url, tokens=MemoryTokenStore()).close()
+        Client(sandbox.contract, tokens=MemoryTokenStore(), transport=Unplugged()).close()
+
+    def test_a_socks_proxy_makes_a_client(self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+        client = Client(sandbox.contract, tokens=MemoryTokenStore(), max_attempts=1)
+        with client, pytest.raises(ServiceUnreachableError, match="ALL_PROXY"):
+            client.begin_authorization("p", callback="https://app.test/back")

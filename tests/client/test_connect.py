@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from traceback import format_exception
 from typing import Any, TypeVar
 
 import pytest
@@ -295,3 +296,25 @@ def test_a_forked_process_does_not_wait_for_a_thread_it_does_not_have() -> None:
         [sys.executable, "-W", "ignore", "-c", FORKED], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout == "7\n"
+
+
+@pytest.mark.parametrize("variable", ["DIGIME_BASE_URL", "DIGIME_ONBOARD_URL"])
+@pytest.mark.parametrize(
+    "value",
+    ["api.digi.me", "https://", "https://api.digi.me:x", "https://a:hunter2@[", "ftp://a", "http://a/", "https://a..b"],
+)
+def test_an_address_that_cannot_be_used_is_named_by_its_variable(
+    configured: Callable[..., None], variable: str, value: str
+) -> None:
+    configured(**{variable.removeprefix("DIGIME_"): value})
+    with pytest.raises(ConfigurationError, match=f"^{variable} ") as caught:
+        connect(tokens=MemoryTokenStore())
+    assert "hunter2" not in "".join(format_exception(caught.value))
+
+
+def test_a_variable_that_an_option_replaces_is_not_looked_at(
+    configured: Callable[..., None], closing: list[Client]
+) -> None:
+    configured(BASE_URL="nonsense")
+    closing.append(connect(base_url=" http://127.0.0.1:1/v1.7 ", tokens=MemoryTokenStore()))
+    assert closing[0].base_url == "http://127.0.0.1:1/v1.7/"

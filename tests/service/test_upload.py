@@ -1,8 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from hashlib import sha256
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,10 +14,11 @@ from digime_pandas._service.descriptor import FileDescriptor
 from digime_pandas._service.masking.secret import Secret
 from digime_pandas._service.messages import Upload, UploadReply
 from digime_pandas._service.streams import Buffer
-from digime_pandas._service.upload import checked_pieces, content_of, upload
+from digime_pandas._service.upload import FileOutcome, as_upload, checked_pieces, content_of, upload
 from digime_pandas.errors import (
     APIError,
     AuthorizationExpiredError,
+    DescriptorError,
     DigimeError,
     InputError,
     InvalidTokenError,
@@ -42,6 +45,7 @@ class Service:
     """Stands for the endpoints: gives its answers in turn."""
 
     base_url = "https://api.test/v1.7/"
+    contract = SimpleNamespace(contract_id="contract")
 
     def __init__(self, *answers: Answer) -> None:
         self.answers = list(answers)
@@ -67,9 +71,13 @@ class Service:
         return replace(authorization, user_access_token=UserAccessToken(Token("new", 9), Token("r2", 9)))
 
     def upload(
-        self, authorization: Authorization = OLD, file: Upload = UPLOAD, refresh: Callable[..., Any] | None = None
+        self,
+        authorization: Authorization = OLD,
+        file: Upload = UPLOAD,
+        refresh: Callable[..., Any] | None = None,
+        **options: Any,
     ) -> Any:
-        return upload(self, file, authorization, refresh=refresh or self.refresh)  # type: ignore[arg-type] # a stand-in
+        return upload(self, file, authorization, refresh=refresh or self.refresh, **options)  # type: ignore[arg-type] # a stand-in
 
 
 def test_a_delivery_ends_in_a_receipt_of_the_plain_bytes() -> None:
@@ -188,6 +196,111 @@ def test_rows_are_counted_after_the_file_was_sent() -> None:
 def test_elapsed_is_the_time_on_the_clock() -> None:
     clock = iter([10.0, 12.5])
     assert upload(Service(DELIVERED), UPLOAD, OLD, refresh=lambda _: OLD, clock=lambda: next(clock)).elapsed == 2.5  # type: ignore[arg-type] # a stand-in
+
+
+def test_a_receipt_says_when_and_under_which_consent_and_what_was_lost() -> None:
+    time = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
+    losses: list[str] = []
+    service = Service(invalid(), DELIVERED)
+
+    def content() -> Iterator[Buffer]:
+        yield CONTENT
+        losses.append(f"sent {len(service.sent)} before")
+
+    file = replace(UPLOAD, content=content, find_losses=lambda: tuple(losses))
+    receipt = service.upload(replace(OLD, consent_id="consent"), file, now=lambda: time)
+    assert (receipt.delivered_at, receipt.account_id, receipt.consent_id) == (time, "p", "consent")
+    assert (receipt.contract_id, receipt.losses) == ("contract", ("sent 0 before", "sent 1 before"))
+
+
+def test_the_clock_of_a_receipt_gives_utc() -> None:
+    assert Service(DELIVERED).upload().delivered_at.tzinfo is UTC
+
+
+UNREACHABLE = ServiceUnreachableError("away", outcome="unknown", attempts=3)
+REFUSED = RefusedError("no", outcome="refused", status=400)
+
+
+class TestOutcome:
+    """What is known of the file after an error, which may be about another request."""
+
+    @pytest.mark.parametrize(
+        ("answers", "known", "attempts"),
+        [
+            ([REFUSED], "refused", 1),
+            ([UNREACHABLE], "unknown", 3),
+            ([ServiceUnreachableError("away", outcome="not sent", attempts=2)], "not sent", 2),
+            ([invalid(), REFUSED], "refused", 2),
+            ([invalid(), UNREACHABLE], "unknown", 4),
+            ([invalid(outcome="unknown", attempts=2), REFUSED], "unknown", 3),
+            ([PENDING, REFUSED], "unknown", 2),
+            ([AuthorizationExpiredError("a key that cannot be used")], "not sent", 0),
+        ],
+    )
+    @pytest.mark.parametrize("content", [CONTENT, UPLOAD.content], ids=["small", "large"])
+    def test_of_the_sending(self, answers: list[Answer], known: Outcome, attempts: int, content: Any) -> None:
+        errors = [type(each)(*each.args, **vars(each)) if isinstance(each, APIError) else each for each in answers]
+        outcome = FileOutcome()
+        with pytest.raises(DigimeError):
+            Service(*errors).upload(file=replace(UPLOAD, content=content), outcome=outcome)
+        # The stand-in takes a large file's content before it answers with an error that is none of its own.
+        other = isinstance(answers[-1], AuthorizationExpiredError) and content is UPLOAD.content
+        assert (outcome.known, outcome.attempts) == (("unknown", 1) if other else (known, attempts))
+
+    @pytest.mark.parametrize(("first", "known"), [(PENDING, "unknown"), (invalid(), "refused")])
+    def test_a_refresh_that_fails_does_not_change_it(self, first: Answer, known: Outcome) -> None:
+        def refresh(_: Authorization) -> Authorization:
+            raise ServiceUnreachableError("away", outcome="not sent")
+
+        outcome = FileOutcome()
+        with pytest.raises(ServiceUnreachableError):
+            Service(first).upload(refresh=refresh, outcome=outcome)
+        assert (outcome.known, outcome.attempts) == (known, 1)
+
+    @pytest.mark.parametrize(("before", "known"), [(0, "not sent"), (1, "unknown")])
+    def test_content_that_breaks_off_is_no_file_unless_an_earlier_attempt_sent_one(
+        self, before: int, known: Outcome
+    ) -> None:
+        begun: list[int] = []
+
+        def content() -> Iterator[Buffer]:
+            begun.append(1)
+            yield CONTENT
+            if len(begun) > before:
+                raise LookupError("the cursor is gone")
+
+        class Retrying(Service):
+            def take(self, where: str, file: Upload, access_token: Secret[str]) -> UploadReply:  # noqa: ARG002 - a stand-in
+                assert not isinstance(file.content, bytes)
+                for _ in range(before + 1):
+                    b"".join(map(bytes, file.content()))
+                raise AssertionError("the content breaks off")
+
+        outcome = FileOutcome()
+        with pytest.raises(LookupError):
+            Retrying().upload(file=replace(UPLOAD, content=content), outcome=outcome)
+        assert (outcome.known, outcome.attempts) == (known, before + 1)
+
+    def test_after_an_interrupt_nothing_is_known(self) -> None:
+        class Interrupted(Service):
+            def take(self, where: str, file: Upload, access_token: Secret[str]) -> UploadReply:  # noqa: ARG002 - a stand-in
+                raise KeyboardInterrupt
+
+        outcome = FileOutcome()
+        with pytest.raises(KeyboardInterrupt):
+            Interrupted().upload(file=replace(UPLOAD, content=CONTENT), outcome=outcome)
+        assert (outcome.known, outcome.attempts) == ("unknown", 1)
+
+
+def test_what_is_sent_as_it_is_is_checked_first() -> None:
+    descriptor = UPLOAD.descriptor
+    with pytest.raises(DescriptorError, match="file_name"), as_upload(b"", "a/b", descriptor):
+        pass
+    with pytest.raises(DescriptorError, match="file_descriptor is a str"), as_upload(b"", "a", "text/csv"):  # type: ignore[arg-type] # wrong on purpose
+        pass
+    with as_upload(iter([b"a", b"b"]), "a", descriptor) as file:
+        assert not isinstance(file.content, bytes)
+        assert [b"".join(map(bytes, file.content())) for _ in range(2)] == [b"ab", b"ab"]
 
 
 @pytest.mark.parametrize("size", [0, 1 << 20, (1 << 20) + 1, 3 << 20])

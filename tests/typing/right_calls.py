@@ -18,7 +18,7 @@ from digime_pandas.dask import DaskDigimeAccessor
 
 def connecting(contract: digime.Contract) -> None:
     assert_type(digime.connect("sandbox"), digime.Client)
-    with digime.connect(contract, read_contract=contract, timeout=5.0) as client:
+    with digime.connect(contract, read_contract=contract, timeout=5.0, journal="a.journal") as client:
         assert_type(client, digime.Client)
     assert_type(digime.authorize("patient-17", access="read", client=client), digime.Authorization)
 
@@ -30,6 +30,10 @@ def writing(frame: pd.DataFrame, client: digime.Client, authorization: digime.Au
     digime.write(frame, "a.csv", "p", reference=None, mime_type="text/csv; header=present", nested="json")
     digime.write(frame, "a.parquet", "p", compression="zstd", attrs=True, keep_unused_categories=True)
     digime.write(frame, "a.parquet", "p", authorization=authorization, progress=lambda sent, total: (sent, total))
+    with digime.Journal("a.journal") as journal:
+        digime.write(frame, "a.csv", "p", journal=journal)
+        assert_type(journal.to_frame(), pd.DataFrame)
+        assert_type(journal.receipts(), list[digime.Receipt])
 
 
 def by_accessor(accessor: DigimeAccessor, partitions: DaskDigimeAccessor) -> None:

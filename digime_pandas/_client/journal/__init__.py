@@ -1,0 +1,4 @@
+"""The journal as users see it: its file, and its table.
+
+Files from bottom to top: ``table``, ``journal``.
+"""
