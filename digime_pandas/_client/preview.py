@@ -10,11 +10,13 @@ from itertools import islice
 from typing import Any, Unpack
 
 import pandas as pd
+import pyarrow as pa
 
 from digime_pandas._client.arguments import WriteArguments, shows_write_arguments
 from digime_pandas._client.write_plan import WriteRequest, check_write_request, complete_descriptor, inspect_rows
 from digime_pandas._service.descriptor import SCHEMA_PREFIX, FileDescriptor
 from digime_pandas._tabular.codecs.json_array import array_lines
+from digime_pandas._tabular.columns import first_line_of
 from digime_pandas._tabular.fidelity import ColumnVerdict
 from digime_pandas._tabular.parse import parse
 from digime_pandas._tabular.serialize import SerializableFrame
@@ -123,6 +125,8 @@ def preview(
         size, sample = _size_and_sample(frame, request, inspected)
     else:
         size, sample = None, "none: this frame cannot be written as it is; see the columns that are impossible"
+    if not isinstance(frame, pa.RecordBatchReader):  # which stays open, for a write
+        inspected.close()
     return Preview(
         file_name=request.file_name,
         descriptor=complete_descriptor(request, inspected),
@@ -152,13 +156,20 @@ def _head(frame: Any, rows: int) -> object:
 def _sample(frame: SerializableFrame) -> str:
     content = b"".join(bytes(chunk) for chunk in frame.chunks())
     if frame.format.name == "parquet":
-        text = parse(content, frame.format).to_string(max_cols=20)
+        text = _as_text(parse(content, frame.format))
     elif frame.format.name == "json":
         text = "[" + ",\n".join(line.decode().rstrip("\n") for line in array_lines(BytesIO(content))) + "]"
     else:
         text = content.decode()
     lines = islice(text.splitlines(), _SHOWN_ROWS + 1)
     return "\n".join(line if len(line) <= _SHOWN_WIDTH else line[: _SHOWN_WIDTH - 1] + "…" for line in lines)
+
+
+def _as_text(frame: pd.DataFrame) -> str:
+    try:
+        return frame.to_string(max_cols=20)
+    except Exception as error:  # noqa: BLE001 - of some types of Arrow, such as string_view, and of far times
+        return f"not shown: pandas has no text for them ({first_line_of(error)})"
 
 
 def _shortened(reference: str) -> str:

@@ -13,6 +13,7 @@ from digime_pandas._client.library.file import BATCH_ROWS, LibraryFile, check_sh
 from digime_pandas._service.authorization import Authorization, check_authorization
 from digime_pandas._service.descriptor import check_accounts, check_file_name
 from digime_pandas._service.receipt import written_by
+from digime_pandas._tabular.parse import check_batch_rows, check_columns, check_limit
 from digime_pandas.errors import FileNotInLibraryError, InputError
 
 if TYPE_CHECKING:
@@ -108,11 +109,14 @@ def read_frame(
         NDJSON file of another program the dtypes are inferred.
 
     Raises:
+        InputError: `columns` is no list of names of the file, or `limit` no number of rows.
         FormatError: The file is no table this package reads.
+        ReadError: The file is not as its format has it.
         DigimeError: As for `read_file`.
     """
     request = ReadRequest(file_name, account_id, **arguments)
-    return _newest_file(request).to_frame(columns=columns, limit=limit, sha256=request.sha256)
+    wanted, most = check_columns(columns), check_limit(limit)
+    return _newest_file(request).to_frame(columns=wanted, limit=most, sha256=request.sha256)
 
 
 @_shows_read_arguments
@@ -142,7 +146,8 @@ def read_batches(
         DigimeError: As for `read_frame`.
     """
     request = ReadRequest(file_name, account_id, **arguments)
-    return _newest_file(request).read_batches(columns=columns, batch_rows=batch_rows, sha256=request.sha256)
+    wanted, rows = check_columns(columns), check_batch_rows(batch_rows)
+    return _newest_file(request).read_batches(columns=wanted, batch_rows=rows, sha256=request.sha256)
 
 
 def _newest_file(request: ReadRequest) -> LibraryFile:

@@ -13,6 +13,12 @@ import pyarrow as pa
 
 from digime_pandas._tabular.columns import RuleName
 
+DEEPEST = 48
+"""How many lists, structs and maps may be inside each other: Parquet readers refuse files with a few more of them."""
+
+_WIDEST = 1 << 20  # bytes or members of which each value has the same number: a null takes as much memory as they do
+_DEEPEST_LEAF = 4  # types that are inside each other and no nesting: dictionaries, extension types
+
 _SIMPLE: dict[str, pa.DataType] = {
     str(each): each
     for each in (
@@ -25,7 +31,13 @@ _SIMPLE: dict[str, pa.DataType] = {
         *(pa.duration(unit) for unit in ("s", "ms", "us", "ns")),
     )
 }
-_DEEPEST = 32
+# What is not in each version of pyarrow: decimals of few digits, and extension types of Arrow that come back.
+_DECIMALS: dict[int, Callable[[int, int], pa.DataType]] = {
+    width: getattr(pa, f"decimal{width}") for width in (32, 64, 128, 256) if hasattr(pa, f"decimal{width}")
+}
+_EXTENSIONS: dict[str, Callable[..., pa.DataType]] = {
+    f"arrow.{name.strip('_')}": getattr(pa, name) for name in ("uuid", "bool8", "json_") if hasattr(pa, name)
+}
 
 # No type is of two of these: their order does not matter.
 _RULE_OF_TYPE: tuple[tuple[Callable[[pa.DataType], bool], RuleName], ...] = (
@@ -51,6 +63,14 @@ _RULE_OF_TYPE: tuple[tuple[Callable[[pa.DataType], bool], RuleName], ...] = (
     (pa.types.is_large_list, "list"),
     (pa.types.is_fixed_size_list, "list"),
 )
+_FILE_FORMS: dict[pa.DataType, pa.DataType] = {
+    pa.large_string(): pa.string(),
+    pa.string_view(): pa.string(),
+    pa.large_binary(): pa.binary(),
+    pa.binary_view(): pa.binary(),
+    pa.date64(): pa.date32(),
+    pa.time32("s"): pa.time32("ms"),
+}
 _RULE_OF_EXTENSION: dict[str, RuleName] = {"pandas.period": "period", "pandas.interval": "interval"}
 
 
@@ -89,12 +109,98 @@ def as_columns(table: pa.Table) -> dict[str, pa.ChunkedArray]:
     return dict(zip(table.column_names, table.columns, strict=True))
 
 
-@lru_cache(maxsize=1024)
-def type_to_json(type: pa.DataType) -> Any:  # noqa: C901, PLR0911 - one case per type
+def nesting_of(type: pa.DataType) -> int:
+    """Return how many arrays and objects of JSON the values of a type are inside of; a map is two of them.
+
+    Args:
+        type: The type.
+    """
+    deepest, waiting = 0, [(type, 0)]
+    while waiting:  # a type may be nested more deeply than Python can call
+        each, depth = waiting.pop()
+        deepest = max(deepest, depth)
+        if isinstance(each, pa.BaseExtensionType):
+            waiting.append((each.storage_type, depth))
+        elif pa.types.is_dictionary(each):
+            waiting.append((each.value_type, depth))
+        elif pa.types.is_nested(each):
+            waiting += [(each.field(i).type, depth + 1) for i in range(each.num_fields)] or [(pa.null(), depth + 1)]
+    return deepest
+
+
+def file_form(type: pa.DataType) -> pa.DataType:  # noqa: PLR0911 - one case per type
+    """Return the type that all types have in common whose values are the same ones in a Parquet file.
+
+    Args:
+        type: A type of a column that is written, or of one that was read.
+    """
+    types = pa.types
+    if isinstance(type, pa.BaseExtensionType):
+        return file_form(type.storage_type)
+    if types.is_dictionary(type):
+        return file_form(type.value_type)
+    if types.is_large_list(type):
+        return pa.list_(file_form(type.value_type))
+    if types.is_nested(type):
+        return with_inner_types(type, file_form)
+    if types.is_decimal(type):
+        return pa.decimal256(type.precision, type.scale)
+    if types.is_timestamp(type) and type.unit == "s":
+        return pa.timestamp("ms", type.tz)
+    return _FILE_FORMS.get(type, type)
+
+
+def bytes_of_a_null(type: pa.DataType) -> int:
+    """Return how many bytes a null takes of a type whose values all have one size; about 8 of other types.
+
+    Args:
+        type: The type.
+    """
+    if pa.types.is_fixed_size_binary(type):
+        return int(type.byte_width)
+    if pa.types.is_fixed_size_list(type):
+        return int(type.list_size) * bytes_of_a_null(type.value_type)
+    if pa.types.is_struct(type):
+        return sum(bytes_of_a_null(field.type) for field in type)
+    return 8
+
+
+def with_inner_types(type: pa.DataType, convert: Callable[[pa.DataType], pa.DataType]) -> pa.DataType:
+    """Return a struct, map or list type whose members have other types, may be null, and have no metadata or order.
+
+    Args:
+        type: The type.
+        convert: Returns the new type of a member.
+    """
+    types = pa.types
+    if types.is_struct(type):
+        return pa.struct([(field.name, convert(field.type)) for field in type])
+    if types.is_map(type):
+        return pa.map_(convert(type.key_type), convert(type.item_type))
+    if types.is_fixed_size_list(type):
+        return pa.list_(convert(type.value_type), type.list_size)
+    inner = convert(type.value_type)
+    return pa.large_list(inner) if types.is_large_list(type) else pa.list_(inner)
+
+
+def readable_type(type: pa.DataType) -> pa.DataType:
+    """Return the type in which a reader of JSON reads values: of nothing but nulls, it makes no right lists.
+
+    Args:
+        type: The type of the values as text formats have them.
+    """
+
+    def member(each: pa.DataType) -> pa.DataType:
+        return pa.bool_() if pa.types.is_null(each) else readable_type(each)
+
+    return with_inner_types(type, member) if pa.types.is_nested(type) else type
+
+
+def type_to_json(type: pa.DataType) -> Any:
     """Return a type as a str, or as a list whose first member says what the others are.
 
     Args:
-        type: The type. An extension type has the form of its storage.
+        type: The type. An extension type that is not one of Arrow's own has the form of its storage.
 
     Returns:
         A value of str, int, bool, None and lists of these.
@@ -102,6 +208,13 @@ def type_to_json(type: pa.DataType) -> Any:  # noqa: C901, PLR0911 - one case pe
     Raises:
         ValueError: It has no such form: unions, list views, run-end encoded types.
     """
+    if pa.types.is_dictionary(type):  # to pyarrow, those of different extension types are equal: not to be cached
+        return ["dictionary", type_to_json(type.index_type), type_to_json(type.value_type), type.ordered]
+    return _type_to_json(type)
+
+
+@lru_cache(maxsize=1024)
+def _type_to_json(type: pa.DataType) -> Any:  # noqa: PLR0911 - one case per type
     types = pa.types
     if str(type) in _SIMPLE:
         return str(type)
@@ -111,8 +224,6 @@ def type_to_json(type: pa.DataType) -> Any:  # noqa: C901, PLR0911 - one case pe
         return ["decimal", type.bit_width, type.precision, type.scale]
     if types.is_fixed_size_binary(type):
         return ["bytes", type.byte_width]
-    if types.is_dictionary(type):
-        return ["dictionary", type_to_json(type.index_type), type_to_json(type.value_type), type.ordered]
     if types.is_map(type):
         return ["map", type_to_json(type.key_type), type_to_json(type.item_type)]
     if types.is_fixed_size_list(type):
@@ -122,7 +233,8 @@ def type_to_json(type: pa.DataType) -> Any:  # noqa: C901, PLR0911 - one case pe
     if types.is_struct(type):
         return ["struct", *([field.name, type_to_json(field.type)] for field in type)]
     if isinstance(type, pa.BaseExtensionType):
-        return type_to_json(type.storage_type)
+        storage = type_to_json(type.storage_type)
+        return ["extension", type.extension_name, storage] if type.extension_name in _EXTENSIONS else storage
     raise ValueError(f"{type} has no JSON form")
 
 
@@ -134,11 +246,11 @@ def type_from_json(value: Any, *, depth: int = 0) -> pa.DataType:  # noqa: C901,
         depth: How many types this one is inside of.
 
     Raises:
-        ValueError: It is not the form of a type, or of one with more than 32 types inside each other.
+        ValueError: It is not the form of a type, or of one that is nested too deeply.
     """
     if isinstance(value, str) and value in _SIMPLE:
         return _SIMPLE[value]
-    if not isinstance(value, list) or not value or depth > _DEEPEST:
+    if not isinstance(value, list) or not value or depth > DEEPEST + _DEEPEST_LEAF:
         raise ValueError("not a type")
 
     def inner(each: Any) -> pa.DataType:
@@ -148,17 +260,15 @@ def type_from_json(value: Any, *, depth: int = 0) -> pa.DataType:  # noqa: C901,
         match value:
             case ["timestamp", str(unit), str(zone)]:
                 return pa.timestamp(unit, zone)
-            case ["decimal", 128 | 256 as width, int(precision), int(scale)]:
-                return (pa.decimal128 if width == 128 else pa.decimal256)(precision, scale)  # noqa: PLR2004
-            case ["decimal", int(), int(precision), int(scale)]:
-                return pa.decimal128(precision, scale)
-            case ["bytes", int(width)] if width >= 0:
+            case ["decimal", int(width), int(precision), int(scale)]:
+                return _DECIMALS.get(width, pa.decimal128)(precision, scale)
+            case ["bytes", int(width)] if 0 <= width <= _WIDEST:
                 return pa.binary(width)
             case ["dictionary", indices, values, bool(ordered)]:
                 return pa.dictionary(inner(indices), inner(values), ordered=ordered)
             case ["map", keys, items]:
                 return pa.map_(inner(keys), inner(items))
-            case ["list", values, int(size)] if size >= 0:
+            case ["list", values, int(size)] if 0 <= size <= _WIDEST:
                 return pa.list_(inner(values), size)
             case ["list", values]:
                 return pa.list_(inner(values))
@@ -166,6 +276,18 @@ def type_from_json(value: Any, *, depth: int = 0) -> pa.DataType:  # noqa: C901,
                 return pa.large_list(inner(values))
             case ["struct", *members]:
                 return pa.struct([(str(name), inner(each)) for name, each in members])
+            case ["extension", str(name), storage]:
+                return _extension(name, inner(storage))
     except (pa.ArrowException, TypeError, OverflowError) as error:
         raise ValueError("not a type") from error
     raise ValueError("not a type")
+
+
+def _extension(name: str, storage: pa.DataType) -> pa.DataType:
+    make = _EXTENSIONS.get(name)
+    if make is None:  # of a later pyarrow
+        return storage
+    made = make(storage) if name == "arrow.json" else make()
+    if made.storage_type != storage:
+        raise ValueError("not a type")
+    return made

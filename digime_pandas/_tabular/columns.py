@@ -9,6 +9,8 @@ from typing import Literal, NamedTuple, get_args
 import pandas as pd
 import pyarrow as pa
 
+from digime_pandas.errors import DigimeError, DigimeWarning, FidelityError
+
 BLOCK_ROWS = 65_536
 TEXT_DTYPE = pd.Series(["a"]).dtype  # str since pandas 3, object before
 
@@ -40,7 +42,15 @@ RuleName = Literal[
     "long double",
     "extension without Arrow form",
     "mixed objects",
+    "objects of another type",
+    "keys that are not text",
+    "time of day with a zone",
+    "nested too deeply",
     "text with a lone surrogate",
+    "text that is not UTF-8",
+    "invalid Arrow values",
+    "zone without a name",
+    "unreadable",
     # Of a type or of values, in some formats or with some options.
     "decimal as number",
     "escaped text",
@@ -62,6 +72,19 @@ RuleName = Literal[
     "structs with different members",
     "sequences of other types",
     "nulls of several kinds",
+    "missing values inside",
+    "NaN inside",
+    "infinity inside",
+    "negative zero",
+    "several time zones",
+    "other offset",
+    "numpy scalars",
+    "other Python types",
+    "byte order",
+    "zone of another kind",
+    "Arrow type that is not restored",
+    "type that Parquet lacks",
+    "member names that JSON lacks",
     # Of names.
     "name that is not text",
     "duplicate name",
@@ -79,8 +102,25 @@ SliceReader = Callable[[int, int], pa.Array]  # returns rows `start` to `stop`
 
 # Rules of values that Arrow cannot hold: a column that falls under one cannot be read.
 _UNREADABLE: frozenset[RuleName] = frozenset(
-    ("complex", "long double", "extension without Arrow form", "mixed objects", "text with a lone surrogate")
+    (
+        "other",
+        "complex",
+        "long double",
+        "extension without Arrow form",
+        "mixed objects",
+        "objects of another type",
+        "keys that are not text",
+        "time of day with a zone",
+        "nested too deeply",
+        "text with a lone surrogate",
+        "text that is not UTF-8",
+        "invalid Arrow values",
+        "zone without a name",
+        "unreadable",
+    )
 )
+_LONGEST_LINE = 160  # characters of an error of a library that are shown
+_PANICS = "pyo3_runtime"  # the module of what a library in Rust raises, outside Exception, where it fails
 
 
 class RangeParameters(NamedTuple):
@@ -99,10 +139,11 @@ class StringParameters(NamedTuple):
 
 
 class CategoryParameters(NamedTuple):
-    """Order of a categorical column, and its categories where they are not just its sorted values."""
+    """Order of a categorical column, its categories where they are not just its sorted values, and their frequency."""
 
     ordered: bool
     categories: pa.Array | None
+    freq: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +187,15 @@ class Finding:
         rule: Name of the rule.
         row: Position of the first value it is true of, counted from 0, or None when it is true of the column.
         count: How many values it is true of, or None when they were not counted.
+        seen: What was seen of it, such as a type or the text of an error, for the note on the column.
+        advice: What to call on the column, for instance, so that the format can hold it.
     """
 
     rule: RuleName
     row: int | None = None
     count: int | None = None
+    seen: str | None = None
+    advice: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +221,7 @@ class Column:
         spec: How it is made again.
         read: Returns rows `start` to `stop` as one Arrow array.
         findings: What else is known of it from its dtype, its values and its name.
+        cause: The error by which it was found to be unreadable, if it was by one.
     """
 
     name: str
@@ -185,6 +231,7 @@ class Column:
     spec: ColumnSpec
     read: SliceReader
     findings: tuple[Finding, ...] = ()
+    cause: BaseException | None = None
 
     @property
     def readable(self) -> bool:
@@ -201,15 +248,83 @@ class Column:
             yield start, self.read(start, min(start + BLOCK_ROWS, rows))
 
 
-def unsupported_column(name: str, dtype: object, finding: Finding) -> Column:
+def unsupported_column(name: str, dtype: object, finding: Finding, cause: BaseException | None = None) -> Column:
     """Return a column without values, of which `finding` says why.
 
     Args:
         name: Its name in the file.
         dtype: Its dtype.
         finding: The rule by which Arrow cannot hold its values.
+        cause: The error that said so, if there was one.
     """
-    spec = ColumnSpec("object", pa.null())
-    return Column(
-        name, finding.rule, str(dtype), pa.null(), spec, lambda start, stop: pa.nulls(stop - start), (finding,)
-    )
+    return Column(name, finding.rule, str(dtype), pa.null(), ColumnSpec("object", pa.null()), _nulls, (finding,), cause)
+
+
+def _nulls(start: int, stop: int) -> pa.Array:
+    return pa.nulls(stop - start)
+
+
+def is_of_a_library(error: BaseException) -> bool:
+    """Return whether an error was raised by a library that cannot deal with a value or a type.
+
+    Args:
+        error: Any error. Those of this package are none of these, nor are an interrupt, the end of a generator or of
+            the process, and a lack of memory.
+    """
+    if isinstance(error, Exception):
+        return not isinstance(error, DigimeError | DigimeWarning | MemoryError)
+    return type(error).__module__ == _PANICS
+
+
+def unreadable(error: BaseException) -> Finding:
+    """Return the finding about a column whose values a library failed to read.
+
+    Args:
+        error: What the library raised.
+    """
+    return Finding("unreadable", seen=first_line_of(error))
+
+
+def first_line_of(error: BaseException) -> str:
+    """Return the type of an error and the beginning of its text, of at most 160 characters."""
+    line = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {line}"[:_LONGEST_LINE] if line else type(error).__name__
+
+
+class _LibraryErrors:
+    """Turns what a library raises inside a block into a refusal. A generator would cost ten-row writes too much."""
+
+    __slots__ = ("_advice", "_column", "_what")
+
+    def __init__(self, what: str, advice: str, column: str | None) -> None:
+        self._what = what
+        self._advice = advice
+        self._column = column
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+        if error is not None and is_of_a_library(error):
+            text = f"{self._what} ({first_line_of(error)}). {self._advice}"
+            raise FidelityError(text, column=self._column) from error
+
+
+def errors_about(column: str) -> _LibraryErrors:
+    """Return a context that turns what a library raises into a FidelityError about a column.
+
+    Args:
+        column: Name of the column.
+    """
+    what = f"Column {column!r}: its values cannot be written"
+    return _LibraryErrors(what, "Convert it, for instance with astype(str).", column)
+
+
+def errors_about_frame(done: str) -> _LibraryErrors:
+    """Return a context that turns what a library raises, and is not about one column, into a FidelityError.
+
+    Args:
+        done: What cannot be done to the frame, such as "read".
+    """
+    advice = "Leave out columns to find which one it is, and convert that."
+    return _LibraryErrors(f"The frame cannot be {done}", advice, None)

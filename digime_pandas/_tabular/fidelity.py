@@ -8,8 +8,9 @@ from functools import lru_cache
 from typing import Any
 
 from digime_pandas._tabular.columns import Column, Finding, RuleName
-from digime_pandas._tabular.fidelity_rules import IN_SCHEMA, LEFT_OUT, NOT_IN_JSON, RULES, Outcome, Verdict
+from digime_pandas._tabular.fidelity_rules import IN_SCHEMA, LEFT_OUT, NOT_IN_JSON, RULES, SAID_BY_VALUES
 from digime_pandas._tabular.formats import Format
+from digime_pandas._tabular.rules.rule import Outcome, Verdict
 
 Reason = tuple[Verdict, str]  # what to warn of: a verdict, and why
 _SEVERITY: dict[Verdict, int] = {"kept": 0, "changed": 1, "lost": 2, "impossible": 3}
@@ -46,9 +47,11 @@ class _Applied:
     @property
     def note(self) -> str:
         rule = RULES[self.finding.rule]
-        count = self.finding.count
+        count, seen = self.finding.count, self.finding.seen
         if not count:
-            return f"{rule.about}: {self.outcome.form}"
+            about = f"{rule.about}; here {seen}" if rule.name not in SAID_BY_VALUES else seen
+            advice = "" if self.finding.advice is None else f", for instance with {self.finding.advice}"
+            return f"{about if seen else rule.about}: {self.outcome.form}{advice}"
         counted = f"of {rule.about}" if rule.counted is None else rule.counted[count > 1]
         return f"{count:,} {counted}: {self.outcome.form}"
 

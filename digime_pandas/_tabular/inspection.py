@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from digime_pandas._tabular.arrow import rule_of_type
-from digime_pandas._tabular.columns import TICKS_PER_SECOND, Column, Finding, RuleName
+from digime_pandas._tabular.columns import TICKS_PER_SECOND, Column, Finding, RuleName, is_of_a_library, unreadable
 from digime_pandas._tabular.formats import Format
 
 _FIRST_SECOND = -62_135_596_800  # 0001-01-01T00:00:00
@@ -63,14 +63,18 @@ class ColumnInspection:
         findings: What was found so far, that which follows from the type alone included.
         file_type: The coarser type that times should be cast to before they are written as text, or None. It holds
             for the blocks that were inspected so far.
+        cause: The error that says that the values cannot be read, or None.
     """
 
     def __init__(self, column: Column, format: Format, *, alone: bool) -> None:
         type_findings = _type_findings(column.type)
         self.findings = type_findings.findings
+        self.cause = column.cause
         self._column = column
         self._format = format
         self._type_findings = type_findings
+        # Lists, structs and maps are JSON in every text format, which has neither NaN nor infinities.
+        self._holds_json = not type_findings.rules.isdisjoint(("list", "struct", "map"))
         self._text_types = () if format.stores_types else type_findings.text_types
         self.file_type = self._coarsest_type()
         self._blank_lines = alone and format.null == "empty field" and column.rule in {"text", "category"}
@@ -83,9 +87,17 @@ class ColumnInspection:
         Args:
             rows: How many rows the column has.
         """
-        if self._needs_values and self._column.readable:
+        if not self._needs_values or not self._column.readable:
+            return
+        try:
             for start, array in self._column.blocks(rows):
                 self.inspect(start, array)
+        except BaseException as error:
+            if not is_of_a_library(error):
+                raise
+            self.cause = error
+            self._found["unreadable"] = unreadable(error)
+            self._update_findings()
 
     def inspect(self, start: int, array: pa.Array) -> None:
         """Inspect one block.
@@ -100,29 +112,37 @@ class ColumnInspection:
             self._record("null in the only column", array.is_null(), start)
         for leaf in _leaves(array):
             row = start if leaf is array else None
-            if pa.types.is_floating(leaf.type) and not self._format.has_nan:
+            if pa.types.is_floating(leaf.type):
                 self._inspect_floats(leaf, row)
             elif pa.types.is_timestamp(leaf.type) and len(leaf) > leaf.null_count:
                 self._inspect_times(leaf, row)
-            elif rule_of_type(leaf.type) == "period" and not self._format.stores_types:
+            elif self._format.stores_types:
+                continue
+            elif pa.types.is_date(leaf.type):
+                self._inspect_dates(leaf, row)
+            elif rule_of_type(leaf.type) == "period":
                 self._inspect_periods(leaf, row)
+            elif rule_of_type(leaf.type) == "interval":
+                self._inspect_intervals(leaf)
 
     def _has_rules_of_values(self) -> bool:
         rules = self._type_findings.rules
         if self._format.stores_types:
             return "timestamp in seconds" in rules
-        if not self._format.has_nan and "float" in rules:
+        if "float" in rules and (not self._format.has_nan or self._holds_json):
             return True
-        return not rules.isdisjoint(("timestamp", "zoned timestamp", "period"))
+        return not rules.isdisjoint(("timestamp", "zoned timestamp", "date", "period", "interval"))
 
     def _inspect_floats(self, leaf: pa.Array, row: int | None) -> None:
+        if self._format.stores_types or (self._format.has_nan and not self._holds_json):
+            return
         values = leaf.cast(pa.float32()) if pa.types.is_float16(leaf.type) else leaf
         if leaf.null_count and self._column.spec.dtype_family in {"numpy", "sparse"}:
             self._record("missing float", leaf.is_null(), row)
         if pc.all(pc.is_finite(values)).as_py() is not False:
             return
-        self._record("NaN beside null", pc.is_nan(values), row)
-        self._record("infinity", pc.is_inf(values), row)
+        self._record("NaN inside" if self._holds_json else "NaN beside null", pc.is_nan(values), row)
+        self._record("infinity inside" if self._holds_json else "infinity", pc.is_inf(values), row)
 
     def _inspect_times(self, leaf: pa.Array, row: int | None) -> None:
         if self._format.stores_types:
@@ -135,15 +155,30 @@ class ColumnInspection:
             ticks = leaf.view(pa.int64())
             self._refine_unit(np.asarray(ticks.fill_null(0) if ticks.null_count else ticks))
 
+    def _inspect_dates(self, leaf: pa.Array, row: int | None) -> None:
+        if len(leaf) == leaf.null_count:
+            return
+        if pa.types.is_date32(leaf.type):
+            days, limits = leaf.view(pa.int32()), (_FIRST_SECOND // _SECONDS_PER_DAY, _LAST_SECOND // _SECONDS_PER_DAY)
+            self._record_outside("year beyond 1 to 9999", days, *limits, row)
+        else:
+            self._record_beyond("year beyond 1 to 9999", leaf, _FIRST_SECOND, _LAST_SECOND, row)
+
+    def _inspect_intervals(self, leaf: pa.Array) -> None:
+        for end in leaf.storage.flatten():
+            if pa.types.is_timestamp(end.type) and len(end) > end.null_count:
+                self._inspect_times(end, None)
+
     def _record_beyond(self, rule: RuleName, leaf: pa.Array, first: int, last: int, row: int | None) -> None:
         """Record the times that are before or after two times, given in seconds since 1970."""
-        second = TICKS_PER_SECOND[leaf.type.unit]
-        ticks = leaf.view(pa.int64())
+        second = TICKS_PER_SECOND["ms" if pa.types.is_date64(leaf.type) else leaf.type.unit]
+        self._record_outside(rule, leaf.view(pa.int64()), first * second, (last + 1) * second - 1, row)
+
+    def _record_outside(self, rule: RuleName, ticks: pa.Array, first: int, last: int, row: int | None) -> None:
         # Compared as Python's integers: in nanoseconds the limits may not fit into 64 bits, but then no time is beyond.
         lowest, highest = pc.min_max(ticks).as_py().values()
-        if lowest < first * second or highest >= (last + 1) * second:
-            beyond = pc.or_(pc.less(ticks, first * second), pc.greater_equal(ticks, (last + 1) * second))
-            self._record(rule, beyond, row)
+        if lowest < first or highest > last:
+            self._record(rule, pc.or_(pc.less(ticks, first), pc.greater(ticks, last)), row)
 
     def _inspect_periods(self, leaf: pa.Array, row: int | None) -> None:
         dtype: Any = pd.PeriodDtype(leaf.type.freq)
@@ -172,6 +207,9 @@ class ColumnInspection:
         if known is not None:
             row, count = known.row, count + (known.count or 0)
         self._found[rule] = Finding(rule, row, count)
+        self._update_findings()
+
+    def _update_findings(self) -> None:
         self.findings = (*self._type_findings.findings, *self._found.values())
 
 

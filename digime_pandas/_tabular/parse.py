@@ -7,20 +7,26 @@ rules of `frames/inference.py` apply; for Parquet, the metadata of pandas where 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import operator
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from io import BytesIO
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pandas as pd
 import pyarrow as pa
 
+from digime_pandas._tabular.codecs.codec import Columns, FileReader
+from digime_pandas._tabular.codecs.reading.signatures import HEAD_BYTES, certain_kind, likely_kind
 from digime_pandas._tabular.codecs.registry import CODECS
 from digime_pandas._tabular.formats import Format
 from digime_pandas._tabular.rebuild import FrameBuilder
-from digime_pandas._tabular.schema import Schema, schema_from_json, schema_from_text
-from digime_pandas.errors import FidelityWarning, InputError, ReadError, warn
+from digime_pandas._tabular.schema.stored import Schema, schema_from_json, schema_from_text
+from digime_pandas.errors import DigimeError, FidelityWarning, InputError, ReadError, warn
 
 Source = bytes | bytearray | memoryview | BinaryIO
+_LONGEST_REASON = 300
+_MOST_TRIES = 32  # how often a file is read to find the columns that a schema does not fit
 
 
 def parse(
@@ -36,22 +42,22 @@ def parse(
     Args:
         data: The file, or a binary stream of it that can seek.
         format: Its format.
-        schema: The text that `inspect_frame` made for it, or None. It is not trusted: one that is damaged, or does not
-            fit the file, is ignored with a warning.
+        schema: The text that `inspect_frame` made for it, or None. It is not trusted: one that is damaged, or of
+            another file, is ignored with a warning, and so is a part of it that does not fit.
         columns: Names of the columns that are wanted, as they are in the file; the index comes in any case.
         limit: How many rows are wanted at most, from the first.
 
     Raises:
-        InputError: There is no such column, or `limit` is negative.
+        InputError: There is no such column, or an argument is not of its kind.
         ReadError: It is no file of that format.
 
     Warns:
-        FidelityWarning: The schema was ignored.
+        FidelityWarning: The schema, a part of it, or metadata of pandas in a Parquet file, was ignored.
     """
-    if limit is not None and limit < 0:
-        raise InputError(f"limit={limit} is negative. Give the number of rows, or None for all.")
-    pieces = _pieces(_stream(data), format, schema, columns, None if limit is None else max(limit, 1))
-    return next(pieces).iloc[slice(limit)]
+    wanted, most = check_columns(columns), check_limit(limit)
+    stream = _stream(data)
+    pieces = _pieces(stream, format, schema, wanted, None if most is None else max(most, 1))
+    return next(_with_read_errors(pieces, format, stream)).iloc[slice(most)]
 
 
 def parse_batches(
@@ -75,12 +81,66 @@ def parse_batches(
         batch_rows: Rows of each piece; the last one may have fewer. A file without rows gives one empty frame.
 
     Raises:
-        InputError: There is no such column, or `batch_rows` is not positive.
+        InputError: There is no such column, or an argument is not of its kind.
         ReadError: It is no file of that format. Pieces may have been yielded before.
     """
-    if batch_rows < 1:
+    wanted, rows = check_columns(columns), check_batch_rows(batch_rows)
+    stream = _stream(source)
+    yield from _with_read_errors(_pieces(stream, format, schema, wanted, rows), format, stream)
+
+
+def check_columns(columns: Iterable[str] | None) -> list[str] | None:
+    """Return the names of the wanted columns, or None for all.
+
+    Raises:
+        InputError: `columns` is not made of texts.
+    """
+    if columns is None:
+        return None
+    if isinstance(columns, str | bytes) or not isinstance(columns, Iterable):
+        raise InputError(f"columns={columns!r} is no list of names. Give a list, such as columns=['name'].")
+    names = list(columns)
+    wrong = next((name for name in names if not isinstance(name, str)), None)
+    if len(names) != sum(isinstance(name, str) for name in names):
+        raise InputError(f"columns has {wrong!r}, which is no text. Give the names as they are in the file.")
+    return names
+
+
+def check_limit(limit: Any) -> int | None:
+    """Return how many rows are wanted at most, or None for all.
+
+    Raises:
+        InputError: `limit` is no whole number, or negative.
+    """
+    if limit is None:
+        return None
+    count = _whole_number(limit)
+    if count is None:
+        raise InputError(f"limit={limit!r} is no whole number. Give the number of rows, or None for all.")
+    if count < 0:
+        raise InputError(f"limit={limit} is negative. Give the number of rows, or None for all.")
+    return count
+
+
+def check_batch_rows(batch_rows: Any) -> int:
+    """Return how many rows each piece is to have.
+
+    Raises:
+        InputError: `batch_rows` is no whole number, or not positive.
+    """
+    count = _whole_number(batch_rows)
+    if count is None:
+        raise InputError(f"batch_rows={batch_rows!r} is no whole number. Give a number of rows.")
+    if count < 1:
         raise InputError(f"batch_rows={batch_rows} is not positive. Give a number of rows.")
-    yield from _pieces(_stream(source), format, schema, columns, batch_rows)
+    return count
+
+
+def _whole_number(value: Any) -> int | None:
+    try:
+        return None if isinstance(value, bool) else min(operator.index(value), sys.maxsize)
+    except TypeError:
+        return None
 
 
 def _stream(data: Source) -> BinaryIO:
@@ -98,27 +158,71 @@ def _pieces(
         pieces = _read(stream, format, schema, wanted, rows)
         try:
             first = next(pieces)
-        except InputError:
+        except (DigimeError, Warning):
             raise
-        except (ValueError, TypeError) as error:
-            _warn_of_ignored(error)
+        except Exception as error:  # noqa: BLE001 - whatever comes of a schema that is not to be trusted
             stream.seek(start)
+            readable = _without_unreadable(schema, format, stream, rows)
+            stream.seek(start)
+            if readable is not None:
+                yield from _read(stream, format, readable, wanted, rows)
+                return
+            _warn_of_ignored(error)
         else:
             yield first
-            yield from _with_read_errors(pieces, format)
+            yield from pieces
             return
-    yield from _with_read_errors(_read(stream, format, None, wanted, rows), format)
+    yield from _read(stream, format, None, wanted, rows)
+
+
+def _without_unreadable(schema: Schema, format: Format, stream: BinaryIO, rows: int | None) -> Schema | None:
+    """Return the schema without the specs of the columns that cannot be read by it, or None where that is no cure."""
+    start = stream.tell()
+
+    def first_piece(types: Mapping[str, pa.DataType | None]) -> bool:
+        stream.seek(start)
+        try:
+            next(CODECS[format.name].open(stream, escaped=schema.escaped, typed=True).columns(types, rows), None)
+        except Exception:  # noqa: BLE001 - whatever comes of types that are not to be trusted
+            return False
+        return True
+
+    try:
+        reader = CODECS[format.name].open(stream, escaped=schema.escaped, typed=True)
+        builder = FrameBuilder(format, schema, None, reader.names)
+    except ValueError:
+        return None
+    types = builder.types() or {}
+    if not first_piece(dict.fromkeys(types, pa.string() if format.only_text else None)):
+        return None
+    unreadable = _narrowed(list(types), lambda names: first_piece({name: types[name] for name in names}))
+    return builder.without(schema, unreadable) if unreadable else None
+
+
+def _narrowed(names: list[str], is_readable: Callable[[list[str]], bool]) -> list[str]:
+    """Return the names that are not readable. After some tries, all of a group with one are taken for it."""
+    waiting, found = [names] if names else [], []
+    for _ in range(_MOST_TRIES):
+        if not waiting:
+            break
+        group = waiting.pop()
+        if is_readable(group):
+            continue
+        half = len(group) // 2
+        if half:
+            waiting += [group[half:], group[:half]]
+        else:
+            found += group
+    return found + [name for group in waiting for name in group]
 
 
 def _trusted_schema(text: str | None, format: Format, stream: BinaryIO) -> Schema | None:
     """Return the schema inside the file, or else the one that was sent beside it; None when it is damaged."""
+    inside = CODECS[format.name].open(stream).stored_schema if format.stores_types else None
     try:
         if format.stores_types:
-            inside = CODECS[format.name].open(stream).stored_schema
             return None if inside is None else schema_from_json(inside)
         return None if text is None else schema_from_text(text)
-    except pa.ArrowException as error:
-        raise ReadError(f"This is no {format.name} file: {error}.") from error
     except ValueError as error:
         _warn_of_ignored(error)
         return None
@@ -130,29 +234,95 @@ def _warn_of_ignored(error: Exception) -> None:
     warn(text, FidelityWarning)
 
 
-def _with_read_errors(pieces: Iterator[pd.DataFrame], format: Format) -> Iterator[pd.DataFrame]:
-    """Yield the pieces; errors that say that the file is not of its format become a ReadError."""
+def _with_read_errors(pieces: Iterator[pd.DataFrame], format: Format, stream: BinaryIO) -> Iterator[pd.DataFrame]:
+    """Yield the pieces; whatever a reader raises at a file that is damaged or of another format becomes a ReadError."""
+    start = stream.tell()
     try:
         yield from pieces
-    except InputError:
+    except (DigimeError, Warning):
         raise
-    except (ValueError, RecursionError) as error:
-        raise ReadError(f"This is no {format.name} file as it should be: {error}.") from error
+    except Exception as error:
+        text = f"This is no {format.name} file as it should be: {_reason(error)}."
+        stream.seek(start)
+        kind = likely_kind(stream.read(HEAD_BYTES), format.name)
+        raise ReadError(text if kind is None else f"{text} It looks like {kind}.") from error
+
+
+def _reason(error: Exception) -> str:
+    text = str(error).partition("\n")[0].rstrip(".")
+    if len(text) > _LONGEST_REASON:
+        text = text[:_LONGEST_REASON] + "..."
+    return text if text and isinstance(error, ValueError | OSError) else f"{type(error).__name__}: {text}".rstrip(": ")
 
 
 def _read(
     stream: BinaryIO, format: Format, schema: Schema | None, wanted: Sequence[str] | None, rows: int | None
 ) -> Iterator[pd.DataFrame]:
     """Yield the pieces of a file, at least one."""
+    if schema is None and not format.stores_types:
+        _check_kind(stream, format)
     reader = CODECS[format.name].open(stream, escaped=schema is not None and schema.escaped, typed=schema is not None)
-    builder = FrameBuilder(format, schema, wanted, reader.names)
+    builder = FrameBuilder(format, schema, _names_of(wanted, reader), reader.names)
     frames = None if schema is not None else reader.pandas_frames(wanted, rows)
+    ignored = None
     if frames is not None:
-        yield from frames
-        return
+        try:
+            first = next(frames)
+        except Exception as error:  # noqa: BLE001 - whatever pandas raises at metadata that is not to be trusted
+            ignored = error
+        else:
+            yield first
+            yield from frames
+            return
+    for frame in _built(reader, builder, wanted, rows):
+        if ignored is not None:
+            _warn_of_pandas_metadata(ignored)
+            ignored = None
+        yield frame if reader.labels is None else frame.rename(columns=reader.labels)
+
+
+def _built(
+    reader: FileReader, builder: FrameBuilder, wanted: Sequence[str] | None, rows: int | None
+) -> Iterator[pd.DataFrame]:
     is_empty = True
     for columns in reader.columns(builder.types(), rows):
         is_empty = False
+        _add_columns_of_other_rows(columns, reader, wanted or ())
         yield builder.frame(columns)
     if is_empty:
         yield builder.empty()
+
+
+def _check_kind(stream: BinaryIO, format: Format) -> None:
+    start = stream.tell()
+    kind = certain_kind(stream.read(HEAD_BYTES), format.name)
+    stream.seek(start)
+    if kind is not None:
+        raise ReadError(f"This is no {format.name} file. It looks like {kind}.")
+
+
+def _names_of(wanted: Sequence[str] | None, reader: FileReader) -> Sequence[str] | None:
+    """Return the names of the wanted columns where several of them may have one label."""
+    labels = reader.labels
+    if wanted is None or not labels:
+        return wanted
+    names = {label: [name for name in reader.names or () if labels.get(name, name) == label] for label in wanted}
+    return [name for label in wanted for name in names[label] or [label]]
+
+
+def _add_columns_of_other_rows(columns: Columns, reader: FileReader, wanted: Sequence[str]) -> None:
+    """Add the wanted columns that only other rows of a JSON file have, as missing values."""
+    if reader.names is not None or all(name in columns for name in wanted):
+        return
+    known = reader.find_names()
+    missing = [name for name in wanted if name not in known]
+    if missing:
+        raise InputError(f"columns={missing!r} are not in the file. It has {', '.join(map(repr, known))}.")
+    columns.update({name: pa.nulls(columns.rows) for name in wanted if name not in columns})
+
+
+def _warn_of_pandas_metadata(error: Exception) -> None:
+    warn(
+        f"The metadata of pandas in the file is damaged or of another file ({_reason(error)}): it was read without it.",
+        FidelityWarning,
+    )

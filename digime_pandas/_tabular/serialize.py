@@ -6,7 +6,8 @@ and whether the format can hold them. `SerializableFrame.chunks` then serializes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Self
@@ -15,12 +16,14 @@ import pyarrow as pa
 
 from digime_pandas._tabular.codecs.codec import EncodeJob, Piece, Run, run_one_by_one
 from digime_pandas._tabular.codecs.registry import CODECS
+from digime_pandas._tabular.columns import Column, Finding, errors_about, errors_about_frame
 from digime_pandas._tabular.fidelity import ColumnVerdict, Reason, judge_columns, judge_labels
-from digime_pandas._tabular.fidelity_rules import Verdict
 from digime_pandas._tabular.formats import Format, check_options
 from digime_pandas._tabular.frames.source import ColumnSource, column_source_of
 from digime_pandas._tabular.inspection import ColumnInspection, inspect_columns
-from digime_pandas._tabular.schema import sidecar_schema
+from digime_pandas._tabular.rules.rule import Verdict
+from digime_pandas._tabular.schema.making import WrittenSchema, written_schema
+from digime_pandas._tabular.schema.stored import Schema
 from digime_pandas.errors import FidelityError, FidelityWarning, warn
 
 _WARNINGS: Mapping[Verdict, str] = MappingProxyType(
@@ -40,6 +43,7 @@ class SerializableFrame:
         columns: What becomes of each column, index levels first. For a single-pass stream it follows from the types
             alone: the values are inspected while they are serialized.
         warnings: What there is to warn of, as sentences: what will not be in the file, or be there in another form.
+            Also what the values of a single-pass stream gave, once it was serialized.
         refusal: Why the frame cannot be written, or None when it can.
         schema: ASCII text of at most 3,000 characters by which `parse` makes the same frame again; None where the rules
             of inference make it anyway, where the file itself has it (Parquet), and with ``typed=False``.
@@ -52,6 +56,7 @@ class SerializableFrame:
     warnings: tuple[str, ...]
     refusal: FidelityError | None
     schema: str | None
+    _schema_inside: Schema | None = field(repr=False)
     _source: ColumnSource = field(repr=False)
     _options: Mapping[str, Any] = field(repr=False)
     _inspections: tuple[ColumnInspection, ...] = field(repr=False)
@@ -66,11 +71,19 @@ class SerializableFrame:
         Warns:
             FidelityWarning: Something of the frame will not be in the file, or be there in another form.
         """
-        if self.refusal is not None:
-            raise self.refusal
-        if self.warnings:
-            warn(" ".join(self.warnings), FidelityWarning)
+        try:
+            if self.refusal is not None:
+                raise self.refusal
+            if self.warnings:
+                warn(" ".join(self.warnings), FidelityWarning)
+        except BaseException:  # also a warning that a filter of the user makes an error
+            self.close()
+            raise
         return self
+
+    def close(self) -> None:
+        """Give up what the frame holds open, such as the result of a query; a single-pass stream ends with it."""
+        self._source.close()
 
     def chunks(self, run: Run = run_one_by_one, *, workers: int = 1) -> Generator[Piece, None, None]:
         """Serialize from the first row.
@@ -94,8 +107,11 @@ class SerializableFrame:
         source = replace(self._source, open=self._open_inspected) if self.single_pass else self._source
         # The times of a stream are not known before they are written.
         file_types = [None if self.single_pass else each.file_type for each in self._inspections]
-        job = EncodeJob(source=source, options=self._options, file_types=file_types, workers=workers)
-        yield from CODECS[self.format.name].encode(job, run)
+        job = EncodeJob(
+            source=source, options=self._options, file_types=file_types, schema=self._schema_inside, workers=workers
+        )
+        with closing(self), errors_about_frame(f"written as {self.format.name}"):
+            yield from CODECS[self.format.name].encode(job, run)
         if self.single_pass:
             self._warn_of_values()
 
@@ -117,19 +133,21 @@ class SerializableFrame:
         return read_inspected
 
     def _inspect_batch(self, position: int, batch: pa.RecordBatch) -> None:
-        for inspection, array in zip(self._inspections, batch.columns, strict=True):
-            inspection.inspect(position, array)
-        refusal = _refusal(self._judged()[0])
+        for column, inspection, array in zip(self._source.columns, self._inspections, batch.columns, strict=True):
+            with errors_about(column.name):
+                inspection.inspect(position, array)
+        refusal = _refusal(self._judged()[0], self._inspections)
         if refusal is not None:
             raise refusal
 
     def _warn_of_values(self) -> None:
         sentences = _sentences(each for each in self._judged()[1] if each not in self._reasons)
         if sentences:
+            self.warnings += sentences
             warn(" ".join(sentences), FidelityWarning)
 
     def _judged(self) -> tuple[tuple[ColumnVerdict, ...], list[Reason]]:
-        findings = [each.findings for each in self._inspections]
+        findings = _findings(self._source.columns, self._inspections, self.format)
         return judge_columns(self._source.columns, findings, self.format, self._options)
 
 
@@ -169,20 +187,30 @@ def inspect_frame(
         InputError: The frame is none, or the format has no such option.
     """
     checked = check_options(format, options)
-    source = column_source_of(frame, index=index, keep_unused=bool(checked["keep_unused_categories"]))
+    with ExitStack() as opened, errors_about_frame("read"):
+        source = column_source_of(frame, index=index, keep_unused=bool(checked["keep_unused_categories"]))
+        opened.callback(source.close)
+        inspected = _inspected(source, format, checked, warn_of_cut=warn_of_cut)
+        opened.pop_all()
+    return inspected
+
+
+def _inspected(
+    source: ColumnSource, format: Format, options: Mapping[str, Any], *, warn_of_cut: bool
+) -> SerializableFrame:
     inspections = inspect_columns(source.columns, source.rows, format)
-    findings = [each.findings for each in inspections]
-    verdicts, reasons = judge_columns(source.columns, findings, format, checked, warn_of_cut=warn_of_cut)
-    refusal = _refusal(verdicts)
+    findings = _findings(source.columns, inspections, format)
+    verdicts, reasons = judge_columns(source.columns, findings, format, options, warn_of_cut=warn_of_cut)
+    refusal = _refusal(verdicts, inspections)
     if refusal is None and source.rows and not source.columns:
         refusal = FidelityError(f"The frame has {source.rows} rows and no column. Give index=True to write its index.")
-    schema = None
+    schema = WrittenSchema()
     if refusal is None:
-        schema, lost = sidecar_schema(source, format, checked)
+        schema = written_schema(source, format, options)
         if source.labels is not None and source.labels.findings:
-            about_labels = judge_labels(source.labels.findings, format, checked, warn_of_cut=warn_of_cut)
+            about_labels = judge_labels(source.labels.findings, format, options, warn_of_cut=warn_of_cut)
             reasons += [(verdict, f"column labels: {note}") for verdict, note in about_labels]
-        reasons += [("lost", each) for each in lost]
+        reasons += [("lost", each) for each in schema.lost]
     return SerializableFrame(
         format=format,
         rows=source.rows,
@@ -190,20 +218,34 @@ def inspect_frame(
         columns=verdicts,
         warnings=_sentences(reasons),
         refusal=refusal,
-        schema=schema,
+        schema=schema.beside,
+        _schema_inside=schema.inside,
         _source=source,
-        _options=checked,
+        _options=options,
         _inspections=inspections,
         _reasons=frozenset(reasons),
     )
 
 
-def _refusal(verdicts: Iterable[ColumnVerdict]) -> FidelityError | None:
+def _findings(
+    columns: Sequence[Column], inspections: Sequence[ColumnInspection], format: Format
+) -> list[tuple[Finding, ...]]:
+    """Return what was found in the values of each column, and by writing a file of its type that has no rows."""
+    failures = [CODECS[format.name].failure_of(each.type) for each in columns]
+    return [
+        each.findings if failure is None else (*each.findings, Finding("type that Parquet lacks", seen=failure))
+        for each, failure in zip(inspections, failures, strict=True)
+    ]
+
+
+def _refusal(verdicts: Iterable[ColumnVerdict], inspections: Sequence[ColumnInspection]) -> FidelityError | None:
     """Return the error about the first column that the format cannot hold, or None."""
-    for each in verdicts:
+    for each, inspection in zip(verdicts, inspections, strict=True):
         if each.verdict == "impossible":
             where = "" if each.row is None else f" (first in row {each.row})"
-            return FidelityError(f"Column {each.name!r}{where}: {each.note}.", column=each.name, row=each.row)
+            refusal = FidelityError(f"Column {each.name!r}{where}: {each.note}.", column=each.name, row=each.row)
+            refusal.__cause__ = inspection.cause
+            return refusal
     return None
 
 

@@ -16,10 +16,11 @@ import pyarrow.compute as pc
 
 from digime_pandas._tabular.arrow import rule_of_type
 from digime_pandas._tabular.columns import TICKS_PER_SECOND, RuleName
+from digime_pandas._tabular.engines.iso_text import duration_texts, parse_durations, parse_times
 from digime_pandas._tabular.engines.polars_text import polars_is_usable
 
-_DURATION = r"^(?P<sign>-?)P(?P<d>\d{1,15})DT(?P<h>\d{1,2})H(?P<m>\d{1,2})M(?P<s>\d{1,2})(?:\.(?P<f>\d{1,9}))?S$"
-_PLACES = {"s": 0, "ms": 3, "us": 6, "ns": 9}
+# Beyond it, clocks somewhere show a time that 64 bits cannot count, and which Arrow turns into one of another century.
+_LAST_NANOSECOND_OF_EVERY_ZONE = 2**63 - 2 * 86_400 * 10**9
 
 
 def text_type(type: pa.DataType) -> pa.DataType:
@@ -86,6 +87,10 @@ class _Unchanged(_Form):
     def to_text(self, array: pa.Array) -> pa.Array:
         return array
 
+    def from_text(self, array: pa.Array, type: pa.DataType) -> pa.Array:
+        # Of no type can Arrow cast values to null.
+        return pa.nulls(len(array)) if pa.types.is_null(type) and array.null_count == len(array) else array.cast(type)
+
 
 class _Float(_Unchanged):
     """Floats; those of 16 bits as ones of 32, since polars has none of 16."""
@@ -134,16 +139,25 @@ class _Timestamp(_Form):
         suffix = suffixes[0] if len(offsets) == 1 else suffixes.take(seconds.indices)
         return pc.binary_join_element_wise(_with_letter_t(local), suffix, "")
 
+    def from_text(self, array: pa.Array, type: pa.DataType) -> pa.Array:
+        return parse_times(array, type)
+
 
 def _with_letter_t(times: pa.Array) -> pa.Array:
     return pc.binary_replace_slice(times.cast(pa.string()), 10, 11, "T")
 
 
 def _local_times(array: pa.Array) -> pa.Array:
+    """Return the times of the clocks in their zone, or those in UTC, which mean the same, where these are not known."""
+    instants = array.view(pa.timestamp(array.type.unit))
+    if array.type.unit == "ns":
+        extremes = pc.min_max(instants.view(pa.int64())).as_py()
+        if max(map(abs, filter(None, extremes.values())), default=0) > _LAST_NANOSECOND_OF_EVERY_ZONE:
+            return instants
     try:
         return pc.local_timestamp(array)
-    except pa.ArrowInvalid:  # Arrow has fewer zones than Python; UTC means the same instants
-        return array.view(pa.timestamp(array.type.unit))
+    except pa.ArrowInvalid:  # Arrow has fewer zones than Python
+        return instants
 
 
 def _offset_text(minutes: int) -> str:
@@ -155,6 +169,8 @@ class _Time(_Form):
     """Times of day: ``08:30:00[.ffffff]``."""
 
     def from_text(self, array: pa.Array, type: pa.DataType) -> pa.Array:
+        if rule_of_type(array.type) == "time":
+            return array.cast(type)
         # Arrow casts no text to a time of day, but to a timestamp.
         moments = pc.binary_join_element_wise("1970-01-01T", array.cast(pa.string()), "").cast(pa.timestamp(type.unit))
         ticks = moments.cast(pa.int64())
@@ -165,35 +181,10 @@ class _Duration(_Form):
     """Durations: ``[-]P1DT2H3M4[.ffffff]S``, what ``Timedelta.isoformat`` returns for positive ones."""
 
     def to_text(self, array: pa.Array) -> pa.Array:
-        second, places = TICKS_PER_SECOND[array.type.unit], _PLACES[array.type.unit]
-        ticks = array.cast(pa.int64())
-        rest = pc.abs(ticks)
-        sign = pc.if_else(pc.less(ticks, 0), "-", "")
-        parts: list[Any] = []
-        for factor in (86400 * second, 3600 * second, 60 * second, second):
-            whole = pc.divide(rest, factor)
-            rest = pc.subtract(rest, pc.multiply(whole, factor))
-            parts.append(whole.cast(pa.string()))
-        days, hours, minutes, seconds = parts
-        fraction: Any = pa.scalar("")
-        if places:
-            digits = pc.utf8_lpad(rest.cast(pa.string()), places, padding="0")
-            fraction = pc.if_else(pc.equal(rest, 0), "", pc.binary_join_element_wise(".", digits, ""))
-        return pc.binary_join_element_wise(sign, "P", days, "DT", hours, "H", minutes, "M", seconds, fraction, "S", "")
+        return duration_texts(array)
 
     def from_text(self, array: pa.Array, type: pa.DataType) -> pa.Array:
-        found = pc.extract_regex(array, _DURATION)
-        if found.null_count != array.null_count:
-            raise pa.ArrowInvalid("not a duration as P…DT…H…M…S")
-        second = TICKS_PER_SECOND[type.unit]
-        total: Any = pa.scalar(0, pa.int64())
-        for name, factor in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
-            part = pc.struct_field(found, name).cast(pa.int64())
-            total = pc.add_checked(total, pc.multiply_checked(part, factor * second))
-        digits = pc.utf8_slice_codeunits(pc.utf8_rpad(pc.struct_field(found, "f"), 9, padding="0"), 0, 9)
-        total = pc.add_checked(total, pc.divide(digits.cast(pa.int64()), 10**9 // second))
-        negative = pc.equal(pc.struct_field(found, "sign"), "-")
-        return pc.if_else(negative, pc.negate(total), total).cast(type)
+        return parse_durations(array, type)
 
 
 class _Bytes(_Form):
@@ -208,6 +199,8 @@ class _Bytes(_Form):
         return pl.Series(pl.from_arrow(array.cast(pa.large_binary()))).bin.encode("base64").to_arrow()
 
     def from_text(self, array: pa.Array, type: pa.DataType) -> pa.Array:
+        if rule_of_type(array.type) == "bytes":
+            return array.cast(type)
         try:
             values = [None if text is None else base64.b64decode(text, validate=True) for text in array.to_pylist()]
         except binascii.Error as error:
@@ -278,7 +271,11 @@ class _List(_Form):
         return _with_members(array, to_text(pc.list_flatten(array)))
 
     def from_text(self, array: pa.Array, type: pa.DataType) -> pa.Array:
-        return _with_members(array, from_text(pc.list_flatten(array), type.value_type)).cast(type)
+        members = from_text(pc.list_flatten(array), type.value_type)
+        if not pa.types.is_list(type):
+            return _with_members(array, members).cast(type)
+        # Cast from large lists, Arrow's lists of nulls would be shorter than their offsets say.
+        return pa.ListArray.from_arrays(_offsets(array, pa.int32()), members, type=type, mask=array.is_null())
 
 
 class _Map(_Form):
@@ -291,10 +288,13 @@ class _Map(_Form):
         return to_text(array.cast(_entries_type(array.type)))
 
     def from_text(self, array: pa.Array, type: pa.DataType) -> pa.Array:
-        entries = pc.list_flatten(array)
+        lists = array.cast(_entries_type(array.type)) if pa.types.is_map(array.type) else array
+        entries = pc.list_flatten(lists)
         keys, items = from_text(entries.field("key"), type.key_type), from_text(entries.field("value"), type.item_type)
-        values = pa.MapArray.from_arrays(_offsets(array, pa.int32()), keys, items)
-        return pc.if_else(array.is_valid(), values, pa.scalar(None, values.type)).cast(type)
+        # A null offset makes a null map: Arrow chooses between no maps of extension types or dictionaries.
+        is_null = pa.concat_arrays([array.is_null(), pa.array([False])])
+        offsets = pc.if_else(is_null, pa.scalar(None, pa.int32()), _offsets(lists, pa.int32()))
+        return pa.MapArray.from_arrays(offsets, keys, items).cast(type)
 
 
 class _Struct(_Form):

@@ -14,9 +14,9 @@ from digime_pandas.errors import FidelityWarning
 from .contenders import FORMATS, PROTOCOLS, Keys, Ours, contenders
 from .frames import ROWS, Case
 from .sink import running_sink
-from .tables import growth, imports, latency, ready_bytes, steps, writes
+from .tables import growth, imports, latency, objects, ready_bytes, steps, writes
 
-TABLES = ("writes", "growth", "latency", "steps", "ready", "import")
+TABLES = ("writes", "growth", "latency", "steps", "ready", "objects", "import")
 FEW_ROWS = 10
 GROWTH_ROWS = (10_000, 100_000, 1_000_000, 5_000_000)
 _MIB = 1 << 20
@@ -66,6 +66,8 @@ def main() -> None:
             steps(ours, every, lambda case: 3 if asked.quick else 101 if case.rows == FEW_ROWS else runs)
         if "ready" in asked.tables:
             ready_bytes(ours, (32 if asked.quick else 512) * _MIB, runs)
+        if "objects" in asked.tables:
+            objects(100_000 // shrink, runs)
         if "import" in asked.tables:
             imports(1 if asked.quick else 9)
 

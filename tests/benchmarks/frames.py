@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -73,6 +76,31 @@ def text(rows: int = TEXT_ROWS) -> pd.DataFrame:
         tails = random.integers(0, 10**9, rows)
         columns[name] = pd.array([f"{pool[i % 5_000]} {tails[i]}" for i in range(rows)], dtype="str")
     return pd.DataFrame(columns)
+
+
+def object_columns(rows: int) -> dict[str, pd.Series[Any]]:
+    """Return columns of the dtype object: of values that are told by their types, and of ones that are compared."""
+    start = dt.datetime(2026, 1, 1)  # noqa: DTZ001 - naive on purpose
+    zone = ZoneInfo("Europe/London")
+    cells: dict[str, Callable[[int], Any]] = {
+        "text": lambda i: f"text {i}" if i % 10 else None,
+        "int": lambda i: i,
+        "float": lambda i: i / 7,
+        "datetime": lambda i: start + dt.timedelta(seconds=i),
+        "lists of text": lambda i: [f"tag {i % 100}", "b"],
+        "dicts": lambda i: {"id": i, "name": "x", "score": 0.5},
+        "arrays of 8 floats": lambda i: np.full(8, i / 7),
+        "datetime in a zone": lambda i: dt.datetime.fromtimestamp(1.7e9 + i, zone),
+        "Decimal": lambda i: Decimal(i) / 100,
+        "dicts, some without a member": lambda i: {"id": i, "name": "x"} if i % 2 else {"id": i},
+    }
+    columns = {}
+    for name, cell in cells.items():
+        values = np.empty(rows, dtype=object)
+        for i in range(rows):
+            values[i] = cell(i)
+        columns[name] = pd.Series(values, dtype=object)
+    return columns
 
 
 FRAMES: dict[str, Callable[[int], Any]] = {"sales": sales, "wide": wide, "text": text, "stream": sales_stream}

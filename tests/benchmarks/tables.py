@@ -9,20 +9,25 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from itertools import groupby
 from statistics import median
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
 from digime_pandas._service.crypto.envelope import encrypted_pieces
 from digime_pandas._service.masking.secret import Secret
 from digime_pandas._tabular.formats import FORMATS
+from digime_pandas._tabular.frames.object_columns import describe_objects
 from digime_pandas._tabular.frames.source import column_source_of
 from digime_pandas._tabular.serialize import inspect_frame
 
 from .contenders import Ours, Send
-from .frames import Case
+from .frames import Case, object_columns
 from .memory import extra_memory
 
 _MIB = 1 << 20
@@ -201,6 +206,30 @@ def ready_bytes(ours: Ours, size: int, runs: int) -> None:
         ["protocol", "GB/s", "/ openssl speed -evp aes-256-cbc"],
         [(name, f"{median(all_) / 1e9:.2f}", f"{median(all_) / limit:.2f}") for name, all_ in rates.items()],
     )
+
+
+def objects(rows: int, runs: int) -> None:
+    """Compare inspecting object columns, which includes comparing what comes back, with converting them alone."""
+
+    def found() -> Iterator[Sequence[object]]:
+        for name, column in object_columns(rows).items():
+            values = column.to_numpy()
+            actions: dict[str, Callable[[], int]] = {
+                "inspect": partial(_inspected, values),
+                "convert": partial(_converted, values),
+            }
+            inspect, convert = interleaved(actions, runs).values()
+            yield name, f"{inspect.cpu * 1e3:.0f}", f"{convert.cpu * 1e3:.0f}", f"{inspect.cpu / convert.cpu:.1f}"
+
+    show(f"Object columns of {rows:,} rows", ["values", "inspect, CPU ms", "pa.array, CPU ms", "ratio"], found())
+
+
+def _inspected(values: npt.NDArray[np.object_]) -> int:
+    return len(describe_objects("x", values).findings)
+
+
+def _converted(values: npt.NDArray[np.object_]) -> int:
+    return len(pa.array(values, from_pandas=True))
 
 
 def openssl_rate() -> float:

@@ -30,6 +30,7 @@ def test_the_command_prints_every_table() -> None:
         "One small write",
         "Steps",
         "Ready bytes",
+        "Object columns of 200 rows",
         "Import",
     ]
     assert printed.count("| sales |") == 4 + 8

@@ -113,3 +113,37 @@ def test_what_a_write_would_warn_of_is_in_the_verdicts_and_not_warned_of() -> No
     (column,) = shown.columns
     assert column.verdict == "lost"
     assert column.row == 1
+
+
+def test_what_pandas_cannot_show_is_said_in_place_of_the_rows() -> None:
+    frame = pd.DataFrame({"a": pd.array(pa.array(["x", None]), dtype=pd.ArrowDtype(pa.string_view()))})
+
+    shown = frame.digime.preview("x.parquet", account_id="a")
+
+    assert [column.verdict for column in shown.columns] == ["kept"]
+    assert shown.sample.startswith("not shown: pandas has no text for them (NotImplementedError")
+    assert '"a":"x"' in frame.digime.preview("x.ndjson", account_id="a").sample
+
+
+def test_the_query_of_a_preview_is_closed_and_a_given_reader_is_not() -> None:
+    database = pytest.importorskip("duckdb").connect()
+
+    assert preview(database.sql("select 1 as n"), "x.csv", "a").rows is None
+    assert database.sql("select 1").fetchall() == [(1,)]
+    assert preview(database.sql("select interval 3 months as n"), "x.csv", "a").columns[0].verdict == "impossible"
+    assert database.sql("select 1").fetchall() == [(1,)]
+
+    reader = database.sql("select 1 as n").to_arrow_reader()
+    preview(reader, "x.csv", "a")
+    assert reader.read_all().to_pydict() == {"n": [1]}
+
+
+def test_a_damaged_column_is_shown_as_impossible() -> None:
+    damaged = pa.DictionaryArray.from_arrays([0, 7], ["x"], safe=False)
+
+    shown = preview(pa.table({"good": [1, 2], "bad": damaged}), "x.json", "a")
+
+    assert [(column.name, column.verdict, column.row) for column in shown.columns] == [
+        ("good", "kept", None),
+        ("bad", "impossible", 1),
+    ]

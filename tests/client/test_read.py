@@ -240,3 +240,35 @@ def test_a_library_that_is_not_known_is_not_another(client: Client, reader: Auth
 def test_what_is_no_authorization_is_not_taken_for_an_account(client: Client, given: Any) -> None:
     with pytest.raises(InputError, match="authorization is a"):
         read_file("visits.parquet", account_id="p", client=client, authorization=given)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"columns": "ab"}, {"columns": [1]}, {"limit": "1"}, {"limit": 1.5}, {"limit": True}, {"limit": -1}],
+    ids=str,
+)
+def test_wrong_columns_and_limits_are_noticed_before_any_request(
+    client: Client, reader: Authorization, wrong: dict[str, Any]
+) -> None:
+    with pytest.raises(InputError, match=next(iter(wrong))):  # and no FileNotInLibraryError
+        read_frame("none.csv", account_id=reader.account_id, client=client, **wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"columns": "ab"}, {"batch_rows": "1"}, {"batch_rows": 0}, {"batch_rows": 1.5}], ids=str
+)
+def test_wrong_batches_are_noticed_before_any_request(
+    client: Client, reader: Authorization, wrong: dict[str, Any]
+) -> None:
+    with pytest.raises(InputError, match=next(iter(wrong))):
+        read_batches("none.csv", account_id=reader.account_id, client=client, **wrong)
+
+
+def test_a_file_knows_wrong_arguments_before_it_is_fetched(client: Client, reader: Authorization) -> None:
+    delivered(client, client.authorization(reader.account_id))
+    (file,) = client.files(reader.account_id)
+    unfetched = replace(file, fetch=lambda: pytest.fail("fetched"))
+    with pytest.raises(InputError, match="limit='1'"):
+        unfetched.to_frame(limit="1")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="batch_rows='1'"):
+        next(unfetched.read_batches(batch_rows="1"))  # type: ignore[arg-type]

@@ -16,10 +16,15 @@ from digime_pandas._tabular.columns import (
     NullName,
     RuleName,
     TimeUnit,
+    errors_about,
+    errors_about_frame,
+    first_line_of,
+    is_of_a_library,
     unsupported_column,
 )
 from digime_pandas._tabular.fidelity_rules import RULES
 from digime_pandas._tabular.frames.restore import NULLS
+from digime_pandas.errors import FidelityError, FidelityWarning, InputError
 
 
 def numbers(*findings: Finding) -> Column:
@@ -62,3 +67,39 @@ def test_a_column_that_arrow_cannot_hold_is_not_readable(rule: RuleName) -> None
 def test_other_findings_leave_a_column_readable() -> None:
     assert numbers().readable
     assert numbers(Finding("infinity", 1, 1), Finding("duplicate name")).readable
+
+
+class Panic(BaseException):
+    """What libraries in Rust raise."""
+
+
+Panic.__module__ = "pyo3_runtime"
+
+
+@pytest.mark.parametrize("error", [ValueError(), OSError(), RecursionError(), UserWarning(), Panic()], ids=repr)
+def test_errors_of_libraries_are_refusals_that_name_the_column(error: BaseException) -> None:
+    assert is_of_a_library(error)
+    with pytest.raises(FidelityError, match=rf"^Column 'a': .*\({type(error).__name__}\)") as caught, errors_about("a"):
+        raise error
+    assert (caught.value.column, caught.value.__cause__) == ("a", error)
+    with pytest.raises(FidelityError, match=r"^The frame cannot be read \(") as caught, errors_about_frame("read"):
+        raise error
+    assert (caught.value.column, caught.value.__cause__) == (None, error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [KeyboardInterrupt(), SystemExit(), GeneratorExit(), MemoryError(), InputError("own"), FidelityWarning("own")],
+    ids=repr,
+)
+def test_other_errors_stay_what_they_are(error: BaseException) -> None:
+    assert not is_of_a_library(error)
+    with pytest.raises(type(error)) as caught, errors_about("a"), errors_about_frame("read"):
+        raise error
+    assert caught.value is error
+
+
+def test_of_an_error_its_first_line_is_shown() -> None:
+    assert first_line_of(ValueError("one\ntwo")) == "ValueError: one"
+    assert first_line_of(ValueError()) == "ValueError"
+    assert len(first_line_of(ValueError("x" * 1_000))) == 160

@@ -92,9 +92,9 @@ def test_halves_are_inspected_too() -> None:
 
 def test_values_inside_others_are_counted_without_a_row() -> None:
     array = pa.array([[{"f": float("inf")}], [], [{"f": 1.0}, {"f": float("-inf")}]])
-    assert found(array, JSON) == [Finding("infinity", None, 2)]
+    assert found(array, JSON) == [Finding("infinity inside", None, 2)]
     pairs = pa.array([[("a", float("nan"))]], pa.map_(pa.string(), pa.float64()))
-    assert found(pairs, JSON) == [Finding("NaN beside null", None, 1)]
+    assert found(pairs, JSON) == [Finding("NaN inside", None, 1)]
     assert found(pa.array([float("inf")] * 2).dictionary_encode(), JSON) == [Finding("infinity", None, 1)]
 
 
@@ -167,3 +167,61 @@ def test_a_stream_is_inspected_batch_by_batch() -> None:
     inspection.inspect(1, pa.array([5, 2**62], times))
     assert inspection.file_type is None
     assert inspection.findings[-1] == Finding("year beyond 1 to 9999", 2, 1)
+
+
+LAST_DAY = 2_932_896  # 9999-12-31
+
+
+def days(*values: int | None) -> pa.Array:
+    return pa.array(values, pa.int32()).view(pa.date32())
+
+
+@pytest.mark.parametrize("format", [CSV, JSON, NDJSON], ids=lambda each: each.name)
+def test_days_that_text_cannot_hold_are_counted(format: Format) -> None:
+    array = days(None, LAST_DAY, LAST_DAY + 1, -719_162, -719_163, 2**31 - 1)
+    assert found(array, format) == [Finding("year beyond 1 to 9999", 2, 3)]
+    milliseconds = pa.array([0, (LAST_DAY + 1) * 86_400_000], pa.int64()).view(pa.date64())
+    assert found(milliseconds, format) == [Finding("year beyond 1 to 9999", 1, 1)]
+    assert found(pa.array([[LAST_DAY + 1], None], pa.list_(pa.int32())).cast(pa.list_(pa.date32())), format) == [
+        Finding("year beyond 1 to 9999", None, 1)
+    ]
+    assert found(pa.DictionaryArray.from_arrays([0, 0], days(LAST_DAY + 1)), format) == [
+        Finding("year beyond 1 to 9999", None, 1)
+    ]
+    assert found(days(0, LAST_DAY, None), format) == found(days(None), format) == found(days(), format) == []
+
+
+def test_parquet_holds_all_days() -> None:
+    assert found(days(LAST_DAY + 1), PARQUET) == []
+
+
+def test_the_ends_of_intervals_are_times_too() -> None:
+    ends = np.array(["9999-01-01", "10000-01-01"], "M8[s]")
+    column = describe("x", pd.arrays.IntervalArray.from_breaks(ends))
+    [inspection] = inspect_columns([column], 1, CSV)
+    assert Finding("year beyond 1 to 9999", None, 1) in inspection.findings
+    [inspection] = inspect_columns(
+        [describe("x", pd.arrays.IntervalArray.from_breaks([-np.inf, 0.0, np.inf]))], 2, JSON
+    )
+    assert [each.rule for each in inspection.findings] == ["interval"]
+
+
+def test_a_column_that_fails_while_it_is_inspected_is_unreadable() -> None:
+    error = pa.ArrowInvalid("no such value")
+
+    def fail(start: int, stop: int) -> pa.Array:
+        raise error
+
+    column = Column("x", "float", "double", pa.float64(), ColumnSpec("arrow", pa.float64()), fail)
+    [inspection] = inspect_columns([column], 1, JSON)
+    assert inspection.findings[-1] == Finding("unreadable", seen="ArrowInvalid: no such value")
+    assert inspection.cause is error
+
+
+def test_an_interrupt_of_the_inspection_stays_one() -> None:
+    def interrupt(start: int, stop: int) -> pa.Array:
+        raise KeyboardInterrupt
+
+    column = Column("x", "float", "double", pa.float64(), ColumnSpec("arrow", pa.float64()), interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        inspect_columns([column], 1, JSON)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import json
+import subprocess
+import sys
 import zlib
 from typing import Any
 
@@ -317,21 +319,14 @@ DAMAGED = {
     "bad zone": packed({"c": ["int64", ["numpy", ["timestamp", "ns", "No/Where"]], "int64"]}),
     "bad frequency": packed({"c": ["int64", ["period", "int64", "__import__('os')"], "int64"]}),
     "bad interval": packed({"c": ["int64", ["interval", "int64", "sideways", "int64"], "int64"]}),
-    "bad range": packed({"c": [["range", "int64", [0, 10**12, 1]], "int64", "int64"], "i": [None]}),
-    "range of no steps": packed({"c": [["range", "int64", [0, 1, 0]], "int64", "int64"], "i": [None]}),
     "too many levels": packed({"c": ["int64"] * 3, "i": [None] * 7}),
     "bad labels": packed({"c": ["int64", "string", "double"], "l": [["int64", ["x", "y", "z"]]]}),
-    "too few labels": packed({"c": ["int64", ["object", "string", "None"], "double"], "l": [["int64", ["1"]]]}),
     "bad null": packed({"c": ["int64", ["object", "string", "zilch"], "double"]}),
     "bad detail": packed({"c": ["int64", ["string", "string", 7], "double"]}),
     "category without inner": packed({"c": ["int64", ["category", "string", [True, None]], "double"]}),
     "missing category": packed(
         {"c": ["int64", ["category", "string", [False, ["z"]], ["object", "string", "None"]], "double"]}
     ),
-    "bad frequency of the index": packed(
-        {"c": ["int64", ["object", "string", "None"], "double"], "i": [None], "f": "h"}
-    ),
-    "attrs are no object": packed({"c": ["int64", ["object", "string", "None"], "double"], "a": 7}),
     "bad decimal": packed({"c": ["int64", ["object", ["decimal", 128, 99, 2], "None"], "double"]}),
     "huge fixed size": packed({"c": ["int64", ["object", ["bytes", -5], "None"], "double"]}),
     "bomb": packed(b'{"c":["int64"' + b" " * 50_000_000 + b"]}"),
@@ -348,6 +343,116 @@ def test_a_damaged_or_foreign_schema_is_ignored_with_a_warning(format: Format, s
     with pytest.warns(FidelityWarning, match="plain reading rules"):
         found = parse(data, format, schema)
     pd.testing.assert_frame_equal(found, frame)
+
+
+THREE_COLUMNS = pd.DataFrame({"n": [1, 2], "t": ["x", "y"], "f": [0.5, 1.5]})
+TEXTS_AS_OBJECTS = ["int64", ["object", "string", "None"], "double"]
+# What of it cannot be used; what the rest of it makes of the three columns.
+PARTLY_DAMAGED: dict[str, tuple[dict[str, Any], str, pd.DataFrame]] = {
+    "range of no steps": (
+        {"c": [["range", "int64", [0, 1, 0]], *TEXTS_AS_OBJECTS[1:]], "i": ["n"]},
+        "column 'n'",
+        THREE_COLUMNS.astype({"t": object}).set_index("n"),
+    ),
+    "numbers that are no range": (
+        {"c": [["range", "int64", [0, 10**12, 7]], *TEXTS_AS_OBJECTS[1:]], "i": ["n"]},
+        "index 'n': its numbers",
+        THREE_COLUMNS.astype({"t": object}).set_index("n"),
+    ),
+    "too few labels": (
+        {"c": TEXTS_AS_OBJECTS, "l": [["int64", ["1"]]]},
+        "column labels: there are not as many",
+        THREE_COLUMNS.astype({"t": object}),
+    ),
+    "labels of no type": (
+        {"c": TEXTS_AS_OBJECTS, "l": [["int64", ["1", "2", "three"]]]},
+        "column labels: ArrowInvalid",
+        THREE_COLUMNS.astype({"t": object}),
+    ),
+    "frequency of numbers": (
+        {"c": TEXTS_AS_OBJECTS, "i": ["n"], "f": "h"},
+        "index: its frequency is not 'h'",
+        THREE_COLUMNS.astype({"t": object}).set_index("n"),
+    ),
+    "frequency of no name": ({"c": TEXTS_AS_OBJECTS, "f": 7}, "frequency", THREE_COLUMNS.astype({"t": object})),
+    "attrs are no object": ({"c": TEXTS_AS_OBJECTS, "a": 7}, "attrs", THREE_COLUMNS.astype({"t": object})),
+    "names are no list": ({"c": TEXTS_AS_OBJECTS, "i": 7}, "index", THREE_COLUMNS.astype({"t": object})),
+    "one column of no type": (
+        {"c": ["int8", ["object", "string", "None"], "int7"]},
+        "type of column 3",
+        THREE_COLUMNS.astype({"n": "int8", "t": object}),
+    ),
+    "one column of other values": (
+        {"c": ["int8", "int64", "float"]},
+        "column 't': it cannot be read as int64",
+        THREE_COLUMNS.astype({"n": "int8", "f": "float32"}),
+    ),
+    "no time in a column": (
+        {"c": ["int8", "timestamp[ns]", "float"]},
+        "column 't'",
+        THREE_COLUMNS.astype({"n": "int8", "f": "float32"}),
+    ),
+    "a category that is missing": (
+        {
+            "c": [
+                ["category", ["dictionary", "int32", "int64", False], [False, ["1"]], "int64"],
+                *TEXTS_AS_OBJECTS[1:],
+            ]
+        },
+        "column 'n': ValueError: a value is none of the categories",
+        THREE_COLUMNS.astype({"t": object}),
+    ),
+}
+
+
+@TEXTUAL
+@pytest.mark.parametrize("case", PARTLY_DAMAGED)
+def test_what_can_be_used_of_a_damaged_schema_is_and_the_rest_is_named_once(format: Format, case: str) -> None:
+    stored, named, expected = PARTLY_DAMAGED[case]
+    data, _ = written(THREE_COLUMNS, format)
+    with pytest.warns(FidelityWarning) as caught:
+        found = parse(data, format, packed(stored))
+    assert len(caught) == 1
+    assert named in str(caught[0].message)
+    assert "plain reading rules" in str(caught[0].message)
+    pd.testing.assert_frame_equal(found, expected)
+
+
+@TEXTUAL
+def test_a_type_does_not_make_gigabytes_of_nulls(format: Format) -> None:
+    frame = pd.DataFrame({"a": range(2_000), "b": [None] * 2_000})
+    data, _ = written(frame, format)
+    before = pa.total_allocated_bytes()
+    with pytest.warns(FidelityWarning, match="column 'b': it would take 2,000 MiB"):
+        parse(data, format, packed({"c": ["int64", ["arrow", ["bytes", 1 << 20]]]}))
+    assert pa.total_allocated_bytes() - before < 1 << 24
+
+
+@TEXTUAL
+def test_a_part_that_does_not_fit_is_named_once_for_all_pieces(format: Format) -> None:
+    data, _ = written(THREE_COLUMNS, format)
+    with pytest.warns(FidelityWarning) as caught:
+        pieces = list(parse_batches(data, format, packed({"c": ["int8", "timestamp[ns]", "float"]}), batch_rows=1))
+    assert len(caught) == 1
+    assert [piece.dtypes.astype(str).to_dict() for piece in pieces] == [
+        {"n": "int8", "t": str(TEXT_DTYPE), "f": "float32"}
+    ] * 2
+
+
+def test_many_columns_that_cannot_be_read_take_a_bounded_number_of_tries() -> None:
+    class Counting(io.BytesIO):
+        starts = 0
+
+        def seek(self, offset: int, whence: int = 0, /) -> int:
+            self.starts += whence == 0 and offset == 0
+            return super().seek(offset, whence)
+
+    names = [f"c{i}" for i in range(200)]
+    stream = Counting((",".join(names) + "\n" + ",".join(["x"] * 200) + "\n").encode())
+    with pytest.warns(FidelityWarning, match=r"and \d+ more"):
+        found = parse(stream, CSV, packed({"c": ["int64"] * 200}))
+    assert found.iloc[0].tolist() == ["x"] * 200
+    assert stream.starts < 100
 
 
 @pytest.mark.parametrize("damage", [b"{", b"[]", b'{"c":[]}', b'{"c":["int64","int64","int64"]}'])
@@ -373,3 +478,195 @@ def test_reading_does_not_use_the_schema_of_the_other_index_when_none_was_kept(f
     frame = pd.DataFrame({"v": np.arange(3, dtype="int8")})
     data, schema = written(frame, format)
     assert isinstance(parse(data, format, schema).index, pd.RangeIndex)
+
+
+# Arguments, and files of others that are read or refused
+
+
+@EVERY
+@pytest.mark.parametrize("limit", ["1", 1.5, True, np.float64(1), b"1", [1]])
+def test_a_limit_that_is_no_whole_number_is_an_error(format: Format, limit: Any) -> None:
+    with pytest.raises(InputError, match="limit="):
+        parse(b"", format, limit=limit)
+
+
+@EVERY
+@pytest.mark.parametrize("rows", ["1", 1.5, True, None])
+def test_batch_rows_that_are_no_whole_number_are_an_error(format: Format, rows: Any) -> None:
+    with pytest.raises(InputError, match="batch_rows="):
+        next(parse_batches(b"", format, batch_rows=rows))
+
+
+@EVERY
+@pytest.mark.parametrize("columns", ["ab", b"ab", 5, [1], [None], [["a"]]])
+def test_columns_that_are_no_names_are_an_error(format: Format, columns: Any) -> None:
+    with pytest.raises(InputError, match="columns"):
+        parse(b"", format, columns=columns)
+
+
+@EVERY
+def test_numbers_of_numpy_and_any_list_of_names_are_taken(format: Format) -> None:
+    data, schema = written(pd.DataFrame({"a": [1, 2, 3], "b": [4, 5, 6]}), format)
+    for columns in (["b"], ("b",), np.array(["b"]), pd.Index(["b"])):
+        assert parse(data, format, schema, columns=columns, limit=np.int64(2))["b"].tolist() == [4, 5]
+    assert len(parse(data, format, schema, limit=10**30)) == 3
+    assert [len(each) for each in parse_batches(data, format, schema, batch_rows=10**30)] == [3]
+
+
+@pytest.mark.parametrize(
+    ("data", "format"), [(b'{"a":1}\n{"a":2,"b":"x"}\n', NDJSON), (b'[{"a":1},{"a":2,"b":"x"}]', JSON)]
+)
+def test_a_column_may_come_in_later_rows_only(data: bytes, format: Format) -> None:
+    assert parse(data, format, columns=["b"], limit=1)["b"].isna().tolist() == [True]
+    pieces = list(parse_batches(data, format, columns=["b", "a"], batch_rows=1))
+    assert [list(each.columns) for each in pieces] == [["b", "a"]] * 2
+    assert pieces[1]["b"].tolist() == ["x"]
+    with pytest.raises(InputError, match=r"\['c'\].*'a', 'b'"):
+        parse(data, format, columns=["c"], limit=1)
+
+
+def parquet(table: pa.Table, metadata: dict[bytes, bytes] | None = None) -> bytes:
+    buffer = io.BytesIO()
+    pq.write_table(table.replace_schema_metadata(metadata), buffer)
+    return buffer.getvalue()
+
+
+def test_columns_of_one_name_in_parquet_are_all_there() -> None:
+    data = parquet(pa.table([pa.array([1, 2]), pa.array([3, 4]), pa.array([5, 6])], names=["v", "v", "v.1"]))
+    found = parse(data, PARQUET)
+    assert list(found.columns) == ["v", "v", "v.1"]
+    assert found.to_numpy().tolist() == [[1, 3, 5], [2, 4, 6]]
+    assert parse(data, PARQUET, columns=["v.1", "v"]).to_numpy().tolist() == [[5, 1, 3], [6, 2, 4]]
+
+
+EMPTY: dict[str, Any] = {"index_columns": [], "columns": [], "column_indexes": []}
+ENTRY = {"name": "a", "field_name": "a", "pandas_type": "int64", "numpy_type": "int64", "metadata": None}
+STALE: dict[str, Any] = {
+    "no JSON": b"{",
+    "no UTF-8": b"\xff",
+    "too deep": b"[" * 100_000,
+    "a list": [],
+    "no members": {},
+    "a number as index": {**EMPTY, "index_columns": 5},
+    "an index that is gone": {**EMPTY, "index_columns": ["gone"]},
+    "an index of an unknown kind": {**EMPTY, "index_columns": [{"kind": "other"}]},
+    "a range without steps": {
+        **EMPTY,
+        "index_columns": [{"kind": "range", "name": None, "start": 0, "stop": 2, "step": 0}],
+    },
+    "columns that are none": {**EMPTY, "columns": [5]},
+    "an unknown dtype": {**EMPTY, "columns": [{**ENTRY, "numpy_type": "nonsense[ns]"}]},
+    "another dtype": {**EMPTY, "columns": [{**ENTRY, "numpy_type": "boolean"}]},
+    "labels of another type": {
+        **EMPTY,
+        "column_indexes": [{"name": None, "pandas_type": "unicode", "numpy_type": "int64", "metadata": None}],
+    },
+}
+
+
+@pytest.mark.parametrize("stored", STALE.values(), ids=list(STALE))
+@pytest.mark.parametrize("limit", [None, 1])
+def test_metadata_of_pandas_that_does_not_fit_is_left_out_with_a_warning(stored: Any, limit: int | None) -> None:
+    text = stored if isinstance(stored, bytes) else json.dumps(stored).encode()
+    data = parquet(pa.table({"a": [1, 2]}), {b"pandas": text})
+    with pytest.warns(FidelityWarning, match="metadata of pandas") as caught:
+        found = parse(data, PARQUET, limit=limit)
+    assert len(caught) == 1
+    pd.testing.assert_frame_equal(found, pd.DataFrame({"a": [1, 2]}).head(limit or 2))
+
+
+@pytest.mark.parametrize("attrs", [b"{", b"[1]", b'{"a":' + b"[" * 900 + b"]" * 900 + b"}"])
+def test_attrs_that_are_none_are_left_out_with_a_warning(attrs: bytes) -> None:
+    data = parquet(pa.table({"a": [1]}), {b"pandas": json.dumps(EMPTY).encode(), b"PANDAS_ATTRS": attrs})
+    with pytest.warns(FidelityWarning, match="metadata of pandas"):
+        assert parse(data, PARQUET).attrs == {}
+
+
+def test_a_damaged_file_is_no_matter_of_its_metadata() -> None:
+    data = bytearray(parquet(pa.table({"a": ["x"] * 100}), {b"pandas": json.dumps(EMPTY).encode()}))
+    data[4:40] = bytes(36)
+    with pytest.raises(ReadError, match="parquet"):
+        parse(bytes(data), PARQUET)
+
+
+DAMAGED_FILES = {
+    "footer of no length": (b"PAR1" + bytes(12) + b"PAR1", PARQUET),
+    "encrypted": (b"PARE" + bytes(20) + b"PARE", PARQUET),
+    "column of far times": (parquet(pa.table({"far": pa.array([[2**50]], pa.list_(pa.timestamp("ms")))})), PARQUET),
+    "number of too many digits": (b'{"a":' + b"9" * 10_000 + b"}", NDJSON),
+    "name with a lone surrogate": (b'{"\\ud800":1}', NDJSON),
+}
+
+
+@pytest.mark.parametrize(("data", "format"), DAMAGED_FILES.values(), ids=list(DAMAGED_FILES))
+def test_whatever_a_reader_raises_is_a_read_error_with_its_cause(data: bytes, format: Format) -> None:
+    for read in (
+        lambda: parse(data, format),
+        lambda: parse(data, format, limit=1),
+        lambda: [*parse_batches(data, format)],
+    ):
+        with pytest.raises(ReadError) as raised:
+            read()
+        assert raised.value.__cause__ is not None
+
+
+@pytest.mark.parametrize(
+    ("data", "format", "kind"),
+    [
+        (b'{"a":1}\n', JSON, "ndjson"),
+        (b'[{"a":1}]', NDJSON, "json"),
+        (b"a,b\n1,2\n", PARQUET, "csv"),
+        ("a,b\n1,2\n".encode("utf-16"), CSV, "UTF-16"),
+        (b"\x1f\x8b\x08\x00", CSV, "gzip"),
+        (b'{"a":1}\n', CSV, "ndjson"),
+        (b"<!DOCTYPE html><html></html>", PARQUET, "HTML"),
+    ],
+)
+def test_a_read_error_says_what_the_file_looks_like(data: bytes, format: Format, kind: str) -> None:
+    with pytest.raises(ReadError, match=f"looks like .*{kind}"):
+        parse(data, format)
+
+
+@pytest.mark.parametrize("values", [["a", None, ""], [1.5, None, 2.0], [None, None]])
+def test_a_missing_value_in_the_only_column_of_csv_comes_back(values: list[Any]) -> None:
+    frame = pd.DataFrame({"only": values})
+    data, schema = written(frame, CSV)
+    pd.testing.assert_frame_equal(parse(data, CSV, schema), frame)
+    pieces = parse_batches(data, CSV, schema, batch_rows=1)
+    assert sum(map(len, pieces)) == len(values)
+
+
+@TEXTUAL
+def test_a_cell_may_be_longer_than_what_is_read_at_a_time(format: Format) -> None:
+    frame = pd.DataFrame({"n": [1, 2, 3], "t": ["x" * (40 << 20), "y", "z"]})
+    data, schema = written(frame, format)
+    pd.testing.assert_frame_equal(parse(data, format, schema), frame)
+    pd.testing.assert_frame_equal(parse(data, format, schema, limit=1), frame.head(1))
+    pieces = parse_batches(io.BytesIO(data), format, schema, batch_rows=2)
+    pd.testing.assert_frame_equal(pd.concat(pieces, ignore_index=True), frame)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("made", "format"),
+    [
+        ("b'{\"a\":' + b'[' * 10_000 + b']' * 10_000 + b'}\\n'", "NDJSON"),
+        ("b'{\"a\":\\n' * 100_000", "NDJSON"),
+        ("b'[{\"a\":' + b'[' * 100_000", "JSON"),
+        ("b'[' * 1_000_000", "JSON"),
+        ("b'null\\\\n'", "NDJSON"),
+        ("b'{\"a\":[' * 1_000_000", "NDJSON"),
+    ],
+)
+def test_no_text_ends_the_process(made: str, format: str) -> None:
+    code = f"""
+from digime_pandas import errors
+from digime_pandas._tabular.formats import {format}
+from digime_pandas._tabular.parse import parse
+try:
+    parse({made}, {format})
+except errors.ReadError as error:
+    print(type(error.__cause__).__name__)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=100, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "ValueError\n")

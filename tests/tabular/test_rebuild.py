@@ -4,10 +4,11 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from digime_pandas._tabular.codecs.codec import Columns
 from digime_pandas._tabular.columns import ColumnSpec, RangeParameters
 from digime_pandas._tabular.formats import CSV, JSON
 from digime_pandas._tabular.rebuild import FrameBuilder
-from digime_pandas._tabular.schema import Schema
+from digime_pandas._tabular.schema.stored import Schema
 from digime_pandas.errors import InputError
 
 SCHEMA = Schema(
@@ -18,8 +19,8 @@ SCHEMA = Schema(
 def test_pieces_follow_each_other_in_a_range_of_the_whole_file() -> None:
     builder = FrameBuilder(CSV, SCHEMA, None, ["n", "a"])
     assert builder.types() == {"n": pa.int64(), "a": pa.int8()}
-    first = builder.frame({"n": pa.array([10, 12]), "a": pa.array([1, 2], pa.int8())})
-    second = builder.frame({"n": pa.array([14]), "a": pa.array([3], pa.int8())})
+    first = builder.frame(Columns({"n": pa.array([10, 12]), "a": pa.array([1, 2], pa.int8())}, rows=2))
+    second = builder.frame(Columns({"n": pa.array([14]), "a": pa.array([3], pa.int8())}, rows=1))
     pd.testing.assert_index_equal(first.index, pd.RangeIndex(10, 14, 2, name="n"), exact=True)
     pd.testing.assert_index_equal(second.index, pd.RangeIndex(14, 16, 2, name="n"), exact=True)
     assert second.dtypes.to_dict() == {"a": "int8"}
@@ -40,6 +41,6 @@ def test_a_schema_of_other_columns_and_columns_that_are_not_there_are_refused() 
 def test_without_names_all_columns_are_read_as_they_are_and_inferred() -> None:
     builder = FrameBuilder(JSON, None, ["b"], None)
     assert builder.types() is None
-    frame = builder.frame({"a": pa.array([1]), "b": pa.array([None], pa.int64())})
+    frame = builder.frame(Columns({"a": pa.array([1]), "b": pa.array([None], pa.int64())}, rows=1))
     assert frame.dtypes.to_dict() == {"b": "Int64"}
     assert list(builder.empty().columns) == ["b"]

@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import warnings
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -494,3 +495,107 @@ def test_inspecting_neither_refuses_nor_warns_and_says_what_checking_would(forma
         assert inspected.checked() is inspected
     assert [str(each.message) for each in caught] == [" ".join(inspected.warnings)]
     assert caught[0].filename == __file__
+
+
+def connection() -> Any:
+    return pytest.importorskip("duckdb").connect()
+
+
+def is_usable(connection: Any) -> bool:
+    """Whether no result of an earlier query is open: a new query would be refused."""
+    return bool(connection.sql("select 1").fetchall() == [(1,)])
+
+
+QUERIES = pytest.mark.parametrize(
+    "give", [lambda relation: relation, lambda relation: relation.to_arrow_reader()], ids=["relation", "reader"]
+)
+
+
+@QUERIES
+def test_a_refused_query_is_closed_even_while_its_error_is_held(give: Callable[[Any], Any]) -> None:
+    database = connection()
+    with pytest.raises(FidelityError, match="'a'") as caught:
+        inspect_frame(give(database.sql("select interval 3 months a")), PARQUET).checked()
+    assert caught.value.__traceback__ is not None
+    assert is_usable(database)
+
+
+@QUERIES
+def test_a_query_is_closed_when_a_warning_is_an_error(give: Callable[[Any], Any]) -> None:
+    database = connection()
+    options = {"keep_unused_categories": True}
+    prepared = inspect_frame(give(database.sql("select 'a'::enum('b', 'a') as k")), PARQUET, options=options)
+    with pytest.raises(FidelityWarning) as caught:
+        prepared.checked()
+    assert caught.value.__traceback__ is not None
+    assert is_usable(database)
+
+
+@EVERY
+@QUERIES
+def test_a_query_is_closed_when_its_serialization_ends_early(give: Callable[[Any], Any], format: Format) -> None:
+    database = connection()
+    prepared = inspect_frame(give(database.sql("select range as n, range / 3 as f from range(1000000)")), format)
+    chunks = prepared.checked().chunks()
+    next(chunks)
+    chunks.close()
+    assert is_usable(database)
+
+
+@EVERY
+@QUERIES
+def test_a_query_is_closed_when_a_later_value_is_refused(give: Callable[[Any], Any], format: Format) -> None:
+    database = connection()
+    query = "select case when range = 900000 then error('no more') else range end as n from range(1000000)"
+    with pytest.raises(InputError, match="no more") as caught:
+        list(inspect_frame(give(database.sql(query)), format).checked().chunks())
+    assert caught.value.__traceback__ is not None
+    assert is_usable(database)
+
+
+@EVERY
+def test_a_query_that_fails_at_once_is_no_frame(format: Format) -> None:
+    database = connection()
+    with pytest.raises(InputError, match=r"cannot be read|failed while it was read"):
+        list(inspect_frame(database.sql("select error('never') as n"), format).checked().chunks())
+    assert is_usable(database)
+
+
+@EVERY
+def test_an_error_of_a_library_while_text_is_made_names_its_column(
+    format: Format, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = inspect_frame(pd.DataFrame({"a": [1], "b": ["x"]}), format)
+
+    def fail(*_: object, **__: object) -> None:
+        raise pa.ArrowNotImplementedError("not yet")
+
+    monkeypatch.setattr(text_slices, "to_text", fail)
+    monkeypatch.setattr(parquet, "_write_row_group", fail)
+    with pytest.raises(FidelityError, match=r"ArrowNotImplementedError: not yet") as caught:
+        list(prepared.chunks())
+    assert caught.value.column == (None if format.stores_types else "a")
+    assert isinstance(caught.value.__cause__, pa.ArrowNotImplementedError)
+
+
+@EVERY
+def test_an_error_of_a_library_about_the_frame_is_a_refusal(format: Format) -> None:
+    class Label:
+        def __str__(self) -> str:
+            raise RuntimeError("no text")
+
+    with pytest.raises(FidelityError, match=r"frame cannot be read \(RuntimeError: no text\)"):
+        inspect_frame(pd.DataFrame([[1]], columns=pd.Index([Label()], dtype=object)), format)
+
+
+def test_the_refusal_of_a_column_has_the_error_that_it_is_due_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = RuntimeError("lost")
+
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(pa, "from_numpy_dtype", fail)
+    prepared = inspect_frame(pd.DataFrame({"a": [1]}), CSV)
+    assert [each.verdict for each in prepared.columns] == ["impossible"]
+    assert prepared.refusal is not None
+    assert prepared.refusal.__cause__ is error

@@ -209,6 +209,7 @@ def test_the_public_names_are_these() -> None:
         "FileTokenStore",
         "FormatError",
         "InputError",
+        "Journal",
         "LibraryFile",
         "MemoryTokenStore",
         "NotAuthorizedError",

@@ -34,6 +34,7 @@ def own_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[San
     with Sandbox(tmp_path / "sandbox") as sandbox:
         monkeypatch.setattr(_connect, "_sandbox", sandbox)
         monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
+        monkeypatch.chdir(tmp_path)
         for line in _environment_exports(sandbox, tmp_path / "sandbox").splitlines():
             if line.startswith("export "):
                 monkeypatch.setenv(*shlex.split(line)[1].split("=", 1))
@@ -64,7 +65,7 @@ def test_the_examples_run_one_after_the_other() -> None:
 
 
 def test_values_are_claimed_and_so_checked() -> None:
-    assert len(CLAIM.findall("\n".join(blocks("python")))) == 4
+    assert len(CLAIM.findall("\n".join(blocks("python")))) == 6
 
 
 @pytest.mark.parametrize("ending", ["digime_pandas demo", "pytest"])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from digime_pandas._service.descriptor import SCHEMA_PREFIX, WRITE_ID_PREFIX
 from digime_pandas._service.download import Download
 from digime_pandas._tabular.formats import Format, format_of
-from digime_pandas._tabular.parse import parse, parse_batches
+from digime_pandas._tabular.parse import check_batch_rows, check_columns, check_limit, parse, parse_batches
 from digime_pandas.errors import DigestMismatchError, FormatError, InputError
 
 if TYPE_CHECKING:
@@ -90,12 +90,14 @@ class LibraryFile:
             them; for the files of other programs the dtypes are inferred.
 
         Raises:
+            InputError: `columns` is no list of names, or `limit` no number of rows.
             FormatError: It is neither CSV, JSON, NDJSON nor Parquet by its name and media type.
             ReadError: Its bytes are not of that format.
             DigimeError: As for `read`.
         """
+        wanted, most = check_columns(columns), check_limit(limit)
         found = self._format()
-        return parse(self.read(sha256=sha256), found, self.schema, columns=columns, limit=limit)
+        return parse(self.read(sha256=sha256), found, self.schema, columns=wanted, limit=most)
 
     def read_batches(
         self, *, columns: Sequence[str] | None = None, batch_rows: int = BATCH_ROWS, sha256: str | None = None
@@ -112,10 +114,11 @@ class LibraryFile:
         Raises:
             DigimeError: As for `to_frame`.
         """
+        wanted, rows = check_columns(columns), check_batch_rows(batch_rows)
         found = self._format()
         with closing(self._download(sha256)) as download:
             stream = BufferedReader(download.content, _PIECE_BYTES)
-            yield from parse_batches(stream, found, self.schema, columns=columns, batch_rows=batch_rows)
+            yield from parse_batches(stream, found, self.schema, columns=wanted, batch_rows=rows)
 
     def _format(self) -> Format:
         found = format_of(self.name, self.mime_type)

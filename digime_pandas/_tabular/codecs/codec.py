@@ -10,11 +10,23 @@ import pandas as pd
 import pyarrow as pa
 
 from digime_pandas._tabular.frames.source import ColumnSource
+from digime_pandas._tabular.schema.stored import Schema
 
 T = TypeVar("T")
 Piece = bytes | bytearray | memoryview
-Columns = dict[str, Any]
-"""Values by the names of their columns: Arrow arrays, or lists of Python values where Arrow has no type for them."""
+
+
+class Columns(dict[str, Any]):
+    """Values by the names of their columns: Arrow arrays, or lists of Python values where Arrow has no type for them.
+
+    Args:
+        values: The values.
+        rows: How many rows they are, which must be said where there is no column.
+    """
+
+    def __init__(self, values: Mapping[str, Any], *, rows: int) -> None:
+        super().__init__(values)
+        self.rows = rows
 
 
 class Run(Protocol):
@@ -37,12 +49,14 @@ class EncodeJob:
         source: What is written.
         options: Every option of the format.
         file_types: For each column the coarser type that its times are written in, or None for their own.
+        schema: The schema that a format which stores types has in its file.
         workers: How many pieces are encoded at the same time.
     """
 
     source: ColumnSource
     options: Mapping[str, Any]
     file_types: Sequence[pa.DataType | None]
+    schema: Schema | None = None
     workers: int = 1
 
 
@@ -55,13 +69,22 @@ class FileReader(Protocol):
 
     @property
     def names(self) -> Sequence[str] | None:
-        """Names of all columns in their order; None where only the rows hold them."""
+        """Names of all columns in their order, which differ; None where only the rows hold them."""
 
-    def columns(self, types: Mapping[str, pa.DataType] | None, rows: int | None) -> Iterator[Columns]:
+    @property
+    def labels(self) -> Mapping[str, str] | None:
+        """What columns are called in the file where their `names` had to be made different; None where none had."""
+
+    def find_names(self) -> Sequence[str]:
+        """Return the names of all columns, also where only the rows hold them: then the whole file is gone through."""
+        ...
+
+    def columns(self, types: Mapping[str, pa.DataType | None] | None, rows: int | None) -> Iterator[Columns]:
         """Yield the rows in pieces of `rows` rows, or all in one piece when it is None.
 
         Args:
-            types: Types of the wanted columns, or None for all columns as the file has them.
+            types: Types of the wanted columns, or None for all columns as the file has them. A column whose type is
+                None is read as the file has it, too.
             rows: Rows of each piece.
 
         Raises:
@@ -88,6 +111,14 @@ class Codec(Protocol):
         Args:
             job: What is written, and how.
             run: Runs the tasks that encode one piece each.
+        """
+        ...
+
+    def failure_of(self, type: pa.DataType) -> str | None:
+        """Return why no column of a type can be written, as the error of the library says it; None where it can.
+
+        Args:
+            type: The type of a column that falls under no rule which refuses it.
         """
         ...
 

@@ -6,29 +6,41 @@ text until a schema or a rule of inference says otherwise.
 
 from __future__ import annotations
 
-import csv
-from collections import Counter
+from codecs import BOM_UTF8
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
-from io import TextIOWrapper
+from itertools import chain
 from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from digime_pandas._tabular.arrow import as_array, as_columns
+from digime_pandas._tabular.arrow import as_array
 from digime_pandas._tabular.codecs.codec import Columns, EncodeJob, Piece, Run
 from digime_pandas._tabular.codecs.json import parse_json_texts, to_json_texts
+from digime_pandas._tabular.codecs.reading.column_names import unique_names
+from digime_pandas._tabular.codecs.reading.csv_rows import (
+    CsvRows,
+    describe_invalid,
+    line_of_byte,
+    line_of_record,
+    read_header,
+)
+from digime_pandas._tabular.codecs.reading.row_pieces import in_pieces
 from digime_pandas._tabular.codecs.text_slices import encode_slices
 from digime_pandas._tabular.engines import arrow_text, polars_text
 
 _LINE_END = "\r\n"
 _FORMULA = "^'*[=+\\-@\t\r]"
 _ESCAPED = "^'+[=+\\-@\t\r]"
-_BLOCK_BYTES = 16 << 20  # also the longest row of a CSV file that can be read
+_BLOCK_BYTES = 16 << 20
 _AHEAD_BYTES = 2 << 20  # the reader keeps up to 32 such blocks of a file that is read in pieces
-_PARSING = pacsv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)
+_LARGEST_BLOCK = (1 << 31) - 1  # also the longest row that can be read
+_GROWTH = 4
+_LONG_ROW = "straddling object"  # what Arrow says of a row that is longer than a block
 
 
 class CsvCodec:
@@ -50,10 +62,13 @@ class CsvCodec:
         if empty:
             yield encode_csv(pa.RecordBatch.from_arrays([pa.nulls(0, pa.string())] * len(names), names), header=True)
 
+    def failure_of(self, type: pa.DataType) -> None:
+        """Return None: there is text for every type."""
+        del type
+
     def open(self, stream: BinaryIO, *, escaped: bool = False, typed: bool = False) -> CsvReader:
         """Start to read a file; see `Codec.open`."""
-        del typed
-        return CsvReader(stream, escaped=escaped)
+        return CsvReader(stream, escaped=escaped, typed=typed)
 
 
 class CsvReader:
@@ -62,48 +77,119 @@ class CsvReader:
     Args:
         stream: The file, from its present position.
         escaped: Whether its names and texts were escaped; see `escape`.
+        typed: Whether a schema came with it. Then an empty line in a file of one column is a missing value; else, as in
+            files of others, blank lines are skipped.
 
     Raises:
         ValueError: The first record is not CSV.
     """
 
     stored_schema = None
+    labels = None
 
-    def __init__(self, stream: BinaryIO, *, escaped: bool) -> None:
+    def __init__(self, stream: BinaryIO, *, escaped: bool, typed: bool) -> None:
         self._stream = stream
         self._escaped = escaped
-        start = stream.tell()
-        self._is_empty = not stream.read(1)
-        stream.seek(start)
-        self._header = [] if self._is_empty else _first_record(stream)
-        stream.seek(start)
-        names = unescape(pa.array(self._header, pa.string())).to_pylist() if escaped else self._header
-        self.names = _unique(names)
+        self._file_start = stream.tell()
+        header = read_header(stream, skips_blank=not typed)
+        self._is_empty = header is None
+        self._rows_start = stream.tell()
+        names = unescape(pa.array(header or [], pa.string())).to_pylist() if escaped else header or []
+        self.names = unique_names(names)
+        self._skips_blank = not typed or len(self.names) > 1
 
-    def columns(self, types: Mapping[str, pa.DataType] | None, rows: int | None) -> Iterator[Columns]:
+    def find_names(self) -> list[str]:
+        """Return the names, which the header has."""
+        return self.names
+
+    def columns(self, types: Mapping[str, pa.DataType | None] | None, rows: int | None) -> Iterator[Columns]:
         """Yield the rows in pieces; see `FileReader.columns`. Without types all fields are text."""
         if self._is_empty:
             return
-        wanted = dict.fromkeys(self.names, pa.string()) if types is None else types
+        asked: Mapping[str, pa.DataType | None] = dict.fromkeys(self.names) if types is None else types
+        wanted = {name: pa.string() if type_ is None else type_ for name, type_ in asked.items()}
         as_read = {name: _type_as_read(wanted_type) for name, wanted_type in wanted.items()}
-        converting = pacsv.ConvertOptions(
-            null_values=[""],
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=False,
-            column_types=as_read,
-            include_columns=list(as_read),
-        )
-        reading = pacsv.ReadOptions(block_size=_BLOCK_BYTES if rows is None else _AHEAD_BYTES)
-        if self.names != self._header:
-            reading.column_names = self.names
-            reading.skip_rows_after_names = 1 + sum(name.count("\n") for name in self._header)
-        reader = pacsv.open_csv(pa.PythonFile(_UnclosedStream(self._stream)), reading, _PARSING, converting)
-        for table in _resized(reader, rows):
-            yield {name: self._decoded(values, wanted[name]) for name, values in as_columns(table).items()}
+        batches = self._batches(as_read, _BLOCK_BYTES if rows is None else _AHEAD_BYTES)
+        for table in _tables(batches, rows):
+            columns = {name: self._decoded(table.column(name), each) for name, each in wanted.items()}
+            yield Columns(columns, rows=table.num_rows)
 
     def pandas_frames(self, wanted: Sequence[str] | None, rows: int | None) -> None:
         """Return None: a CSV file has no metadata."""
         del wanted, rows
+
+    def _batches(self, types: Mapping[str, pa.DataType], block_bytes: int) -> Iterator[pa.RecordBatch]:
+        """Yield the rows, from the first one; again with larger blocks where a row is longer than one."""
+        count = 0
+        while True:
+            source = self._source()
+            skipped = count
+            try:
+                for batch in self._open(source, types, block_bytes, use_threads=True):
+                    fresh = batch.slice(min(skipped, batch.num_rows))
+                    skipped -= batch.num_rows - fresh.num_rows
+                    count += fresh.num_rows
+                    if fresh.num_rows:
+                        yield fresh
+            except ValueError as error:
+                source.stop()
+                if _LONG_ROW not in str(error) or block_bytes >= _LARGEST_BLOCK:
+                    raise ValueError(self._explained(source, error)) from error
+                block_bytes = min(block_bytes * _GROWTH, _LARGEST_BLOCK)
+                continue
+            finally:
+                source.stop()
+            if source.ends_in_quotes:
+                raise ValueError(f"the file ends within a quoted field{self._place(count)}")
+            return
+
+    def _source(self) -> CsvRows:
+        self._stream.seek(self._rows_start)
+        return CsvRows(self._stream, len(self.names))
+
+    def _open(
+        self, source: CsvRows, types: Mapping[str, pa.DataType], block_bytes: int, *, use_threads: bool
+    ) -> pacsv.CSVStreamingReader:
+        return pacsv.open_csv(
+            pa.PythonFile(source),
+            pacsv.ReadOptions(block_size=block_bytes, column_names=self.names, use_threads=use_threads),
+            pacsv.ParseOptions(
+                newlines_in_values=True,
+                ignore_empty_lines=self._skips_blank,
+                invalid_row_handler=source.handle_invalid,
+            ),
+            pacsv.ConvertOptions(
+                check_utf8=False,  # the source has done it
+                null_values=[""],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+                column_types=types,
+                include_columns=list(types) or None,
+            ),
+        )
+
+    def _explained(self, failed: CsvRows, error: Exception) -> str:
+        """Say what is wrong with the file, and where: Arrow counts the rows when it parses them in one thread only."""
+        if failed.not_text is not None:
+            self._stream.seek(self._file_start)
+            return f"{error}, on line {line_of_byte(self._stream, failed.not_text):,}"
+        if failed.invalid is None:
+            return str(error)
+        source = self._source()
+        types = dict.fromkeys(self.names, pa.string())
+        with suppress(ValueError):
+            deque(self._open(source, types, _BLOCK_BYTES, use_threads=False), maxlen=0)
+        source.stop()
+        invalid = source.invalid
+        number = None if invalid is None else invalid.number
+        place = "" if number is None else self._place(number)
+        return f"{describe_invalid(invalid or failed.invalid)}{place}"
+
+    def _place(self, number: int) -> str:
+        """Say where a row is, counted from 1."""
+        self._stream.seek(self._file_start)
+        line = line_of_record(self._stream, number, skips_blank=self._skips_blank)
+        return f" (row {number:,})" if line is None else f" (row {number:,}, from line {line:,})"
 
     def _decoded(self, values: pa.ChunkedArray, type: pa.DataType) -> pa.Array | pa.ChunkedArray:
         # A decimal never begins with an apostrophe, so that it does not matter that it is text here.
@@ -121,7 +207,11 @@ def encode_csv(batch: pa.RecordBatch, *, header: bool) -> bytes:
     if not batch.num_columns:
         return b""
     make_lines = polars_text.csv_lines if polars_text.polars_is_usable() else arrow_text.csv_lines
-    return make_lines(batch, header=header, line_end=_LINE_END)
+    lines = make_lines(batch, header=header, line_end=_LINE_END)
+    if header and lines.startswith(BOM_UTF8):  # unquoted, the first name would lose its first letter to readers
+        name = batch.schema.names[0].encode()
+        return b'"%b"%b' % (name, lines[len(name) :])
+    return lines
 
 
 def escape(array: pa.Array) -> pa.Array:
@@ -161,61 +251,9 @@ def _is_text(type: pa.DataType) -> bool:
     return bool(pa.types.is_string(type) or pa.types.is_large_string(type))
 
 
-def _first_record(stream: BinaryIO) -> list[str]:
-    text = TextIOWrapper(stream, encoding="utf-8-sig", newline="")
-    try:
-        return next(csv.reader(text, strict=True), [])
-    except csv.Error as error:
-        raise ValueError(f"the first record is not CSV: {error}") from None
-    finally:
-        text.detach()
-
-
-class _UnclosedStream:
-    """A stream that stays open when its reader closes it."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self.closed = False
-
-    def read(self, size: int = -1) -> bytes:
-        return self._stream.read(size)
-
-    def readable(self) -> bool:
-        return True
-
-    def writable(self) -> bool:
-        return False
-
-    def seekable(self) -> bool:
-        return False
-
-    def close(self) -> None:
-        self.closed = True
-
-
-def _unique(names: list[str]) -> list[str]:
-    """Make the names of columns differ as pandas does: ``a``, ``a.1``, ``a.2``."""
-    if len(set(names)) == len(names):
-        return names
-    counts: Counter[str] = Counter()
-    unique = []
-    for name in names:
-        unique.append(f"{name}.{counts[name]}" if counts[name] else name)
-        counts[name] += 1
-    return unique
-
-
-def _resized(reader: pa.RecordBatchReader, rows: int | None) -> Iterator[pa.Table]:
-    """Yield the batches as tables of `rows` rows, or as one table when it is None."""
-    if rows is None:
-        yield reader.read_all()
-        return
-    waiting = pa.Table.from_batches([], reader.schema)
-    for batch in reader:
-        waiting = pa.concat_tables([waiting, pa.Table.from_batches([batch])])
-        while waiting.num_rows >= rows:
-            yield waiting.slice(0, rows)
-            waiting = waiting.slice(rows)
-    if waiting.num_rows:
-        yield waiting
+def _tables(batches: Iterator[pa.RecordBatch], rows: int | None) -> Iterator[pa.Table]:
+    if rows is not None:
+        # The last row is not yielded before it is known that the file ends as it should.
+        yield from in_pieces(batches, rows, ahead=1)
+    elif (first := next(batches, None)) is not None:
+        yield pa.Table.from_batches(chain([first], batches))

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections.abc import Iterator
 from io import BytesIO
 from typing import Any, BinaryIO
 
 import numpy as np
 
+from digime_pandas._tabular.codecs.reading.json_rows import skip_byte_order_mark
+from digime_pandas._tabular.engines.json_depth import DEEPEST_JSON, TOO_DEEP, check_json_depth
+
 _READ_BYTES = 1 << 20
-_BLANK = " \t\r\n"
+_BLANKS = re.compile("[ \t\r\n]+")
+_BYTE_ORDER_MARK = "\ufeff"
+_LONGEST_TOKEN = 16  # characters; errors of what is cut off in a name or number are within so many of the end
+_CUT_TEXT = "Unterminated string"
+_NO_OPENING = "it does not begin with ["
+_NO_CLOSING = "a comma or the closing ] is missing"
+_NO_END = "something follows the closing ]"
 _decoder = json.JSONDecoder()
 
 
@@ -64,17 +74,24 @@ def array_lines(stream: BinaryIO) -> Iterator[bytes]:
         stream: The file.
 
     Raises:
-        ValueError: It does not begin like an array.
+        ValueError: It does not begin or end like an array.
     """
+    skip_byte_order_mark(stream)
+    is_closed = False
     for number, line in enumerate(stream):
         text = line.strip()
         if number == 0:
             if not text.startswith(b"["):
-                raise ValueError("it does not begin with [")
+                raise ValueError(_NO_OPENING)
             text = text[1:]
+        if is_closed and text:
+            raise ValueError(_NO_END)
+        is_closed = is_closed or text.endswith(b"]")
         text = text.removesuffix(b"]").strip(b",")
         if text:
             yield from BytesIO(split_elements(text) + b"\n")
+    if not is_closed:
+        raise ValueError(_NO_CLOSING)
 
 
 def iter_objects(stream: BinaryIO) -> Iterator[dict[str, Any]]:
@@ -84,23 +101,25 @@ def iter_objects(stream: BinaryIO) -> Iterator[dict[str, Any]]:
         stream: The file, in UTF-8.
 
     Raises:
-        ValueError: It is not an array of objects.
+        ValueError: It is not an array of objects; the message says at which byte.
     """
     text = _TextWindow(stream)
-    if text.pop() != "[":
-        raise ValueError("it does not begin with [")
+    if text.peek() != "[":
+        raise text.fault(_NO_OPENING)
+    text.pop()
     following = text.peek()
     if following == "]":
         text.pop()
     while following != "]":
         if text.peek() != "{":
-            raise ValueError("an element is not an object")
-        yield text.pop_value()
-        following = text.pop()
+            raise text.fault("an element is not an object")
+        yield text.pop_object()
+        following = text.peek()
         if following not in {",", "]"}:
-            raise ValueError("a comma or the closing ] is missing")
+            raise text.fault(_NO_CLOSING)
+        text.pop()
     if text.peek():
-        raise ValueError("something follows the closing ]")
+        raise text.fault(_NO_END)
 
 
 class _TextWindow:
@@ -108,15 +127,23 @@ class _TextWindow:
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._text = ""
         self._position = 0
+        self._bytes = 0  # that were decoded
+        while not self._text and self._grow():
+            pass
+        self._position = len(_BYTE_ORDER_MARK) if self._text.startswith(_BYTE_ORDER_MARK) else 0
+
+    def fault(self, reason: str) -> ValueError:
+        """Return an error that says at which byte of the file, counted from 0, the window begins."""
+        return ValueError(f"byte {self._offset(self._position):,}: {reason}")
 
     def peek(self) -> str:
         """Return the next character that is not blank, or "" at the end."""
         while True:
-            while self._position < len(self._text) and self._text[self._position] in _BLANK:
-                self._position += 1
+            blanks = _BLANKS.match(self._text, self._position)
+            self._position = blanks.end() if blanks else self._position
             if self._position < len(self._text):
                 return self._text[self._position]
             if not self._grow():
@@ -128,21 +155,46 @@ class _TextWindow:
         self._position += len(character)
         return character
 
-    def pop_value(self) -> Any:
-        """Take the next value."""
+    def pop_object(self) -> dict[str, Any]:
+        """Take the object that begins here."""
         while True:
             try:
-                value, self._position = _decoder.raw_decode(self._text, self._position)
-            except json.JSONDecodeError:
-                if not self._grow():
-                    raise
-            else:
-                return value
+                value, end = _decoder.raw_decode(self._text, self._position)
+            except json.JSONDecodeError as error:
+                place = self._offset(error.pos)
+                is_cut = error.pos > len(self._text) - _LONGEST_TOKEN or error.msg.startswith(_CUT_TEXT)
+                if is_cut and self._grow():
+                    continue
+                raise ValueError(f"byte {place:,}: {error.msg}") from None
+            except ValueError as error:  # a number of too many digits
+                raise self.fault(str(error)) from None
+            except RecursionError:
+                raise self.fault(TOO_DEEP) from None
+            self._check_depth(end)
+            self._position = end
+            checked: dict[str, Any] = value
+            return checked
+
+    def _check_depth(self, end: int) -> None:
+        opened = self._text.count("[", self._position, end) + self._text.count("{", self._position, end)
+        if opened > DEEPEST_JSON:
+            try:
+                check_json_depth(self._text[self._position : end].encode())
+            except ValueError as error:
+                raise self.fault(str(error)) from None
+
+    def _offset(self, position: int) -> int:
+        return self._bytes - len(self._text[position:].encode())
 
     def _grow(self) -> bool:
         # At least doubled, so that a long value is decoded from its start a few times only.
         block = self._stream.read(max(_READ_BYTES, len(self._text) - self._position))
-        more = self._decoder.decode(block, final=not block)
+        pending = len(self._decoder.getstate()[0])
+        try:
+            more = self._decoder.decode(block, final=not block)
+        except UnicodeDecodeError as error:
+            raise ValueError(f"byte {self._bytes + error.start:,}: it is not UTF-8") from None
+        self._bytes += pending + len(block) - len(self._decoder.getstate()[0])
         self._text = self._text[self._position :] + more
         self._position = 0
         return bool(block)

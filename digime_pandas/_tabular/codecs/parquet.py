@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from io import BytesIO
 from itertools import chain, islice
+from types import MappingProxyType
 from typing import Any, BinaryIO
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from digime_pandas._tabular.arrow import as_columns
 from digime_pandas._tabular.codecs.codec import Columns, EncodeJob, Piece, Run
 from digime_pandas._tabular.codecs.parquet_footer import RowGroupJoiner, joins_as_written
-from digime_pandas._tabular.codecs.parquet_metadata import ATTRS_KEY, SCHEMA_KEY, file_schema
+from digime_pandas._tabular.codecs.parquet_metadata import ATTRS_KEY, SCHEMA_KEY, file_schema, storable_type
+from digime_pandas._tabular.codecs.reading.column_names import unique_names
+from digime_pandas._tabular.codecs.reading.row_pieces import in_pieces
+from digime_pandas._tabular.columns import errors_about, first_line_of
+from digime_pandas._tabular.engines.json_depth import check_json_depth
 from digime_pandas._tabular.frames.batches import SizedBatches
+from digime_pandas.errors import ReadError
 
 ROW_GROUP_BYTES = 8 << 20
 _SAMPLE_ROWS = 8_192
 _TRIAL_ROWS = 64
 _LARGE_BYTES = 1 << 20
 _DISTINCT = 0.9
+_LARGEST_WHOLE_FLOAT = 2**53
+_NULLABLE: Mapping[str, Any] = MappingProxyType({"int64": pd.Int64Dtype(), "uint64": pd.UInt64Dtype()})
 
 
 class ParquetCodec:
@@ -38,7 +47,7 @@ class ParquetCodec:
         gets it when a sample of 8,192 rows holds fewer than 90 % distinct values. Other whole numbers and times are
         written as differences, which is faster and smaller than as they are.
         """
-        schema = file_schema(job.source, attrs=job.options["attrs"])
+        schema = file_schema(job.source, job.schema)
         batches = SizedBatches(job.source, size=ROW_GROUP_BYTES, first_bytes=ROW_GROUP_BYTES)
         groups = _row_groups(batches, schema)
         few = list(islice(groups, 2))
@@ -52,6 +61,10 @@ class ParquetCodec:
         every = chain(few, groups)
         del few  # or both would stay until the end
         yield from (_joined if can_join else _written_serially)(every, schema, settings, run)
+
+    def failure_of(self, type: pa.DataType) -> str | None:
+        """Return why a type cannot be written; see `Codec.failure_of`."""
+        return _failure_of(type)
 
     def open(self, stream: BinaryIO, *, escaped: bool = False, typed: bool = False) -> ParquetReader:
         """Start to read a file; see `Codec.open`."""
@@ -74,34 +87,117 @@ class ParquetReader:
     def __init__(self, stream: BinaryIO) -> None:
         self._file = pq.ParquetFile(stream, pre_buffer=False)  # which would keep all that was read
         schema = self._file.schema_arrow
-        self.names = schema.names
+        self.names = unique_names(schema.names)
+        renamed = {name: label for name, label in zip(self.names, schema.names, strict=True) if name != label}
+        self.labels: Mapping[str, str] | None = renamed or None
         self._metadata: Mapping[bytes, bytes] = schema.metadata or {}
         self.stored_schema = self._metadata.get(SCHEMA_KEY)
 
-    def columns(self, types: Mapping[str, pa.DataType] | None, rows: int | None) -> Iterator[Columns]:
+    def find_names(self) -> list[str]:
+        """Return the names, which the schema has."""
+        return self.names
+
+    def columns(self, types: Mapping[str, pa.DataType | None] | None, rows: int | None) -> Iterator[Columns]:
         """Yield the rows in pieces; see `FileReader.columns`. Of types, the names alone matter."""
-        for table in self._tables(None if types is None else list(types), rows):
-            yield as_columns(table)
+        labels = self.labels or {}
+        wanted = None if types is None else list(dict.fromkeys(labels.get(name, name) for name in types))
+        for table in self._tables(wanted, rows):
+            columns = dict(zip(self._names_in(table), table.columns, strict=True))
+            yield Columns(columns, rows=table.num_rows)
 
     def pandas_frames(self, wanted: Sequence[str] | None, rows: int | None) -> Iterator[pd.DataFrame] | None:
         """Return the pieces as frames by the metadata that pandas writes; see `FileReader.pandas_frames`."""
         return self._pandas_frames(wanted, rows) if b"pandas" in self._metadata else None
 
     def _pandas_frames(self, wanted: Sequence[str] | None, rows: int | None) -> Iterator[pd.DataFrame]:
-        attrs = json.loads(self._metadata.get(ATTRS_KEY, b"{}"))
+        attrs_text = self._metadata.get(ATTRS_KEY, b"{}")
+        check_json_depth(attrs_text)
+        attrs = json.loads(attrs_text)
         for table in self._tables(wanted, rows, use_pandas_metadata=True):
-            frame = table.to_pandas()
+            frame = table.to_pandas(types_mapper=_nullable_types(table).get)
             frame.attrs.update(attrs)
             yield frame
 
     def _tables(
         self, wanted: Sequence[str] | None, rows: int | None, *, use_pandas_metadata: bool = False
     ) -> Iterator[pa.Table]:
-        if rows is None or not self._file.metadata.num_rows:
-            yield self._file.read(wanted, use_pandas_metadata=use_pandas_metadata)
+        count = self._file.metadata.num_rows
+        if rows is None or not count:
+            self._check_memory(count)
+            table = self._file.read(wanted, use_pandas_metadata=use_pandas_metadata)
+            _check_rows(table.num_rows, count)
+            yield table
             return
-        for batch in self._file.iter_batches(rows, columns=wanted, use_pandas_metadata=use_pandas_metadata):
-            yield pa.Table.from_batches([batch])
+        # Of dictionaries, Arrow gives batches that are smaller.
+        batches = self._file.iter_batches(min(rows, count), columns=wanted, use_pandas_metadata=use_pandas_metadata)
+        found = 0
+        for table in in_pieces(batches, rows):
+            found += table.num_rows
+            yield table
+        _check_rows(found, count)
+
+    def _names_in(self, table: pa.Table) -> list[str]:
+        """Return the names of a table's columns; of those with the same label, all are there or none."""
+        if self.labels is None:
+            return list(table.column_names)
+        names: dict[str, list[str]] = {}
+        for name in reversed(self.names):
+            names.setdefault(self.labels.get(name, name), []).append(name)
+        return [names[label].pop() for label in table.column_names]
+
+    def _check_memory(self, rows: int) -> None:
+        """Refuse a file that says that it has more rows than can be held: the process would be ended."""
+        present = _memory_bytes()
+        needed = rows * sum(_least_bits(each.type) for each in self._file.schema_arrow) // 8
+        if present is not None and needed > present:
+            raise ReadError(
+                f"The file says that it has {rows:,} rows, which take at least {needed >> 30:,} GiB, and this computer "
+                f"has {present >> 30:,} GiB of memory. Read it in pieces, with read_batches."
+            )
+
+
+def _check_rows(found: int, said: int) -> None:
+    if found != said:
+        raise ValueError(f"it says that it has {said:,} rows, and it has {found:,}")
+
+
+def _nullable_types(table: pa.Table) -> dict[pa.DataType, Any]:
+    """Return dtypes for whole numbers that pandas would round, since it makes floats of those with missing values."""
+    rounded = {each.type for each in table.columns if str(each.type) in _NULLABLE and _is_rounded(each)}
+    return {each: _NULLABLE[str(each)] for each in rounded}
+
+
+def _is_rounded(column: pa.ChunkedArray) -> bool:
+    if not column.null_count:
+        return False
+    extremes = pc.min_max(column).as_py()
+    return extremes["min"] is not None and max(abs(extremes["min"]), abs(extremes["max"])) > _LARGEST_WHOLE_FLOAT
+
+
+def _least_bits(type: pa.DataType) -> int:
+    """Return how many bits of memory a value takes at least."""
+    try:
+        return int(type.bit_width)
+    except ValueError:  # the values of one column have no common width
+        return 0 if pa.types.is_nested(type) else 32
+
+
+def _memory_bytes() -> int | None:
+    """Return how much memory this computer has, or None where Python does not say it."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+@lru_cache(maxsize=1024)
+def _failure_of(type: pa.DataType) -> str | None:
+    """Return why a file without rows cannot be written of a type, or None when it can."""
+    try:
+        _file([], pa.schema([("values", storable_type(type))]), {})
+    except (pa.ArrowException, OSError) as error:
+        return first_line_of(error)
+    return None
 
 
 def _row_groups(batches: SizedBatches, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
@@ -112,15 +208,17 @@ def _row_groups(batches: SizedBatches, schema: pa.Schema) -> Iterator[pa.RecordB
 
 def _storable(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """Return a batch as `schema` has it: Parquet has no dictionaries of extension types, so their values are given."""
-    arrays = [
-        each if each.type == field.type else pa.ExtensionArray.from_storage(field.type, _dictionary_values(each))
-        for each, field in zip(batch.columns, schema, strict=True)
-    ]
+    arrays = []
+    for array, field in zip(batch.columns, schema, strict=True):
+        with errors_about(field.name):
+            arrays.append(array if array.type == field.type else _as_stored(array, field.type))
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def _dictionary_values(array: pa.DictionaryArray) -> pa.Array:
-    return array.dictionary.storage.take(array.indices)
+def _as_stored(array: pa.Array, type: pa.DataType) -> pa.Array:
+    if isinstance(type, pa.BaseExtensionType):  # which Arrow does not cast to
+        return pa.ExtensionArray.from_storage(type, array.dictionary.storage.take(array.indices))
+    return array.cast(type)
 
 
 def _joined(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -10,28 +11,29 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow.pandas_compat import get_extension_dtype_info, get_logical_type, get_logical_type_from_numpy
 
+from digime_pandas._tabular.arrow import with_inner_types
 from digime_pandas._tabular.columns import Column
+from digime_pandas._tabular.frames.labels import without_names
 from digime_pandas._tabular.frames.source import ColumnSource
-from digime_pandas._tabular.schema import schema_of
+from digime_pandas._tabular.schema.stored import Schema
 
 SCHEMA_KEY = b"digime_pandas"
 ATTRS_KEY = b"PANDAS_ATTRS"
 
 
-def file_schema(source: ColumnSource, *, attrs: bool) -> pa.Schema:
+def file_schema(source: ColumnSource, restoring: Schema | None) -> pa.Schema:
     """Return the Arrow schema of the file with its metadata.
 
     Args:
         source: What is written.
-        attrs: Whether the frame's `attrs` are in it, as far as JSON can hold them.
+        restoring: The schema by which it comes back, or None to leave it out.
     """
-    restoring = schema_of(source, attrs=attrs)
-    metadata = {SCHEMA_KEY: restoring.to_json().encode()}
+    metadata = {} if restoring is None else {SCHEMA_KEY: restoring.to_json().encode()}
     if source.labels is not None:
         metadata[b"pandas"] = json.dumps(_pandas_metadata(source)).encode()
-        if restoring.attrs:
-            metadata[ATTRS_KEY] = json.dumps(restoring.attrs).encode()
-    fields = [pa.field(each.name, _storable_type(each.type)) for each in source.columns]
+        if restoring is not None and restoring.attrs:
+            metadata[ATTRS_KEY] = json.dumps(dict(restoring.attrs)).encode()
+    fields = [pa.field(each.name, storable_type(each.type)) for each in source.columns]
     return pa.schema(fields, metadata=metadata)
 
 
@@ -55,7 +57,7 @@ def _default_index(source: ColumnSource) -> dict[str, Any]:
 
 
 def _column_entry(column: Column, label: Any) -> dict[str, Any]:
-    stored = _storable_type(column.type)
+    stored = storable_type(column.type)
     return {
         "name": None if label is None else str(label),
         "field_name": column.name,
@@ -83,12 +85,12 @@ def _entry_metadata(type: pa.DataType) -> dict[str, Any] | None:
 
 
 def _label_entry(labels: pd.Index[Any], level: int) -> dict[str, Any]:
-    values = labels.get_level_values(level)
+    values = without_names(labels).get_level_values(level)
     numpy_type, metadata = get_extension_dtype_info(values)
     pandas_type = get_logical_type_from_numpy(values)
     name = labels.names[level]
     return {
-        "name": name,
+        "name": name if _is_json(name) else str(name),
         "field_name": None if name is None else str(name),
         "pandas_type": pandas_type,
         "numpy_type": numpy_type,
@@ -96,25 +98,23 @@ def _label_entry(labels: pd.Index[Any], level: int) -> dict[str, Any]:
     }
 
 
-def _storable_type(type: pa.DataType) -> pa.DataType:
-    return type.value_type if _is_extension_dictionary(type) else _without_metadata(type)
+def _is_json(name: Any) -> bool:
+    return name is None or type(name) in {bool, int, str} or (type(name) is float and isfinite(name))
 
 
-def _without_metadata(type: pa.DataType) -> pa.DataType:
-    """Return a type without the metadata of its fields, which may list values that no row has (polars Enum does)."""
+def storable_type(type: pa.DataType) -> pa.DataType:
+    """Return the type in the file of a column of `type`.
+
+    Its fields have no metadata, which may list values that no row has (polars Enum does), and dictionaries are of text
+    or bytes only: of other dictionaries the schema of Arrow in the file says what they would not be read as.
+    """
     # Types that differ in metadata only are equal to pyarrow: what this returns must not be cached by type.
-    if not pa.types.is_nested(type) or isinstance(type, pa.BaseExtensionType):
+    if pa.types.is_dictionary(type):
+        return type if _is_of_text(type) else storable_type(type.value_type)
+    if isinstance(type, pa.BaseExtensionType) or not pa.types.is_nested(type):
         return type
-    fields = [type.field(i) for i in range(type.num_fields)]
-    bare = [pa.field(each.name, _without_metadata(each.type), nullable=each.nullable) for each in fields]
-    if pa.types.is_struct(type):
-        return pa.struct(bare)
-    if pa.types.is_map(type):
-        return pa.map_(*(_without_metadata(each) for each in (type.key_type, type.item_type)), type.keys_sorted)
-    if pa.types.is_fixed_size_list(type):
-        return pa.list_(bare[0], type.list_size)
-    return pa.large_list(bare[0]) if pa.types.is_large_list(type) else pa.list_(bare[0])
+    return with_inner_types(type, storable_type)
 
 
-def _is_extension_dictionary(type: pa.DataType) -> bool:
-    return pa.types.is_dictionary(type) and isinstance(type.value_type, pa.BaseExtensionType)
+def _is_of_text(type: pa.DataType) -> bool:
+    return type.value_type in {pa.string(), pa.large_string(), pa.binary(), pa.large_binary()}

@@ -1,4 +1,5 @@
-"""Text made of Arrow values, by polars or by Arrow alone.
+"""Text made of Arrow values, by polars or by Arrow alone, ISO 8601 text, and how deep JSON text is.
 
-May import: nothing of this package. Files from bottom to top: ``arrow_text``, ``polars_text``.
+May import: `columns` of `_tabular`. Files from bottom to top: ``arrow_text``, ``polars_text``, ``iso_text``,
+``json_depth``.
 """

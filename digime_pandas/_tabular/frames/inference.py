@@ -19,9 +19,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from digime_pandas._tabular.columns import TEXT_DTYPE, Column
+from digime_pandas._tabular.columns import TEXT_DTYPE, Column, StringParameters, first_line_of, is_of_a_library
 from digime_pandas._tabular.formats import Format
 from digime_pandas._tabular.frames.pandas_columns import raw_values
+from digime_pandas.errors import ReadError
 
 _WHOLE = r"^-?(0|[1-9][0-9]*)$"
 _TRUTH = r"^(true|false|True|False|TRUE|FALSE)$"
@@ -31,6 +32,30 @@ _SAMPLE_ROWS = 1_000
 _NULLABLE = {"uint64": pd.UInt64Dtype(), "bool": pd.BooleanDtype()}
 
 
+def infer_column(name: str, values: Any, format: Format) -> Any:
+    """Return the pandas array that the rules make of a column of a file.
+
+    Args:
+        name: The name of the column.
+        values: As for `infer`, or a list of Python values where Arrow has no type for them.
+        format: The format of the file.
+
+    Raises:
+        ReadError: pandas or Python has no such values, as times that are further away than the year 9999.
+    """
+    if isinstance(values, list):
+        return pd.Series(values, dtype=object).array
+    try:
+        return infer(values, format)
+    except Exception as error:
+        if not is_of_a_library(error):
+            raise
+        raise ReadError(
+            f"Column {name!r} is {values.type} and has values that pandas cannot hold ({first_line_of(error)}). Leave "
+            "it out with columns=, or read the bytes of the file."
+        ) from error
+
+
 def infer(values: pa.Array | pa.ChunkedArray, format: Format) -> Any:
     """Return the pandas array that the rules make of a column.
 
@@ -38,7 +63,7 @@ def infer(values: pa.Array | pa.ChunkedArray, format: Format) -> Any:
         values: Text as CSV has it, or the values of JSON.
         format: The format of the file.
     """
-    array = _from_text(values) if format.only_text else values
+    array = _from_text(values) if format.only_text and pa.types.is_string(values.type) else values
     kind, missing = array.type, array.null_count > 0
     if pa.types.is_null(kind):
         return np.full(len(array), np.nan)
@@ -47,7 +72,20 @@ def infer(values: pa.Array | pa.ChunkedArray, format: Format) -> Any:
         return nullable.__from_arrow__(array)
     if pa.types.is_nested(kind):
         return raw_values(pd.Series(array.to_pylist(), dtype=object))
-    return raw_values(array.to_pandas())
+    if pa.types.is_dictionary(kind) and not _has_distinct_categories(array):
+        return raw_values(array.cast(kind.value_type).to_pandas())
+    try:
+        return raw_values(array.to_pandas())
+    except (ValueError, OverflowError):
+        if not pa.types.is_date(kind):
+            raise
+        # The dates of Python end with the year 9999.
+        return raw_values(array.cast(pa.timestamp("s" if pa.types.is_date32(kind) else "ms")).to_pandas())
+
+
+def _has_distinct_categories(array: pa.Array | pa.ChunkedArray) -> bool:
+    chunks = array.chunks if isinstance(array, pa.ChunkedArray) else [array]
+    return all(len(each.dictionary.unique()) == len(each.dictionary) - each.dictionary.null_count for each in chunks)
 
 
 def _from_text(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
@@ -84,6 +122,9 @@ def is_inferable(column: Column, rows: int, format: Format) -> bool:
         return str(column.type) in {"int64", "double", "bool"}
     if column.rule != "text" or column.dtype != str(TEXT_DTYPE):
         return False
+    parameters = column.spec.parameters
+    if isinstance(parameters, StringParameters) and parameters.storage != getattr(TEXT_DTYPE, "storage", None):
+        return False  # though the dtypes of text that Python and Arrow hold have one name
     sample = column.read(0, min(rows, _SAMPLE_ROWS)).to_pylist()
     if column.spec.dtype_family == "object" and None in sample:
         return False

@@ -81,13 +81,19 @@ def used_labels(labels: pd.Index[Any], *, keep_unused: bool) -> tuple[pd.Index[A
     return used, (Finding("unused categories", None, unused),)
 
 
+def without_names(labels: pd.Index[Any]) -> pd.Index[Any]:
+    """Return labels whose levels are found by their numbers: names that are numbers come before these."""
+    return labels.set_names([None] * labels.nlevels) if isinstance(labels, pd.MultiIndex) else labels
+
+
 def _without_unused(labels: pd.Index[Any]) -> tuple[pd.Index[Any], int]:
     if isinstance(labels, pd.CategoricalIndex):
         used = labels.remove_unused_categories()
         return used, len(labels.categories) - len(used.categories)
     if not isinstance(labels, pd.MultiIndex):
         return labels, 0
-    levels = [_without_unused(labels.get_level_values(level)) for level in range(labels.nlevels)]
+    unnamed = without_names(labels)
+    levels = [_without_unused(unnamed.get_level_values(level)) for level in range(labels.nlevels)]
     unused = sum(count for _, count in levels)
     return pd.MultiIndex.from_arrays([each for each, _ in levels], names=labels.names), unused
 

@@ -7,6 +7,7 @@ for.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -23,16 +24,15 @@ from digime_pandas._tabular.columns import (
     Finding,
     RuleName,
     StringParameters,
+    errors_about,
+    is_of_a_library,
+    unreadable,
     unsupported_column,
 )
+from digime_pandas._tabular.frames.arrow_input.arrow_columns import describe_arrow, first_invalid
+from digime_pandas._tabular.frames.arrow_input.type_facts import is_encodable, stored_type
 from digime_pandas._tabular.frames.object_columns import describe_objects, first_unconvertible_row
-from digime_pandas._tabular.frames.used_values import (
-    code_blocks,
-    has_dictionary,
-    new_positions,
-    used_positions,
-    with_used_values,
-)
+from digime_pandas._tabular.frames.used_values import code_blocks, new_positions, used_positions
 
 
 def describe_columns(frame: pd.DataFrame, *, keep_unused: bool = False) -> tuple[Column, ...]:
@@ -41,7 +41,7 @@ def describe_columns(frame: pd.DataFrame, *, keep_unused: bool = False) -> tuple
 
 
 def describe(name: str, values: Any, *, keep_unused: bool = False) -> Column:
-    """Return the column of some values.
+    """Return the column of some values; one that pandas or Arrow fails to read is described as unreadable.
 
     What the dtype lists and no row has is left out: unused categories, the values of an Arrow dictionary, the fill
     value of a sparse column.
@@ -51,6 +51,15 @@ def describe(name: str, values: Any, *, keep_unused: bool = False) -> Column:
         values: All its values, as a numpy array or pandas extension array. They are not copied.
         keep_unused: Whether unused categories and dictionary values stay.
     """
+    try:
+        return _described(name, values, keep_unused=keep_unused)
+    except BaseException as error:
+        if not is_of_a_library(error):
+            raise
+        return unsupported_column(name, values.dtype, unreadable(error), error)
+
+
+def _described(name: str, values: Any, *, keep_unused: bool) -> Column:
     dtype = values.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         return _category(name, values, keep_unused=keep_unused)
@@ -60,9 +69,9 @@ def describe(name: str, values: Any, *, keep_unused: bool = False) -> Column:
         return _interval(name, values)
     if isinstance(dtype, np.dtype) and dtype.kind == "O":
         return describe_objects(name, values)
-    if isinstance(dtype, pd.ArrowDtype) and has_dictionary(dtype.pyarrow_dtype):
-        return _arrow_dictionaries(name, values, keep_unused=keep_unused)
-    return _typed(name, values)
+    if isinstance(dtype, pd.ArrowDtype):
+        return _arrow(name, values, keep_unused=keep_unused)
+    return (_zoned if isinstance(dtype, pd.DatetimeTZDtype) else _typed)(name, values)
 
 
 def _typed(name: str, values: Any) -> Column:
@@ -75,14 +84,38 @@ def _typed(name: str, values: Any) -> Column:
     except (TypeError, NotImplementedError, pa.ArrowException):
         # The errors by which pandas, pyarrow or the package of the type report that it has no Arrow form.
         return unsupported_column(name, dtype, Finding("extension without Arrow form"))
-    rule, text, spec = _of_dtype(dtype, arrow_type)
-    findings: tuple[Finding, ...] = ()
-    if isinstance(dtype, pd.StringDtype) and dtype.storage == "python":
-        row = first_unconvertible_row(values, arrow_type)
-        findings = () if row is None else (Finding("text with a lone surrogate", row),)
-    return Column(
-        name, rule, text, arrow_type, spec, lambda start, stop: _to_arrow(values[start:stop], arrow_type), findings
-    )
+    if isinstance(dtype, pd.StringDtype):
+        return _column(name, values, arrow_type, _findings_of_text(values, arrow_type))
+    swapped = isinstance(dtype, np.dtype) and not dtype.isnative
+    return _column(name, values, arrow_type, (Finding("byte order"),) if swapped else ())
+
+
+def _arrow(name: str, values: Any, *, keep_unused: bool) -> Column:
+    column = describe_arrow(name, values.__arrow_array__(), keep_unused=keep_unused).column
+    if column.readable and column.spec.dtype_family != "arrow":
+        other = Finding("Arrow type that is not restored", seen=f"{values.dtype} comes back as a dtype of pandas")
+        column = replace(column, findings=(*column.findings, other))
+    return replace(column, dtype=str(values.dtype))
+
+
+def _zoned(name: str, values: Any) -> Column:
+    zone = _zone(values.dtype)
+    if zone is None:
+        return unsupported_column(name, values.dtype, Finding("zone without a name"))
+    return _column(name, values, zone.type, zone.findings)
+
+
+def _column(name: str, values: Any, type: pa.DataType, findings: tuple[Finding, ...]) -> Column:
+    rule, text, spec = _of_dtype(values.dtype, type)
+    return Column(name, rule, text, type, spec, lambda start, stop: _to_arrow(values[start:stop], type), findings)
+
+
+def _findings_of_text(values: Any, type: pa.DataType) -> tuple[Finding, ...]:
+    if values.dtype.storage == "python":
+        row = first_unconvertible_row(values, type)
+        return () if row is None else (Finding("text with a lone surrogate", row),)
+    invalid = first_invalid(values.__arrow_array__())
+    return () if invalid is None else (invalid,)
 
 
 @lru_cache(maxsize=1024)
@@ -94,14 +127,32 @@ def _of_dtype(dtype: Any, arrow_type: pa.DataType) -> tuple[RuleName, str, Colum
 
 def _arrow_type(dtype: Any, values: Any) -> pa.DataType:
     if isinstance(dtype, np.dtype):
-        return pa.from_numpy_dtype(dtype)
-    return _zoned_type(dtype) if isinstance(dtype, pd.DatetimeTZDtype) else pa.array(values[:0]).type
+        return pa.from_numpy_dtype(dtype.newbyteorder("="))
+    arrow_type = pa.array(values[:0]).type
+    return stored_type(arrow_type) if _family(dtype) == "extension" else arrow_type
+
+
+@dataclass(frozen=True, slots=True)
+class _Zone:
+    """The Arrow type of times in a zone, and whether the zone of that name is another one to pandas."""
+
+    type: pa.DataType
+    findings: tuple[Finding, ...]
 
 
 @lru_cache(maxsize=1024)
-def _zoned_type(dtype: pd.DatetimeTZDtype) -> pa.DataType:
+def _zone(dtype: pd.DatetimeTZDtype) -> _Zone | None:
+    """Return what is known of the zone of a dtype, or None where it has no name by which pandas finds it again."""
     # Cached: to name a zone, pyarrow searches for pytz on the disk, each time anew where it is not installed.
-    return pa.array(pd.DatetimeIndex([], dtype=dtype)).type
+    try:
+        arrow_type = pa.array(pd.DatetimeIndex([], dtype=dtype)).type
+        restored = pd.DatetimeTZDtype(dtype.unit, arrow_type.tz)
+    except Exception:  # noqa: BLE001 - of zones of all kinds, which raise errors of all kinds
+        return None
+    findings = (
+        () if restored == dtype else (Finding("zone of another kind", seen=f"{dtype.tz} becomes {arrow_type.tz}"),)
+    )
+    return _Zone(arrow_type, findings)
 
 
 def _family(dtype: Any) -> DtypeFamily:
@@ -125,32 +176,13 @@ def _parameters(dtype: Any) -> StringParameters | str | None:
 def _to_arrow(values: Any, type: pa.DataType) -> pa.Array:
     # Asked for an extension type by its name, pandas returns its storage.
     asked = None if isinstance(type, pa.BaseExtensionType) else type
-    if isinstance(getattr(values, "dtype", None), pd.DatetimeTZDtype):
+    dtype = getattr(values, "dtype", None)
+    if isinstance(dtype, pd.DatetimeTZDtype):
         values = values.asi8.view(f"M8[{values.unit}]")  # or pyarrow would name the zone again
-    array = pa.array(values, type=asked, from_pandas=True)
-    return as_array(array) if isinstance(array, pa.ChunkedArray) else array
-
-
-def _arrow_dictionaries(name: str, values: Any, *, keep_unused: bool) -> Column:
-    rule, text, spec = _of_dtype(values.dtype, values.dtype.pyarrow_dtype)
-    used, unused = with_used_values(values.__arrow_array__(), keep_unused=keep_unused)
-
-    def read(start: int, stop: int) -> pa.Array:
-        return as_array(used.slice(start, stop - start))
-
-    return Column(name, rule, text, used.type, spec, read, dictionary_findings(unused, keep_unused=keep_unused))
-
-
-def dictionary_findings(unused: int | None, *, keep_unused: bool) -> tuple[Finding, ...]:
-    """Return the findings about dictionary values that no row has.
-
-    Args:
-        unused: How many there are, or None where they were not counted.
-        keep_unused: Whether they are sent.
-    """
-    if unused == 0:
-        return ()
-    return (Finding("unused dictionary values sent" if keep_unused else "unused dictionary values", None, unused),)
+    elif isinstance(dtype, np.dtype) and not dtype.isnative:
+        values = values.astype(dtype.newbyteorder("="))
+    array = as_array(pa.array(values, type=asked, from_pandas=True))
+    return array if array.type == type else array.cast(type)
 
 
 def _sparse(name: str, values: Any) -> Column:
@@ -167,7 +199,8 @@ def _sparse(name: str, values: Any) -> Column:
         return _to_arrow(values[start:stop].to_dense(), dense.type)
 
     spec = ColumnSpec("sparse", dense.type, _plain_fill(fill), dense.spec)
-    return Column(name, "sparse", str(dtype), dense.type, spec, read, findings)
+    take = dense.read if dtype.subtype.kind == "O" else read
+    return Column(name, "sparse", str(dtype), dense.type, spec, take, findings, dense.cause)
 
 
 def _is_same(one: Any, other: Any) -> bool:
@@ -180,7 +213,13 @@ def _has_fill(values: Any, fill: Any) -> bool:
 
 
 def _plain_fill(value: Any) -> Any:
-    return None if pd.isna(value) else value.item() if isinstance(value, np.generic) else value
+    return (
+        None
+        if pd.isna(value)
+        else value.item()
+        if isinstance(value, np.bool_ | np.number) and not isinstance(value, np.timedelta64)
+        else value
+    )
 
 
 def _category(name: str, values: Any, *, keep_unused: bool) -> Column:
@@ -191,8 +230,12 @@ def _category(name: str, values: Any, *, keep_unused: bool) -> Column:
     if positions is not None:
         categories = categories[used]
     inner = describe(name, raw_values(categories))
+    kept = np.flatnonzero(used) if positions is not None else np.arange(len(used))
+    found = tuple(_of_rows(each, codes, kept) for each in inner.findings)
     if not inner.readable:
-        return Column(name, "category", str(values.dtype), inner.type, inner.spec, inner.read, inner.findings)
+        return replace(inner, rule="category", dtype=str(values.dtype), findings=found)
+    if inner.spec.dtype_family in {"arrow", "object"} and not is_encodable(inner.type):
+        return unsupported_column(name, values.dtype, Finding("other", seen=f"categories of {inner.type}"))
     dictionary = inner.read(0, len(categories))
     arrow_type = pa.dictionary(pa.int32(), inner.type, ordered=ordered)
 
@@ -203,30 +246,61 @@ def _category(name: str, values: Any, *, keep_unused: bool) -> Column:
 
     # Categories that are just the sorted values are not written down: `restore` sorts the values.
     implied = inner.rule != "null" and categories.is_monotonic_increasing and not (unused and keep_unused)
-    parameters = CategoryParameters(ordered, None if implied else dictionary)
+    freq = frequency_name(frequencies_of(categories)[0])
+    parameters = CategoryParameters(ordered, None if implied else dictionary, freq)
     spec = ColumnSpec("category", arrow_type, parameters, inner.spec)
-    # Rows of the categories' findings are positions of categories, not of rows.
-    findings = (Finding(inner.rule), *(Finding(each.rule) for each in inner.findings))
+    findings = (Finding(inner.rule), *found)
     if unused:
         findings += (Finding("unused categories sent" if keep_unused else "unused categories", None, unused),)
     return Column(name, "category", str(values.dtype), arrow_type, spec, read, findings)
 
 
+def _of_rows(finding: Finding, codes: Any, kept: Any) -> Finding:
+    """Return a finding about categories, whose row is the position of a category, as one about rows."""
+    # What was seen may name positions too, where it is about several.
+    seen = None if finding.rule == "mixed objects" else finding.seen
+    has = [] if finding.row is None else np.flatnonzero(codes == kept[finding.row]).tolist()
+    return replace(finding, row=has[0] if has else None, seen=seen)
+
+
 def _interval(name: str, values: Any) -> Column:
     inner = describe(name, raw_values(values[:0].left))
+    if not inner.readable:
+        return unsupported_column(name, values.dtype, inner.findings[0], inner.cause)
     try:
         arrow_type = pa.array(values[:0]).type
     except TypeError:  # before pandas 3, for intervals of zoned times
         return unsupported_column(name, values.dtype, Finding("extension without Arrow form"))
     spec = ColumnSpec("interval", arrow_type, values.dtype.closed, inner.spec)
-    return Column(
-        name,
-        "interval",
-        str(values.dtype),
-        arrow_type,
-        spec,
-        lambda start, stop: _to_arrow(values[start:stop], arrow_type),
-    )
+
+    def read(start: int, stop: int) -> pa.Array:
+        return _to_arrow(values[start:stop], arrow_type)
+
+    return Column(name, "interval", str(values.dtype), arrow_type, spec, read, inner.findings)
+
+
+def frequencies_of(index: pd.Index[Any]) -> tuple[Any, ...]:
+    """Return the frequency of each level of an index, or None; that of periods is in their dtype."""
+    levels = index.levels if isinstance(index, pd.MultiIndex) else [index]
+    return tuple(each.freq if isinstance(each, pd.DatetimeIndex | pd.TimedeltaIndex) else None for each in levels)
+
+
+def frequency_name(freq: Any) -> str | None:
+    """Return the name by which pandas makes a frequency again.
+
+    Args:
+        freq: The frequency of an index, or None.
+
+    Returns:
+        The name; None where there is none, as for most offsets with arguments.
+    """
+    if freq is None:
+        return None
+    try:
+        name: str = freq.freqstr
+        return name if pd.tseries.frequencies.to_offset(name) == freq else None
+    except ValueError:
+        return None
 
 
 def raw_values(values: pd.Series[Any] | pd.Index[Any]) -> Any:
@@ -265,4 +339,8 @@ class SlicesOfColumns:
         if start == stop:
             return None
         self._position = stop
-        return pa.RecordBatch.from_arrays([each.read(start, stop) for each in self._columns], schema=self._schema)
+        arrays = []
+        for column in self._columns:
+            with errors_about(column.name):
+                arrays.append(column.read(start, stop))
+        return pa.RecordBatch.from_arrays(arrays, schema=self._schema)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any, Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ from digime_pandas._tabular.arrow import as_array
 from digime_pandas._tabular.columns import CategoryParameters, ColumnSpec, RangeParameters, StringParameters
 from digime_pandas._tabular.text_values import from_text, text_type
 
+_HAS_STR_DTYPE = "na_value" in signature(pd.StringDtype).parameters  # since pandas 2.3
 NULLS: dict[str, Any] = {"None": None, "nan": np.nan, "NA": pd.NA, "NaT": pd.NaT}
 
 
@@ -38,16 +40,15 @@ def restore(  # noqa: C901, PLR0911 - one case per dtype family
             return _period(values, frequency, as_text=as_text)
         case "interval", str(closed), ColumnSpec() as inner:
             return _interval(as_array(values), inner, closed, as_text=as_text)
-        case "category", CategoryParameters(ordered, categories), ColumnSpec() as inner:
-            return _category(values, inner, ordered, categories, as_text=as_text)
+        case "category", CategoryParameters() as parameters, ColumnSpec() as inner:
+            return _category(values, inner, parameters, as_text=as_text)
         case "sparse", fill, ColumnSpec() as inner:
             dense = restore(values, inner, as_text=as_text)
-            natural = pd.SparseDtype(dense.dtype).fill_value
-            return pd.arrays.SparseArray(dense, fill_value=natural if fill is None else dense.dtype.type(fill))
+            return pd.arrays.SparseArray(dense, dtype=pd.SparseDtype(dense.dtype, _fill(dense.dtype, fill)))
     if as_text:
         values = from_text(as_array(values), spec.type)
     elif values.type != spec.type:
-        values = values.cast(spec.type)
+        values = _cast(values, spec.type)
     match spec.dtype_family, spec.parameters:
         case "numpy", _:
             return _numpy(values, spec.type)
@@ -73,6 +74,20 @@ def stored_type(spec: ColumnSpec) -> pa.DataType:
     return stored_type(spec.inner) if spec.inner else text_type(spec.type)
 
 
+def _cast(values: Any, type: pa.DataType) -> Any:
+    try:
+        return values.cast(type)
+    except pa.ArrowNotImplementedError:
+        # Parquet gives the values of most dictionaries, and Arrow casts nothing to a dictionary.
+        return from_text(as_array(values), type)
+
+
+def _fill(dtype: Any, fill: Any) -> Any:
+    if fill is None:
+        return pd.SparseDtype(dtype).fill_value
+    return fill if dtype.kind in "mMO" else dtype.type(fill)
+
+
 def _numpy(values: Any, type: pa.DataType) -> Any:
     if values.null_count and (pa.types.is_integer(type) or pa.types.is_boolean(type)):
         return _masked(values, type)  # only a level of a MultiIndex can be this
@@ -92,9 +107,11 @@ def _masked(values: Any, type: pa.DataType) -> Any:
 
 
 def _string(values: Any, storage: Literal["python", "pyarrow"], na_value: str) -> Any:
-    if na_value == "nan":
-        return pd.array(values.to_numpy(zero_copy_only=False), dtype="str")
     dtype: Any = pd.StringDtype(storage)
+    if na_value == "nan":
+        if not _HAS_STR_DTYPE:
+            return pd.array(values.to_numpy(zero_copy_only=False), dtype="str")
+        dtype = pd.StringDtype(storage, na_value=np.nan)
     return dtype.__from_arrow__(values.cast(pa.large_string()))
 
 
@@ -128,14 +145,37 @@ def _index(values: Any) -> pd.Index[Any]:
     return index
 
 
-def _category(values: Any, inner: ColumnSpec, ordered: bool, categories: pa.Array | None, *, as_text: bool) -> Any:
+def _category(values: Any, inner: ColumnSpec, parameters: CategoryParameters, *, as_text: bool) -> Any:
+    ordered, categories, freq = parameters
     found, codes = _factorized(as_array(values), inner, as_text=as_text)
     known = found.sort_values() if categories is None else _index(restore(categories, inner, as_text=True))
-    positions = known.get_indexer(found)
+    positions = _positions(known, found)
     if (positions < 0).any():
         raise ValueError("a value is none of the categories")
+    known = with_frequency(known, freq)
     positions = np.append(positions, -1)  # the last one is where the code -1 of a missing value points
     return pd.Categorical.from_codes(positions[codes], categories=known, ordered=ordered)
+
+
+def with_frequency(index: pd.Index[Any], freq: str | None) -> pd.Index[Any]:
+    """Return an index of times with a frequency, or as it is where its values do not have it.
+
+    Args:
+        index: The index.
+        freq: Name of the frequency, or None.
+    """
+    if freq is None or not isinstance(index, pd.DatetimeIndex | pd.TimedeltaIndex):
+        return index
+    try:
+        return type(index)(index, freq=freq)
+    except ValueError:
+        return index
+
+
+def _positions(index: pd.Index[Any], values: pd.Index[Any]) -> Any:
+    if isinstance(index, pd.IntervalIndex):  # which finds the positions of points, and none where intervals overlap
+        return index.astype(object).get_indexer(values.astype(object))
+    return index.get_indexer(values)
 
 
 def _factorized(array: pa.Array, inner: ColumnSpec, *, as_text: bool) -> tuple[pd.Index[Any], Any]:
@@ -145,7 +185,7 @@ def _factorized(array: pa.Array, inner: ColumnSpec, *, as_text: bool) -> tuple[p
     ):  # Arrow cannot encode them, and only pandas finds their missing values
         values = _index(restore(array, inner))
         found = values.unique().dropna()
-        return found, found.get_indexer(values)
+        return found, _positions(found, values)
     encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
     if encoded.null_count == len(encoded):  # of nothing but nulls, null may be called a value
         encoded = encoded.slice(0, 0)

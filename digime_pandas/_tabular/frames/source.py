@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -20,12 +20,16 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from digime_pandas._tabular.arrow import as_array, rule_of_type
-from digime_pandas._tabular.columns import Column, ColumnSpec, Finding, SliceReader
-from digime_pandas._tabular.engines.polars_text import polars_is_usable
-from digime_pandas._tabular.frames.labels import level_columns, used_labels
-from digime_pandas._tabular.frames.pandas_columns import SlicesOfColumns, describe_columns, dictionary_findings
-from digime_pandas._tabular.frames.used_values import dictionaries_in, has_dictionary, with_used_values, writable_type
+from digime_pandas._tabular.columns import Column, Finding, first_line_of, is_of_a_library
+from digime_pandas._tabular.frames.arrow_input.arrow_columns import (
+    ArrowColumn,
+    checked_batches,
+    describe_arrow,
+    describe_stream,
+)
+from digime_pandas._tabular.frames.arrow_input.polars_columns import describe_polars
+from digime_pandas._tabular.frames.labels import label_columns, level_columns, used_labels
+from digime_pandas._tabular.frames.pandas_columns import SlicesOfColumns, describe_columns, frequencies_of
 from digime_pandas.errors import InputError
 
 # Returns the next rows, at most so many and at least one, or None at the end.
@@ -33,6 +37,7 @@ BatchReader = Callable[[int], "pa.RecordBatch | None"]
 
 _PROBE_ROWS = 256
 _STREAM_ROWS = 1_024
+_NAMED = "Give a table of it: pa.table({'name': values})."
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ class PandasLabels:
     Attributes:
         index: One column per kept index level, first in the file; a RangeIndex has a spec of the family ``range``.
         index_names: Names of these levels as they were, None included.
-        index_freq: Frequency of a kept datetime or timedelta index, or None.
+        index_freqs: The frequency of each level of the index, as pandas has it, or None.
         columns: The labels of the columns, as they were but for unused categories.
         attrs: The frame's `attrs`.
         is_multi: Whether the index is a MultiIndex, which may have a single level.
@@ -51,7 +56,7 @@ class PandasLabels:
 
     index: tuple[Column, ...]
     index_names: tuple[Any, ...]
-    index_freq: str | None
+    index_freqs: tuple[Any, ...]
     columns: pd.Index[Any]
     attrs: dict[Any, Any]
     is_multi: bool
@@ -68,6 +73,7 @@ class ColumnSource:
         single_pass: Whether `open` works only once.
         open: Starts at the first row, and returns the reader of the batches.
         labels: What only pandas frames have, or None.
+        close: Gives up what a stream holds, such as the result of a query; nothing can be read then.
     """
 
     columns: tuple[Column, ...]
@@ -75,6 +81,7 @@ class ColumnSource:
     single_pass: bool
     open: Callable[[], BatchReader]
     labels: PandasLabels | None
+    close: Callable[[], None] = lambda: None
 
     def first_rows(self, size: int) -> int:
         """Return about how many of the first rows make `size` bytes in Arrow.
@@ -125,12 +132,15 @@ def _source_of(frame: Any, index: bool | None, *, keep_unused: bool) -> ColumnSo
         return _pandas(frame, index, keep_unused=keep_unused)
     if index:
         raise InputError(f"index=True needs a pandas frame; a {type(frame).__name__} has no index. Leave it out.")
+    if isinstance(frame, pa.RecordBatch):
+        frame = pa.Table.from_batches([frame])
     if isinstance(frame, pa.Table):
         return _table(frame, keep_unused=keep_unused)
-    if isinstance(frame, pa.RecordBatch):
-        return _table(pa.Table.from_batches([frame]), keep_unused=keep_unused)
-    if _is_of_polars(frame):
-        return _table(frame.to_arrow() if polars_is_usable() else _by_series(frame), keep_unused=keep_unused)
+    # Other exporters may run a query at each export, so only what is known to hold its rows is read more than once.
+    if _is_of_polars(frame, "Series"):
+        frame = frame.to_frame()
+    if _is_of_polars(frame, "DataFrame"):
+        return _of_arrow(describe_polars(frame, keep_unused=keep_unused), frame.height)
     return _stream(_reader(frame), keep_unused=keep_unused)
 
 
@@ -153,12 +163,21 @@ def _labels(frame: pd.DataFrame, levels: tuple[Column, ...], *, keep_unused: boo
     return PandasLabels(
         index=levels,
         index_names=tuple(index.names),
-        index_freq=None if isinstance(index, pd.PeriodIndex) else getattr(index, "freqstr", None),
+        index_freqs=frequencies_of(index),
         columns=labels,
         attrs=frame.attrs,
         is_multi=isinstance(index, pd.MultiIndex),
-        findings=findings,
+        findings=(*findings, *_findings_of_label_dtypes(frame.columns)),
     )
+
+
+def _findings_of_label_dtypes(labels: pd.Index[Any]) -> Iterator[Finding]:
+    for column in label_columns(labels):
+        for finding in column.findings:
+            if finding.rule in {"byte order", "zone of another kind"}:
+                yield finding
+            elif finding.rule == "zone without a name":  # which labels, unlike rows, can do without
+                yield Finding("zone of another kind", seen=column.dtype)
 
 
 def _with_findings_of_names(columns: tuple[Column, ...], labels: PandasLabels | None) -> tuple[Column, ...]:
@@ -185,43 +204,34 @@ def _findings_of(name: str, counts: Counter[str], not_text: set[str]) -> tuple[F
     return tuple(findings)
 
 
-def _is_of_polars(frame: object) -> bool:
-    # Other exporters may run a query at each export, so only what is known to hold its rows is read more than once.
+def _is_of_polars(frame: object, kind: str) -> bool:
     polars = sys.modules.get("polars")
-    return polars is not None and isinstance(frame, polars.DataFrame)
-
-
-def _by_series(frame: Any) -> pa.Table:
-    # Converting a whole frame takes the threads of polars.
-    return pa.Table.from_arrays([each.to_arrow() for each in frame.get_columns()], names=frame.columns)
+    return polars is not None and isinstance(frame, getattr(polars, kind))
 
 
 def _table(table: pa.Table, *, keep_unused: bool) -> ColumnSource:
-    columns, arrays = [], []
-    for field, values in zip(table.schema, table.columns, strict=True):
-        findings: tuple[Finding, ...] = ()
-        array = values
-        if has_dictionary(field.type):
-            array, unused = with_used_values(values, keep_unused=keep_unused)
-            findings = dictionary_findings(unused, keep_unused=keep_unused)
-        arrays.append(array)
-        columns.append(_arrow_column(field.name, array.type, partial(_slice, array), findings))
-    ready = pa.Table.from_arrays(arrays, schema=pa.schema([(each.name, each.type) for each in columns]))
-    return ColumnSource(
-        tuple(columns),
-        table.num_rows,
-        single_pass=False,
-        open=lambda: _SlicesOfBatches(ready.to_batches()),
-        labels=None,
-    )
+    names = [_name_of(table.schema, i) for i in range(table.num_columns)]
+    described = [
+        describe_arrow(name, values, keep_unused=keep_unused) for name, values in zip(names, table.columns, strict=True)
+    ]
+    return _of_arrow(described, table.num_rows)
 
 
-def _slice(values: pa.ChunkedArray, start: int, stop: int) -> pa.Array:
-    return as_array(values.slice(start, stop - start))
+def _of_arrow(described: Sequence[ArrowColumn], rows: int) -> ColumnSource:
+    columns = tuple(each.column for each in described)
+
+    def open_batches() -> BatchReader:
+        schema = pa.schema([(each.name, each.type) for each in columns])
+        return _SlicesOfBatches(pa.Table.from_arrays([each.chunks for each in described], schema=schema).to_batches())
+
+    return ColumnSource(columns, rows, single_pass=False, open=open_batches, labels=None)
 
 
-def _arrow_column(name: str, type: pa.DataType, read: SliceReader, findings: tuple[Finding, ...]) -> Column:
-    return Column(name, rule_of_type(type), str(type), type, ColumnSpec("arrow", type), read, findings)
+def _name_of(schema: pa.Schema, position: int) -> str:
+    try:
+        return str(schema.field(position).name)
+    except UnicodeDecodeError as error:
+        raise InputError(f"The name of column {position}, counted from 0, is no UTF-8 text. Rename it.") from error
 
 
 class _SlicesOfBatches:
@@ -241,52 +251,50 @@ class _SlicesOfBatches:
 
 
 def _reader(frame: Any) -> pa.RecordBatchReader:
-    if hasattr(frame, "__arrow_c_stream__"):
-        return pa.RecordBatchReader.from_stream(frame)
-    if hasattr(frame, "to_reader"):
+    """Return the reader of an Arrow stream.
+
+    Raises:
+        InputError: The frame gives no stream, or none of a table.
+    """
+    if isinstance(frame, pa.RecordBatchReader):
+        return frame  # and not a reader of it, so that it is the one that is closed
+    kind = type(frame).__name__
+    if not hasattr(frame, "__arrow_c_stream__") and not hasattr(frame, "to_reader"):
+        raise InputError(f"frame is a {kind}. {_advice(frame)}")
+    try:
+        if hasattr(frame, "__arrow_c_stream__"):
+            return pa.RecordBatchReader.from_stream(frame)
         return frame.to_reader()
-    raise InputError(
-        f"frame is a {type(frame).__name__}. Give a pandas DataFrame or Series, or an object that exports Arrow "
-        "streams (__arrow_c_stream__): polars, pyarrow, a DuckDB relation."
+    except BaseException as error:
+        if not is_of_a_library(error):
+            raise
+        if "non-struct type" in str(error):
+            raise InputError(f"frame is a {kind}, which is one column without a name. {_NAMED}") from error
+        raise InputError(f"frame is a {kind}, and its Arrow stream cannot be read ({first_line_of(error)}).") from error
+
+
+def _advice(frame: object) -> str:
+    if hasattr(frame, "__arrow_c_array__"):
+        return _NAMED
+    if _is_of_polars(frame, "LazyFrame"):
+        return "Call its collect() first."
+    return (
+        "Give a pandas DataFrame or Series, or an object that exports Arrow streams (__arrow_c_stream__): polars, "
+        "pyarrow, a DuckDB relation."
     )
 
 
 def _stream(reader: pa.RecordBatchReader, *, keep_unused: bool) -> ColumnSource:
-    columns = tuple(
-        _arrow_column(field.name, writable_type(field.type), _no_slices, _findings_of_stream(field.type, keep_unused))
-        for field in reader.schema
-    )
+    try:
+        schema = reader.schema
+        columns = tuple(
+            describe_stream(_name_of(schema, i), each, keep_unused=keep_unused) for i, each in enumerate(schema.types)
+        )
+    except BaseException:
+        reader.close()
+        raise
 
     def open_once() -> BatchReader:
-        batches = _SlicesOfBatches(reader)
-        if any(map(has_dictionary, reader.schema.types)):
-            return partial(_with_used_values, batches, keep_unused)
-        return batches
+        return _SlicesOfBatches(checked_batches(reader, columns, keep_unused=keep_unused))
 
-    return ColumnSource(columns, None, single_pass=True, open=open_once, labels=None)
-
-
-def _no_slices(start: int, stop: int) -> pa.Array:
-    """Stand for `Column.read` of a stream, whose rows can be read only once, by the reader that `open` returns."""
-    raise NotImplementedError(f"rows {start} to {stop} of an Arrow stream are only there once")
-
-
-def _findings_of_stream(type: pa.DataType, keep_unused: bool) -> tuple[Finding, ...]:
-    if not has_dictionary(type):
-        return ()
-    if keep_unused:
-        return dictionary_findings(None, keep_unused=True)
-    return (Finding("ordered dictionary of a stream"),) if any(each.ordered for each in dictionaries_in(type)) else ()
-
-
-def _with_used_values(read: BatchReader, keep_unused: bool, count: int) -> pa.RecordBatch | None:
-    batch = read(count)
-    if batch is None:
-        return None
-    arrays = [
-        as_array(with_used_values(pa.chunked_array([each]), keep_unused=keep_unused)[0])
-        if has_dictionary(each.type)
-        else each
-        for each in batch.columns
-    ]
-    return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
+    return ColumnSource(columns, None, single_pass=True, open=open_once, labels=None, close=reader.close)

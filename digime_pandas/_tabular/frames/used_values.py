@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from digime_pandas._tabular.arrow import with_inner_types
 from digime_pandas._tabular.columns import BLOCK_ROWS
 
 Codes = npt.NDArray[np.integer]
@@ -74,7 +75,8 @@ def with_used_values(values: pa.ChunkedArray, *, keep_unused: bool = False) -> t
 
     Returns:
         The values, in as many chunks, which share their dictionaries where they can; and the count of unused
-        dictionary values. The order of the others stays. The type is that of `writable_type`.
+        dictionary values. The order of the others stays. The type is that of `writable_type`. A null among the
+        values of a dictionary, which Parquet does not have, becomes a null of the rows.
     """
     shared = _with_shared_dictionaries(values)
     if shared is None:
@@ -82,12 +84,13 @@ def with_used_values(values: pa.ChunkedArray, *, keep_unused: bool = False) -> t
         chunks = [each for part, _ in parts for each in part.chunks]
         return pa.chunked_array(chunks, writable_type(values.type)), sum(count for _, count in parts)
     uses = _uses(shared.chunks)
-    unused = sum(int(np.count_nonzero(~each.used)) for each in uses.values())
+    unused = sum(each.unused() for each in uses.values())
     if keep_unused:
         for each in uses.values():
             each.used[:] = True
     written = writable_type(values.type)
-    if written.equals(values.type) and (keep_unused or not unused):
+    has_nulls = any(each.dictionary.null_count for each in uses.values())
+    if written.equals(values.type) and (keep_unused or not unused) and not has_nulls:
         return shared, unused
     kept = {path: each.kept() for path, each in uses.items()}
     return pa.chunked_array([_rebuilt(each, written, kept, ()) for each in shared.chunks], written), unused
@@ -103,14 +106,7 @@ def writable_type(type: pa.DataType) -> pa.DataType:
         return type
     if pa.types.is_dictionary(type):
         return pa.dictionary(type.index_type, _without_view(type.value_type), ordered=type.ordered)
-    if pa.types.is_map(type):
-        return pa.map_(writable_type(type.key_type), writable_type(type.item_type), keys_sorted=type.keys_sorted)
-    fields = [pa.field(each.name, writable_type(each.type)) for each in (type.field(i) for i in range(type.num_fields))]
-    if pa.types.is_struct(type):
-        return pa.struct(fields)
-    if pa.types.is_fixed_size_list(type):
-        return pa.list_(fields[0], type.list_size)
-    return pa.large_list(fields[0]) if pa.types.is_large_list(type) else pa.list_(fields[0])
+    return with_inner_types(type, writable_type)
 
 
 def _without_view(type: pa.DataType) -> pa.DataType:
@@ -139,11 +135,19 @@ class _Use:
     dictionary: pa.Array
     used: Used
 
+    def unused(self) -> int:
+        """Return how many values, nulls left out, are not used."""
+        return int(np.count_nonzero(~self.used & self._valid()))
+
     def kept(self) -> _KeptValues:
-        values = self.dictionary
+        """Return the values that are used, without nulls."""
+        values, used = self.dictionary, self.used & self._valid()
         kept_type = _without_view(values.type)
         values = values if kept_type == values.type else values.cast(kept_type)
-        return _KeptValues(values.take(pa.array(np.flatnonzero(self.used))), new_positions(self.used))
+        return _KeptValues(values.take(pa.array(np.flatnonzero(used))), new_positions(used))
+
+    def _valid(self) -> Used:
+        return np.asarray(self.dictionary.is_valid(), bool)
 
 
 def _with_shared_dictionaries(values: pa.ChunkedArray) -> pa.ChunkedArray | None:
@@ -197,7 +201,8 @@ def _rebuilt(array: pa.Array, type: pa.DataType, kept: Mapping[_Path, _KeptValue
     if isinstance(kind, pa.BaseExtensionType):
         return pa.ExtensionArray.from_storage(type, _rebuilt(array.storage, kind.storage_type, kept, path))
     if pa.types.is_dictionary(kind):
-        positions = pa.array(kept[path].positions).cast(kind.index_type, safe=False)
+        new = kept[path].positions
+        positions = pa.array(new, mask=new < 0).cast(kind.index_type)
         return pa.DictionaryArray.from_arrays(positions.take(array.indices), kept[path].values, ordered=kind.ordered)
     if pa.types.is_struct(kind):
         children = [

@@ -5,14 +5,17 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from digime_pandas._tabular.codecs import parquet
 from digime_pandas._tabular.codecs.codec import EncodeJob
 from digime_pandas._tabular.codecs.parquet import ParquetCodec, ParquetReader
+from digime_pandas._tabular.codecs.parquet_footer import _varint
 from digime_pandas._tabular.formats import PARQUET, check_options
 from digime_pandas._tabular.frames.source import column_source_of
+from digime_pandas.errors import ReadError
 
 T = TypeVar("T")
 FRAME = pd.DataFrame({"n": range(20_000), "t": [f"text {i % 7}" for i in range(20_000)]})
@@ -70,3 +73,74 @@ def test_the_reader_tells_what_the_file_has() -> None:
     frames = reader.pandas_frames(["n"], None)
     assert frames is not None
     pd.testing.assert_frame_equal(next(frames), FRAME[["n"]].head(5))
+
+
+def file_of(table: pa.Table, **options: object) -> io.BytesIO:
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, **options)
+    return buffer
+
+
+def test_columns_of_one_label_have_names_that_differ() -> None:
+    table = pa.table([pa.array([i]) for i in range(4)], names=["v", "v", "v.1", "w"])
+    reader = ParquetReader(file_of(table))
+    assert (reader.names, reader.labels) == (["v", "v.2", "v.1", "w"], {"v.2": "v"})
+    for wanted in (None, ["v.2"], ["w", "v"], ["v.1"]):
+        (piece,) = reader.columns(None if wanted is None else dict.fromkeys(wanted), None)
+        found = {name: piece[name].to_pylist() for name in wanted or reader.names}
+        assert found == {name: [reader.names.index(name)] for name in found}
+
+
+def test_a_name_with_a_dot_is_not_taken_for_a_part_of_a_struct() -> None:
+    reader = ParquetReader(file_of(pa.table({"a": [{"b": 1}], "a.b": [2]})))
+    for name, value in (("a", {"b": 1}), ("a.b", 2)):
+        (piece,) = reader.columns({name: None}, None)
+        assert piece[name].to_pylist() == [value]
+
+
+def test_rows_of_a_file_without_wanted_columns_are_counted() -> None:
+    (piece,) = ParquetReader(file_of(pa.table({"a": [1, 2]}))).columns({}, None)
+    assert (dict(piece), piece.rows) == ({}, 2)
+
+
+@pytest.mark.parametrize("values", [pa.array(range(1_000)), pa.array(map(str, range(1_000))).dictionary_encode()])
+def test_pieces_have_their_size_across_row_groups(values: pa.Array) -> None:
+    buffer = file_of(pa.table({"a": values}), row_group_size=100)
+    pieces = list(ParquetReader(buffer).columns(None, 250))
+    assert [piece.rows for piece in pieces] == [250] * 4
+    assert [each for piece in pieces for each in piece["a"].to_pylist()] == values.to_pylist()
+
+
+def claiming(rows: int) -> io.BytesIO:
+    """A file of 1,000 rows that says that it has others."""
+    data = file_of(pa.table({"a": [7] * 1_000}), store_schema=False, write_statistics=False).getvalue()
+    start = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    footer = data[start:-8]
+    assert footer.count(b"\xd0\x0f") == 4  # 1,000, as the compact protocol of Thrift has it
+    footer = footer.replace(b"\xd0\x0f", _varint(rows << 1))
+    return io.BytesIO(data[:start] + footer + len(footer).to_bytes(4, "little") + b"PAR1")
+
+
+@pytest.mark.parametrize("rows", [1_001, 100_000])
+@pytest.mark.parametrize("piece_rows", [None, 300])
+def test_a_file_that_lacks_rows_is_an_error(rows: int, piece_rows: int | None) -> None:
+    with pytest.raises((ValueError, OSError), match=r"rows|end of"):
+        list(ParquetReader(claiming(rows)).columns(None, piece_rows))
+
+
+@pytest.mark.parametrize("rows", [10**12, 2**62])
+def test_a_file_of_more_rows_than_memory_is_refused_as_a_whole_and_read_in_pieces(rows: int) -> None:
+    with pytest.raises(ReadError, match=f"{rows:,} rows.*read_batches"):
+        list(ParquetReader(claiming(rows)).columns(None, None))
+    assert next(ParquetReader(claiming(rows)).columns(None, 10)).rows == 10
+
+
+def test_whole_numbers_that_pandas_would_round_stay_as_they_are() -> None:
+    frame = pd.DataFrame({"n": pd.Series([2**53 + 1, None], dtype=object), "m": [1.0, None]})
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer)
+    frames = ParquetReader(buffer).pandas_frames(None, None)
+    assert frames is not None
+    found = next(frames)
+    assert found["n"].tolist() == [2**53 + 1, pd.NA]
+    assert found["m"].dtype == "float64"

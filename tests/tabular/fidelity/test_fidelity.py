@@ -2,6 +2,8 @@
 # mypy: disable-error-code="arg-type, assignment, attr-defined, call-overload, comparison-overlap, list-item, operator"
 from __future__ import annotations
 
+from uuid import UUID
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +13,7 @@ from digime_pandas._tabular.fidelity import judge_columns, judge_labels, verdict
 from digime_pandas._tabular.formats import CSV, FORMATS, JSON, PARQUET
 from digime_pandas._tabular.frames.pandas_columns import describe
 from digime_pandas._tabular.serialize import inspect_frame
+from digime_pandas.errors import FidelityError
 
 
 def test_the_worst_rule_decides_and_its_row_is_told() -> None:
@@ -28,6 +31,19 @@ def test_an_impossible_column_is_stored_as_nothing() -> None:
     verdict = inspect_frame(pd.DataFrame({"m": pd.Series(["a", 1], dtype=object)}), CSV).columns[0]
     assert (verdict.verdict, verdict.stored_as, verdict.row) == ("impossible", "", 1)
     assert "astype(str)" in verdict.note
+
+
+def test_a_refusal_says_what_was_seen_and_what_to_call() -> None:
+    frame = pd.DataFrame({"id": pd.Series([None, UUID(int=1)], dtype=object)})
+    with pytest.raises(FidelityError) as caught:
+        inspect_frame(frame, CSV).checked()
+    assert str(caught.value) == (
+        "Column 'id' (first in row 1): UUID('00000000-0000-0000-0000-000000000001') is of type uuid.UUID: convert the "
+        "values to a type of this table, for instance with astype(str)."
+    )
+    finding = Finding("time of day with a zone", 3, seen="12:00 in UTC")
+    note = verdict_for(describe("x", np.array([1])), (finding,), CSV, {})[0].note
+    assert note.startswith("object of time with a zone; here 12:00 in UTC: convert it")
 
 
 @pytest.mark.parametrize("format", FORMATS.values(), ids=lambda each: each.name)

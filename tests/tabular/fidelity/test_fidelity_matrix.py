@@ -1,27 +1,38 @@
 # The stubs of pandas and numpy know fewer inputs than the libraries take.
-# mypy: disable-error-code="arg-type, assignment, call-overload, comparison-overlap, list-item, misc, operator"
+# mypy: disable-error-code="arg-type, assignment, call-overload, comparison-overlap, import-untyped, list-item"
+# mypy: disable-error-code="misc, operator"
 """Every cell of the table of rules, by what a file written in that format gives back."""
 
 from __future__ import annotations
 
 import datetime as dt
 import io
+import sys
 import warnings
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
 from typing import Any
+from uuid import UUID
+from zoneinfo import TZPATH, ZoneInfo
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from dateutil.tz import gettz, tzoffset
 
+from digime_pandas._tabular.arrow import DEEPEST
 from digime_pandas._tabular.columns import RuleName
-from digime_pandas._tabular.fidelity_rules import LEFT_OUT, RULES, Outcome
+from digime_pandas._tabular.fidelity_rules import LEFT_OUT, RULES
 from digime_pandas._tabular.formats import FORMATS, Format
 from digime_pandas._tabular.parse import parse
+from digime_pandas._tabular.rules.rule import Outcome
 from digime_pandas._tabular.serialize import inspect_frame
 from digime_pandas.errors import FidelityError, FidelityWarning
+from tests.cells import objects, same_cells
 
 pytestmark = pytest.mark.slow
 
@@ -59,11 +70,27 @@ def _times(unit: str, zone: str | None = None) -> pd.Series[Any]:
     return series if zone is None else series.dt.tz_localize("UTC").dt.tz_convert(zone)
 
 
-def _objects(*values: Any) -> pd.Series[Any]:
-    array = np.empty(len(values), dtype=object)
-    for i, value in enumerate(values):
-        array[i] = value
-    return pd.Series(array, dtype=object)
+def _nested(depth: int) -> Any:
+    value: Any = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def _endless() -> list[Any]:
+    value: list[Any] = [1]
+    value.append(value)
+    return value[1:]
+
+
+def _at(hours: int) -> dt.datetime:
+    return dt.datetime(2024, 1, 1, tzinfo=dt.timezone(dt.timedelta(hours=hours)))
+
+
+class Sex(StrEnum):
+    """An enum of texts."""
+
+    MALE = "m"
 
 
 def _arrow(values: list[Any], type: pa.DataType) -> pd.Series[Any]:
@@ -132,6 +159,35 @@ class ArrowLengths(Lengths):
         return pa.array(self._values, type)
 
 
+class FailingLengths(Lengths):
+    """An array whose package fails to make Arrow values of it."""
+
+    def __arrow_array__(self, type: pa.DataType | None = None) -> pa.Array:
+        raise RuntimeError("out of luck")
+
+
+def damaged_text(type: pa.DataType) -> pa.Array:
+    """Two texts, of which the second is no UTF-8."""
+    return pa.array([b"fine", b"\xff"], pa.binary_view()).cast(_BYTES_OF[type]).view(type)
+
+
+_BYTES_OF = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary(), pa.string_view(): pa.binary_view()}
+
+
+def _of_array(array: pa.Array) -> pd.Series[Any]:
+    return pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([array])))
+
+
+def _in_zone(zone: dt.tzinfo | None) -> pd.Series[Any]:
+    return pd.Series(pd.to_datetime(["2024-01-31", "2024-07-31"], utc=True).tz_convert(zone))
+
+
+def _zone_without_key() -> ZoneInfo:
+    [folder, *_] = [Path(each) for each in TZPATH if Path(each, BERLIN).is_file()]
+    with (folder / BERLIN).open("rb") as file:
+        return ZoneInfo.from_file(file)
+
+
 _INTEGERS = {
     name: (lambda name=name: pd.Series([np.iinfo(name).min, 0, 1, np.iinfo(name).max], dtype=name))
     for name in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
@@ -148,8 +204,8 @@ CASES: dict[RuleName, dict[str, Callable[[], pd.Series[Any]]]] = {
         **_INTEGERS,
         **_NULLABLE,
         "past 2^53": lambda: pd.Series([2**53 + 1, -(2**53) - 1, 9007199254740993]),
-        "object of int": lambda: _objects(1, None, 2**63 - 1),
-        "object of uint64": lambda: _objects(1, 2**64 - 1),
+        "object of int": lambda: objects(1, None, 2**63 - 1),
+        "object of uint64": lambda: objects(1, 2**64 - 1),
         "arrow": lambda: _arrow([1, None, -3], pa.int16()),
     },
     "float": {
@@ -158,7 +214,7 @@ CASES: dict[RuleName, dict[str, Callable[[], pd.Series[Any]]]] = {
         "float16": lambda: pd.Series([0.1, -0.0, 6e-8, 65504.0], dtype="float16"),
         "Float64": lambda: pd.Series([0.1, None, -0.0, 5e-324], dtype="Float64"),
         "Float32": lambda: pd.Series([0.1, None, -0.0], dtype="Float32"),
-        "object of float": lambda: _objects(0.5, None, 1e300),
+        "object of float": lambda: objects(0.5, None, 1e300),
         "whole": lambda: pd.Series([1.0, 2.0]),
         "arrow": lambda: _arrow([0.1, None], pa.float32()),
     },
@@ -178,7 +234,7 @@ CASES: dict[RuleName, dict[str, Callable[[], pd.Series[Any]]]] = {
     "boolean": {
         "bool": lambda: pd.Series([True, False]),
         "boolean": lambda: pd.Series([True, None, False], dtype="boolean"),
-        "object": lambda: _objects(True, None, False),
+        "object": lambda: objects(True, None, False),
         "arrow": lambda: _arrow([True, None], pa.bool_()),
     },
     "text": {
@@ -186,7 +242,7 @@ CASES: dict[RuleName, dict[str, Callable[[], pd.Series[Any]]]] = {
         "default with null": lambda: pd.Series([*TEXTS, None]),
         "object": lambda: pd.Series([*TEXTS, None], dtype=object),
         "object with NaN": lambda: pd.Series([*TEXTS, np.nan], dtype=object),
-        "object with NA": lambda: _objects(*TEXTS, pd.NA),
+        "object with NA": lambda: objects(*TEXTS, pd.NA),
         "string[python]": lambda: pd.Series([*TEXTS, None], dtype="string[python]"),
         "string[pyarrow]": lambda: pd.Series([*TEXTS, None], dtype="string[pyarrow]"),
         "arrow": lambda: _arrow([*TEXTS, None], pa.string()),
@@ -199,15 +255,15 @@ CASES: dict[RuleName, dict[str, Callable[[], pd.Series[Any]]]] = {
         "object": lambda: pd.Series(["fine", "broken \ud800"], dtype=object),
         "string[python]": lambda: pd.Series(["fine", "broken \ud800"], dtype="string[python]"),
         "category": lambda: pd.Series(
-            pd.Categorical.from_codes([0, 1], categories=pd.Index(_objects("fine", "broken \ud800"), dtype=object))
+            pd.Categorical.from_codes([0, 1], categories=pd.Index(objects("fine", "broken \ud800"), dtype=object))
         ),
     },
-    "null": {"None": lambda: _objects(None, None), "NaN": lambda: _objects(np.nan, np.nan)},
+    "null": {"None": lambda: objects(None, None), "NaN": lambda: objects(np.nan, np.nan)},
     "bytes": {
-        "object": lambda: _objects(b"", b"\x00\xff", None, b"text"),
+        "object": lambda: objects(b"", b"\x00\xff", None, b"text"),
         "arrow": lambda: _arrow([b"\xff", None], pa.binary()),
         "arrow fixed": lambda: _arrow([b"ab", None], pa.binary(2)),
-        "in a list": lambda: _objects([b"\xff"], None),
+        "in a list": lambda: objects([b"\xff"], None),
     },
     "timestamp": {
         **{unit: (lambda unit=unit: _times(unit)) for unit in ("ms", "us", "ns")},
@@ -216,12 +272,11 @@ CASES: dict[RuleName, dict[str, Callable[[], pd.Series[Any]]]] = {
         "days": lambda: pd.Series(pd.date_range("2024-01-01", periods=3, unit="ns")),
         "NaT": lambda: pd.Series(np.array(["NaT", "2024-01-01T00:00:00.5"], "M8[ms]")),
         "only NaT": lambda: pd.Series(np.array(["NaT", "NaT"], "M8[ns]")),
-        "object of datetime": lambda: _objects(MOMENTS[0], None, MOMENTS[1]),
-        "object of Timestamp": lambda: _objects(pd.Timestamp("2024-01-01T00:00:00.000000001"), None),
-        "object of both": lambda: _objects(*[MOMENTS[0]] * 70_000, pd.Timestamp("2024-01-01T00:00:00.000000001")),
+        "object of datetime": lambda: objects(MOMENTS[0], None, MOMENTS[1]),
+        "object of Timestamp": lambda: objects(pd.Timestamp("2024-01-01T00:00:00.000000001"), None),
         "arrow": lambda: _arrow([MOMENTS[0], None], pa.timestamp("us")),
-        "in a list": lambda: _objects([MOMENTS[0]], []),
-        "in a struct": lambda: _objects({"a": 1, "b": MOMENTS[0]}, None),
+        "in a list": lambda: objects([MOMENTS[0]], []),
+        "in a struct": lambda: objects({"a": 1, "b": MOMENTS[0]}, None),
     },
     "zoned timestamp": {
         **{
@@ -236,7 +291,7 @@ CASES: dict[RuleName, dict[str, Callable[[], pd.Series[Any]]]] = {
             BERLIN
         ),
         "NaT": lambda: pd.Series(pd.to_datetime(["2024-01-01", None], utc=True)),
-        "object": lambda: _objects(dt.datetime(2024, 1, 1, tzinfo=dt.UTC), None),
+        "object": lambda: objects(dt.datetime(2024, 1, 1, tzinfo=dt.UTC), None),
         "arrow": lambda: _arrow([MOMENTS[0], None], pa.timestamp("us", BERLIN)),
     },
     "timestamp in seconds": {"naive": lambda: _times("s"), "zoned": lambda: _times("s", BERLIN)},
@@ -252,15 +307,15 @@ CASES: dict[RuleName, dict[str, Callable[[], pd.Series[Any]]]] = {
         },
         "NaT": lambda: pd.Series(pd.to_timedelta(["1D", None])),
         "full range of ns": lambda: pd.Series(np.array([2**63 - 1, -(2**63) + 1], "int64").view("m8[ns]")),
-        "object": lambda: _objects(dt.timedelta(days=1, microseconds=1), None, -dt.timedelta(1)),
+        "object": lambda: objects(dt.timedelta(days=1, microseconds=1), None, -dt.timedelta(1)),
         "arrow": lambda: _arrow([dt.timedelta(1), None], pa.duration("ms")),
     },
     "date": {
-        "object": lambda: _objects(dt.date(2024, 1, 31), None, dt.date(1, 1, 1), dt.date(9999, 12, 31)),
+        "object": lambda: objects(dt.date(2024, 1, 31), None, dt.date(1, 1, 1), dt.date(9999, 12, 31)),
         "arrow": lambda: _arrow([dt.date(2024, 1, 31), None], pa.date32()),
     },
     "time": {
-        "object": lambda: _objects(dt.time(23, 59, 59, 999999), None, dt.time(0)),
+        "object": lambda: objects(dt.time(23, 59, 59, 999999), None, dt.time(0)),
         "arrow": lambda: _arrow([dt.time(23, 59, 59), None], pa.time32("s")),
     },
     "period": {
@@ -289,8 +344,8 @@ CASES: dict[RuleName, dict[str, Callable[[], pd.Series[Any]]]] = {
         "durations": lambda: pd.Series(pd.interval_range(pd.Timedelta(0), periods=2, freq="h")),
     },
     "decimal": {
-        "object": lambda: _objects(Decimal("1.20"), None, Decimal("-0.05"), Decimal("12345678901234567890.1")),
-        "256 bits": lambda: _objects(Decimal("1." + "0" * 45 + "1"), None),
+        "object": lambda: objects(Decimal("1.20"), None, Decimal("-0.05"), Decimal("12345678901234567890.1")),
+        "256 bits": lambda: objects(Decimal("1." + "0" * 45 + "1"), None),
         "arrow": lambda: _arrow([Decimal("1.20"), None], pa.decimal128(5, 2)),
     },
     "category": {
@@ -302,7 +357,7 @@ CASES: dict[RuleName, dict[str, Callable[[], pd.Series[Any]]]] = {
         "times": lambda: pd.Series(pd.Categorical(pd.to_datetime(["2024-01-02", "2024-01-01", None]))),
         "periods": lambda: pd.Series(pd.Categorical(pd.period_range("2024-01", periods=2, freq="M"))),
         "intervals": lambda: pd.cut(pd.Series([0.1, 0.5, 0.9]), 3),
-        "object text": lambda: pd.Series(pd.Categorical.from_codes([1, 0], pd.Index(_objects("a", "b"), dtype=object))),
+        "object text": lambda: pd.Series(pd.Categorical.from_codes([1, 0], pd.Index(objects("a", "b"), dtype=object))),
         "string text": lambda: pd.Series(["b", "a"], dtype="string").astype("category"),
         "no categories": lambda: pd.Series(pd.Categorical([None, None])),
         "many": lambda: pd.Series([f"c{i}" for i in range(300)], dtype="category"),
@@ -321,7 +376,7 @@ CASES: dict[RuleName, dict[str, Callable[[], pd.Series[Any]]]] = {
         "only null": lambda: pd.Series(pd.Categorical([None, None], categories=["a"])),
         "many": lambda: pd.Series([f"c{i}" for i in range(300)], dtype="category").tail(20).reset_index(drop=True),
         "surrogate in one that is not used": lambda: pd.Series(
-            pd.Categorical.from_codes([0], categories=pd.Index(_objects("fine", "broken \ud800"), dtype=object))
+            pd.Categorical.from_codes([0], categories=pd.Index(objects("fine", "broken \ud800"), dtype=object))
         ),
     },
     "unused dictionary values": {
@@ -342,15 +397,15 @@ CASES: dict[RuleName, dict[str, Callable[[], pd.Series[Any]]]] = {
         "times": lambda: pd.Series(pd.arrays.SparseArray(np.array(["2024-01-01", "NaT"], "M8[ns]"))),
     },
     "list": {
-        "int": lambda: _objects([1, 2], [], None, [3]),
-        "text": lambda: _objects(["a", ""], ["x,y"], None),
-        "lists": lambda: _objects([[1], []], None),
+        "int": lambda: objects([1, 2], [], None, [3]),
+        "text": lambda: objects(["a", ""], ["x,y"], None),
+        "lists": lambda: objects([[1], []], None),
         "arrow": lambda: _arrow([[1, None], None, []], pa.list_(pa.int32())),
         "arrow fixed": lambda: _arrow([[1, 2], None], pa.list_(pa.int8(), 2)),
     },
     "struct": {
-        "object": lambda: _objects({"a": 1, "b": "x"}, None, {"a": None, "b": ""}),
-        "lists inside": lambda: _objects({"a": [1, 2]}, {"a": None}),
+        "object": lambda: objects({"a": 1, "b": "x"}, None, {"a": None, "b": ""}),
+        "lists inside": lambda: objects({"a": [1, 2]}, {"a": None}),
         "arrow": lambda: _arrow([{"a": 1, "b": "x"}, None], pa.struct([("a", pa.int8()), ("b", pa.string())])),
     },
     "map": {
@@ -358,26 +413,91 @@ CASES: dict[RuleName, dict[str, Callable[[], pd.Series[Any]]]] = {
         "int to bytes": lambda: _arrow([[(1, b"\xff"), (2, None)]], pa.map_(pa.int8(), pa.binary())),
     },
     "structs with different members": {
-        "object": lambda: _objects({"a": 1}, {"b": "x"}),
-        "deep": lambda: _objects([{"a": 1}], [{"a": 1, "b": 2}]),
+        "object": lambda: objects({"a": 1}, {"b": "x"}),
+        "deep": lambda: objects([{"a": 1}], [{"a": 1, "b": 2}]),
     },
     "sequences of other types": {
-        "tuple": lambda: _objects((1, 2), [3]),
-        "array": lambda: _objects(np.array([1.5]), np.array([2.5])),
+        "tuple": lambda: objects((1, 2), [3]),
+        "array": lambda: objects(np.array([1.5]), np.array([2.5])),
     },
-    "nulls of several kinds": {"text": lambda: _objects("a", None, np.nan, pd.NA)},
+    "nulls of several kinds": {
+        "text": lambda: objects("a", None, np.nan, pd.NA),
+        "NaN of Decimal": lambda: objects(Decimal("1.5"), Decimal("NaN")),
+    },
     "mixed objects": {
-        "text and int": lambda: _objects("a", 1),
-        "int and float": lambda: _objects(1, 2.5),
-        "int and bool": lambda: _objects(1, True),
-        "zoned and naive": lambda: _objects(MOMENTS[0], dt.datetime(2024, 1, 1, tzinfo=dt.UTC)),
-        "huge int": lambda: _objects(1, 2**64),
-        "of a class": lambda: _objects(object(), object()),
-        "list and int": lambda: _objects([1], 1),
-        "lists of different types": lambda: _objects([1], ["a"]),
-        "sets": lambda: _objects({1}, {2}),
-        "infinite Decimal": lambda: _objects(Decimal(1), Decimal("Infinity")),
-        "date and datetime": lambda: _objects(dt.date(2024, 1, 1), MOMENTS[0]),
+        "text and int": lambda: objects("a", 1),
+        "int and float": lambda: objects(1, 2.5),
+        "int and bool": lambda: objects(1, True),
+        "zoned and naive": lambda: objects(MOMENTS[0], dt.datetime(2024, 1, 1, tzinfo=dt.UTC)),
+        "list and int": lambda: objects([1], 1),
+        "lists of different types": lambda: objects([1], ["a"]),
+        "date and datetime": lambda: objects(dt.date(2024, 1, 1), MOMENTS[0]),
+    },
+    "objects of another type": {
+        "huge int": lambda: objects(1, 2**64),
+        "int of all bits beside a negative one": lambda: objects(-1, 2**63),
+        "of a class": lambda: objects(object(), object()),
+        "sets": lambda: objects({1}, {2}),
+        "UUID in a list": lambda: objects([UUID(int=1)]),
+        "infinite Decimal": lambda: objects(Decimal(1), Decimal("Infinity")),
+        "Decimals of 90 digits together": lambda: objects(Decimal("1E+59"), Decimal("1E-30")),
+        "large int beside a fraction": lambda: objects([2**53 + 1, 0.5]),
+        "times that need 80 bits together": lambda: objects(pd.Timestamp(1), dt.datetime(2500, 1, 1)),  # noqa: DTZ001
+    },
+    "keys that are not text": {
+        "bytes": lambda: objects({b"a": 1}),
+        "int in a list": lambda: objects([{"a": 1}, {1: 2}]),
+    },
+    "time of day with a zone": {
+        "column": lambda: objects(dt.time(12), dt.time(12, tzinfo=dt.UTC)),
+        "in a dict": lambda: objects({"at": dt.time(12, tzinfo=dt.UTC)}),
+    },
+    "nested too deeply": {
+        "lists": lambda: objects(_nested(DEEPEST + 1)),
+        "a list inside itself": lambda: objects(_endless()),
+    },
+    "missing values inside": {
+        "NA": lambda: objects([1, pd.NA]),
+        "NaT": lambda: objects({"at": pd.NaT}, {"at": MOMENTS[0]}),
+        "NaN beside text": lambda: objects(["a", np.nan]),
+        "NaN of Decimal": lambda: objects([Decimal("1.5"), Decimal("NaN")]),
+    },
+    "NaN inside": {
+        "list": lambda: objects([1.5, np.nan], None),
+        "dict": lambda: objects({"a": np.nan}, {"a": 1.5}),
+    },
+    "infinity inside": {
+        "list": lambda: objects([1.5, np.inf], None),
+        "dict": lambda: objects({"a": -np.inf}),
+        "arrow": lambda: _arrow([[np.inf], None], pa.list_(pa.float32())),
+    },
+    "negative zero": {
+        "column": lambda: objects(Decimal("-0.00"), Decimal(1)),
+        "in a list": lambda: objects([Decimal("-0")]),
+    },
+    "several time zones": {
+        "column": lambda: objects(pd.Timestamp("2024", tz=BERLIN), pd.Timestamp("2024", tz=NEW_YORK)),
+        "offsets in a list": lambda: objects([_at(1), _at(2)]),
+        "without a name": lambda: objects(dt.datetime(2024, 1, 1, tzinfo=dt.timezone(dt.timedelta(seconds=5)))),
+    },
+    "other offset": {
+        "skipped": lambda: objects(dt.datetime(2024, 3, 31, 2, 30, tzinfo=ZoneInfo(BERLIN))),
+        "skipped in a list": lambda: objects([dt.datetime(2024, 3, 31, 2, 30, tzinfo=ZoneInfo(BERLIN))]),
+    },
+    "numpy scalars": {
+        "float": lambda: objects(np.float32(0.1), 2.5),
+        "int": lambda: objects(np.int8(1), np.uint64(2**64 - 1)),
+        "bool": lambda: objects(np.bool_(True), None),
+        "text": lambda: objects(np.str_("a"), "b"),
+        "bytes": lambda: objects(np.bytes_(b"a"), None),
+        "in a dict": lambda: objects({"a": np.int64(1)}),
+    },
+    "other Python types": {
+        "datetimes and Timestamps": lambda: objects(*[MOMENTS[0]] * 70_000, pd.Timestamp(1)),
+        "times of numpy": lambda: objects(np.datetime64("2024-01-01"), None),
+        "class of str": lambda: objects(Sex.MALE, "f"),
+        "class of dict": lambda: objects(defaultdict(int, a=1)),
+        "whole numbers beside fractions": lambda: objects([1, 2.5]),
     },
     "extension": {"array": lambda: pd.Series(ArrowLengths([3, 4]))},
     "extension without Arrow form": {
@@ -387,6 +507,48 @@ CASES: dict[RuleName, dict[str, Callable[[], pd.Series[Any]]]] = {
             if PANDAS < 3
             else {}
         ),
+    },
+    "unreadable": {"array": lambda: pd.Series(FailingLengths([3, 4]))},
+    "byte order": {
+        "float64": lambda: pd.Series(np.array([1.5, np.nan], dtype=">f8" if sys.byteorder == "little" else "<f8")),
+        "int32": lambda: pd.Series(np.array([1, -2], dtype=">i4" if sys.byteorder == "little" else "<i4")),
+        "sparse": lambda: pd.Series(pd.arrays.SparseArray(np.array([0, 2], dtype=">i8"))),
+    },
+    "zone of another kind": {
+        "dateutil": lambda: _in_zone(gettz(BERLIN)),
+        "offset of dateutil": lambda: _in_zone(tzoffset(None, 3600)),
+        "category": lambda: _in_zone(gettz(BERLIN)).astype("category"),
+    },
+    "zone without a name": {
+        "offset with seconds": lambda: _in_zone(dt.timezone(dt.timedelta(seconds=3601))),
+        "offset with a name of its own": lambda: _in_zone(tzoffset("Here", 3600)),
+        "category": lambda: _in_zone(tzoffset("Here", 3600)).astype("category"),
+        "file without a key": lambda: _in_zone(_zone_without_key()),
+    },
+    "text that is not UTF-8": {
+        "string": lambda: _of_array(damaged_text(pa.string())),
+        "large string": lambda: _of_array(damaged_text(pa.large_string())),
+        "view": lambda: _of_array(damaged_text(pa.string_view())),
+        "str": lambda: pd.Series(pd.arrays.ArrowStringArray(pa.chunked_array([damaged_text(pa.large_string())]))),
+        "in a list": lambda: _of_array(pa.ListArray.from_arrays([0, 1, 2], damaged_text(pa.string()))),
+        "in a dictionary": lambda: _of_array(pa.DictionaryArray.from_arrays([1, 0], damaged_text(pa.string()))),
+    },
+    "invalid Arrow values": {
+        "code beyond a dictionary": lambda: _of_array(pa.DictionaryArray.from_arrays([0, 7], ["a"], safe=False)),
+        "24:00": lambda: _of_array(pa.array([0, 86_400], pa.int32()).view(pa.time32("s"))),
+    },
+    "Arrow type that is not restored": {
+        "members that are not null": lambda: _arrow([{"a": 1}], pa.struct([pa.field("a", pa.int8(), nullable=False)])),
+        "sorted keys": lambda: _arrow([[("a", 1)], None], pa.map_(pa.string(), pa.int8(), keys_sorted=True)),
+        "period": lambda: _of_array(pa.array(pd.period_range("2024-01", periods=2, freq="M"))),
+        "extension in a dictionary": lambda: _of_array(
+            pa.DictionaryArray.from_arrays([0, 0], pa.array([bytes(16)], pa.uuid()))
+        ),
+    },
+    "type that Parquet lacks": {"bytes of length 0": lambda: _arrow([b"", None], pa.binary(0))},
+    "member names that JSON lacks": {
+        "NUL": lambda: _arrow([{"a\0b": 1}, None], pa.struct([("a\0b", pa.int8())])),
+        "object": lambda: objects([{"a\0b": 1}]),
     },
     "other": {"months, days and nanoseconds": lambda: _arrow([(1, 2, 3), None], pa.month_day_nano_interval())},
     "complex": {"complex128": lambda: pd.Series([1 + 2j])},
@@ -403,7 +565,7 @@ FRAMES: dict[RuleName, dict[str, tuple[Callable[[], Any], dict[str, object]]]] =
     "escaped text": {"texts": (lambda: pd.DataFrame({"t": [*TEXTS, "@a", "'=1"]}), {"escape_formulas": True})},
     "null in the only column": {"text": (lambda: pd.DataFrame({"t": ["a", None, ""]}), {})},
     "decimal as number": {
-        "object": (lambda: _objects(Decimal("1.20"), None, Decimal("-0.05")).to_frame("d"), {"decimals": "number"}),
+        "object": (lambda: objects(Decimal("1.20"), None, Decimal("-0.05")).to_frame("d"), {"decimals": "number"}),
     },
     "unused categories sent": {
         "ordered": (
@@ -435,8 +597,8 @@ FRAMES: dict[RuleName, dict[str, tuple[Callable[[], Any], dict[str, object]]]] =
         ),
     },
     "nested as JSON": {
-        "list": (lambda: _objects([1, 2], None, []).to_frame("n"), {"nested": "json"}),
-        "struct": (lambda: _objects({"a": 1, "b": "x"}, None).to_frame("n"), {"nested": "json"}),
+        "list": (lambda: objects([1, 2], None, []).to_frame("n"), {"nested": "json"}),
+        "struct": (lambda: objects({"a": 1, "b": "x"}, None).to_frame("n"), {"nested": "json"}),
     },
     "other": {
         "union": (lambda: pa.table({"u": pa.UnionArray.from_sparse(pa.array([0], pa.int8()), [pa.array([1])])}), {}),
@@ -452,7 +614,7 @@ FRAMES: dict[RuleName, dict[str, tuple[Callable[[], Any], dict[str, object]]]] =
         "like the index": (lambda: pd.DataFrame({"a": [1]}, index=pd.Index(["x"], name="a")), {}),
     },
     "name with a lone surrogate": {
-        "object": (lambda: pd.DataFrame([[1]], columns=pd.Index(_objects("broken \ud800"), dtype=object)), {}),
+        "object": (lambda: pd.DataFrame([[1]], columns=pd.Index(objects("broken \ud800"), dtype=object)), {}),
     },
 }
 OPTIONS = {"csv": {"escape_formulas", "nested"}, "json": {"decimals"}, "ndjson": {"decimals"}, "parquet": set()}
@@ -473,18 +635,31 @@ def options_of(format: Format) -> dict[str, object]:
 def outcome(rule: RuleName, format: Format) -> Outcome:
     if format.name == "csv" and rule in {"list", "struct", "map"}:
         rule = "nested as JSON"
+    if not format.stores_types and rule == "type that Parquet lacks":
+        rule = "bytes"
     return RULES[rule].outcome(format)
 
 
 # What pandas has no index of, and what only warns.
-NOT_INDEXED = {"list", "struct", "map", "sparse", "structs with different members", "missing float", *LEFT_OUT}
+NOT_INDEXED = {
+    "NaN inside",
+    "infinity inside",
+    "list",
+    "struct",
+    "map",
+    "sparse",
+    "structs with different members",
+    "member names that JSON lacks",
+    "missing float",
+    *LEFT_OUT,
+}
 INDEXED = [
     pytest.param(each, make, id=f"{each.name}-{rule}-{name}")
     for each in FORMAT_LIST
     for rule, cases in CASES.items()
     if rule not in NOT_INDEXED and outcome(rule, each).verdict in {"kept", "changed"}
     for name, make in cases.items()
-    if name not in {"float16", "in a list", "in a struct"}
+    if name not in {"float16", "in a list", "in a dict", "in a struct"}
 ]
 
 
@@ -558,9 +733,9 @@ def test_only_pandas_own_reader_makes_an_extension_type_again_from_parquet() -> 
 
 
 def test_a_column_of_mixed_values_is_refused_with_one_sentence() -> None:
-    verdict = inspect_frame(_objects("a", 1).to_frame("m"), FORMATS["csv"]).columns[0]
+    verdict = inspect_frame(objects("a", 1).to_frame("m"), FORMATS["csv"]).columns[0]
     rule = RULES["mixed objects"]
-    assert verdict.note == f"{rule.about}: {rule.csv.form}"
+    assert verdict.note == f"1 is of type int, 'a' in row 0 of type str: {rule.csv.form}"
     assert verdict.row == 1
 
 
@@ -604,8 +779,5 @@ def _equal(one: pd.DataFrame, other: pd.DataFrame) -> bool:
 
 def _assert_identical(one: pd.DataFrame, other: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(one, other)
-    for name in other.columns[
-        other.dtypes.map(pd.api.types.is_object_dtype)
-    ]:  # pandas takes a tuple for equal to a list
-        assert [isinstance(each, list) for each in one[name]] == [isinstance(each, list) for each in other[name]]
-        assert one[name][one[name].isna()].map(repr).tolist() == other[name][other[name].isna()].map(repr).tolist()
+    for name in other.columns[other.dtypes.map(pd.api.types.is_object_dtype)]:
+        assert same_cells(one[name], other[name])

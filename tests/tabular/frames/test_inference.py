@@ -7,9 +7,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from digime_pandas._tabular.formats import CSV, JSON, Format
-from digime_pandas._tabular.frames.inference import infer, is_inferable
+from digime_pandas._tabular.formats import CSV, JSON, PARQUET, Format
+from digime_pandas._tabular.frames.inference import infer, infer_column, is_inferable
 from digime_pandas._tabular.frames.source import column_source_of
+from digime_pandas.errors import ReadError
 
 
 @pytest.mark.parametrize(
@@ -88,3 +89,34 @@ def test_simple_columns_need_no_schema_and_ambiguous_ones_do() -> None:
     }
     assert {"int", "float", "missing", "bool", "text"} <= guessed
     assert not guessed & {"int8", "digits", "truth", "numbers", "nullable", "times", "nothing"}
+
+
+PLAIN = {
+    "dictionary with a value twice": (pa.DictionaryArray.from_arrays([0, 1], ["x", "x"]), ["x", "x"]),
+    "dictionary with null": (pa.DictionaryArray.from_arrays([0, 1], ["x", None]), ["x", np.nan]),
+    "far days": (pa.array([2**31 - 1, 0], pa.date32()), [np.datetime64("5881580-07-11", "s"), np.datetime64(0, "s")]),
+    "far milliseconds": (pa.array([2**50], pa.timestamp("ms")), [np.datetime64(2**50, "ms")]),
+}
+
+
+@pytest.mark.parametrize(("array", "values"), PLAIN.values(), ids=list(PLAIN))
+def test_odd_values_of_others_are_kept(array: pa.Array, values: list[object]) -> None:
+    found = infer_column("x", array, PARQUET)
+    assert [str(each) for each in found] == [str(each) for each in values]
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        pa.array([[2**50]], pa.list_(pa.timestamp("ms"))),
+        pa.array([{"t": 2**50}], pa.struct([("t", pa.timestamp("ms"))])),
+        pa.array([[2**62]], pa.list_(pa.duration("s"))),
+        pa.array([2**40], pa.time64("us")),
+        pa.array([1], pa.timestamp("ms", "Mars/Base")),
+    ],
+    ids=lambda array: str(array.type),
+)
+def test_a_column_that_pandas_cannot_hold_is_named(array: pa.Array) -> None:
+    with pytest.raises(ReadError, match=r"Column 'when' is .*columns=") as raised:
+        infer_column("when", array, PARQUET)
+    assert raised.value.__cause__ is not None

@@ -1,17 +1,23 @@
 # The stubs of pandas know fewer inputs than it takes.
-# mypy: disable-error-code="arg-type, call-overload"
+# mypy: disable-error-code="arg-type, call-overload, import-untyped"
 from __future__ import annotations
 
+import datetime as dt
+from dataclasses import replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from dateutil.tz import gettz, tzoffset, tzutc
 
 from digime_pandas._tabular.columns import CategoryParameters, Finding, StringParameters
-from digime_pandas._tabular.frames.pandas_columns import describe, dictionary_findings, raw_values
+from digime_pandas._tabular.frames.pandas_columns import SlicesOfColumns, describe, raw_values
+from digime_pandas.errors import FidelityError
 
+PANDAS = int(pd.__version__.partition(".")[0])
 MONTHS = pd.period_range("2024-01", periods=2, freq="M")
 
 
@@ -93,7 +99,7 @@ def test_categories_that_are_not_sorted_are_written_down() -> None:
 def test_categories_that_arrow_cannot_hold_are_refused() -> None:
     column = describe("x", pd.Categorical.from_codes([0, 1], pd.Index(["a", 1], dtype=object)))
     assert (column.rule, column.readable) == ("category", False)
-    assert column.findings == (Finding("mixed objects", 1),)
+    assert [(each.rule, each.row) for each in column.findings] == [("mixed objects", 1)]
 
 
 def test_a_sparse_column_is_read_dense() -> None:
@@ -128,9 +134,10 @@ def test_dictionary_values_that_no_row_has_are_counted() -> None:
     array = pa.DictionaryArray.from_arrays([1, 1], ["a", "b"])
     column = describe("x", pd.array(array, dtype=pd.ArrowDtype(array.type)))
     assert column.read(0, 1).dictionary.to_pylist() == ["b"]
-    assert column.findings == dictionary_findings(1, keep_unused=False)
-    assert dictionary_findings(0, keep_unused=True) == ()
-    assert dictionary_findings(None, keep_unused=True) == (Finding("unused dictionary values sent"),)
+    assert column.findings == (Finding("unused dictionary values", None, 1),)
+    sent = describe("x", pd.array(array, dtype=pd.ArrowDtype(array.type)), keep_unused=True)
+    assert sent.read(0, 1).dictionary.to_pylist() == ["a", "b"]
+    assert sent.findings == (Finding("unused dictionary values sent", None, 1),)
 
 
 def test_text_that_is_not_unicode_is_refused_with_its_row() -> None:
@@ -144,3 +151,83 @@ def test_raw_values_are_not_copied() -> None:
     masked = pd.Series([1, None], dtype="Int64")
     assert raw_values(masked) is masked.array
     assert isinstance(raw_values(pd.Index(["a"], dtype=object)), np.ndarray)
+
+
+def test_numbers_of_other_computers_are_read_as_those_of_this_one() -> None:
+    values = np.array([1.5, -2.5]).astype(np.dtype("float64").newbyteorder("S"))
+    column = describe("x", values)
+    assert column.findings == (Finding("byte order"),)
+    assert (column.dtype, column.type) == (str(values.dtype), pa.float64())
+    assert column.read(0, 2).to_pylist() == [1.5, -2.5]
+    assert describe("x", values[::-1]).read(0, 1).to_pylist() == [-2.5]
+
+
+@pytest.mark.parametrize(
+    ("zone", "rules"),
+    [
+        (ZoneInfo("Europe/Paris"), [] if PANDAS > 2 else ["zone of another kind"]),  # pandas 2 has those of pytz
+        (dt.UTC, []),
+        (tzutc(), []),
+        (dt.timezone(dt.timedelta(hours=5, minutes=30)), []),
+        (gettz("Europe/Paris"), ["zone of another kind"]),
+        (tzoffset(None, 3600), ["zone of another kind"]),
+        (tzoffset("Here", 3600), ["zone without a name"]),
+        (dt.timezone(dt.timedelta(seconds=3601)), ["zone without a name"]),
+    ],
+    ids=str,
+)
+def test_a_zone_is_compared_with_the_one_of_its_name(zone: dt.tzinfo, rules: list[str]) -> None:
+    times = pd.to_datetime(["2024-01-01", "2024-07-01"], utc=True).tz_convert(zone)
+    assert [each.rule for each in describe("x", raw_values(times)).findings] == rules
+    intervals = pd.IntervalIndex.from_arrays(times[:1], times[1:])
+    if PANDAS > 2:
+        assert [each.rule for each in describe("x", raw_values(intervals)).findings] == rules
+
+
+@pytest.mark.parametrize("type", [pa.decimal32(5, 2), pa.struct([("a", pa.int8())])], ids=str)
+def test_categories_of_what_arrow_makes_no_dictionaries_of_are_refused(type: pa.DataType) -> None:
+    values = pd.arrays.ArrowExtensionArray(pa.chunked_array([pa.nulls(0, type)]))
+    column = describe("x", pd.Categorical.from_codes([], categories=pd.Index(values)))
+    assert [(each.rule, each.seen) for each in column.findings] == [("other", f"categories of {type}")]
+    assert not column.readable
+
+
+class Panic(BaseException):
+    """What libraries in Rust raise."""
+
+
+Panic.__module__ = "pyo3_runtime"
+
+
+@pytest.mark.parametrize("error", [RuntimeError("lost"), RecursionError("lost"), Panic("lost")], ids=repr)
+def test_an_error_of_a_library_makes_a_column_that_cannot_be_read(
+    error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(pa, "from_numpy_dtype", fail)
+    column = describe("x", np.array([1]))
+    assert column.findings == (Finding("unreadable", seen=f"{type(error).__name__}: lost"),)
+    assert column.cause is error
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(), MemoryError(), GeneratorExit()], ids=repr)
+def test_what_is_no_error_of_a_library_is_raised(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(pa, "from_numpy_dtype", fail)
+    with pytest.raises(type(error)):
+        describe("x", np.array([1]))
+
+
+def test_an_error_while_rows_are_read_names_the_column() -> None:
+    def fail(start: int, stop: int) -> pa.Array:
+        raise OverflowError("too large")
+
+    good = describe("good", np.array([1]))
+    read = SlicesOfColumns([good, replace(good, name="bad", read=fail)], 1)
+    with pytest.raises(FidelityError, match=r"Column 'bad': .*\(OverflowError: too large\)") as caught:
+        read(1)
+    assert (caught.value.column, type(caught.value.__cause__)) == ("bad", OverflowError)

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from digime_pandas._tabular.columns import CategoryParameters, ColumnSpec, RangeParameters
+from digime_pandas._tabular.columns import TEXT_DTYPE, CategoryParameters, ColumnSpec, RangeParameters
 from digime_pandas._tabular.frames.labels import level_columns
 from digime_pandas._tabular.frames.pandas_columns import describe
 from digime_pandas._tabular.frames.restore import restore, stored_type
@@ -28,7 +28,6 @@ ARRAYS: dict[str, Any] = {
     "masked floats": pd.array([0.5, None], dtype="Float32"),
     "string[python]": pd.array(["a", None], dtype="string[python]"),
     "string[pyarrow]": pd.array(["a", None], dtype="string[pyarrow]"),
-    "str": pd.Series(["a", None], dtype="str").array,
     "period": pd.array(["2024-05", None], dtype="period[M]"),
     "interval": pd.arrays.IntervalArray.from_breaks([0, 1, 2], closed="left"),
     "interval of floats": pd.arrays.IntervalArray.from_tuples([(0.5, 1.5), None], closed="both"),
@@ -38,12 +37,21 @@ ARRAYS: dict[str, Any] = {
     "category of times": pd.Categorical(pd.to_datetime(["2024-01-02", "2024-01-01"])),
     "sparse": pd.arrays.SparseArray([0, 0, 7]),
     "sparse with a fill value": pd.arrays.SparseArray([7, 7, 8], fill_value=7),
+    "sparse times": pd.arrays.SparseArray(np.array([5, 5, 6], "M8[s]"), fill_value=np.datetime64(5, "s")),
+    "sparse objects": pd.arrays.SparseArray(np.array(["a", "b", "a"], object), fill_value="a"),
+    "category of overlapping intervals": pd.Categorical(pd.IntervalIndex.from_tuples([(0, 2), (0, 1), (0, 2)])),
+    "category of days that follow each other": pd.Categorical(pd.date_range("2024-01-01", periods=3, freq="D")),
+    "the earliest time": np.array([pd.Timestamp.min.value, 0], "M8[ns]"),
     "sparse floats": pd.arrays.SparseArray([np.nan, 1.5]),
     "arrow": pd.array(pa.array([[1], None]), dtype=pd.ArrowDtype(pa.list_(pa.int64()))),
     "objects": np.array([Decimal("1.50"), None], dtype=object),
     "objects with NaN": np.array(["a", np.nan], dtype=object),
     "objects with NA": np.array([b"\xff", pd.NA], dtype=object),
 }
+
+
+if str(TEXT_DTYPE) == "str":
+    ARRAYS["str"] = pd.array(["a", None], dtype="str")
 
 
 @pytest.mark.parametrize("values", ARRAYS.values(), ids=ARRAYS)
@@ -71,6 +79,43 @@ def test_a_range_is_made_of_its_numbers() -> None:
     assert column.spec.parameters == RangeParameters(5, 50, 5)
     assert column.read(1, 3).to_pylist() == [10, 15]
     pd.testing.assert_index_equal(restore(pa.nulls(0), column.spec), pd.RangeIndex(5, 50, 5))
+
+
+@pytest.mark.parametrize("storage", ["python", "pyarrow"])
+@pytest.mark.skipif(str(TEXT_DTYPE) != "str", reason="a dtype of pandas 3")
+def test_text_is_held_by_what_held_it(storage: str) -> None:
+    values: Any = pd.array(["a", None], dtype=pd.StringDtype(storage, na_value=np.nan))
+    column = describe("x", values)
+    found = restore(column.read(0, 2), column.spec)
+    assert found.dtype.storage == storage
+    pd.testing.assert_extension_array_equal(found, values)
+
+
+@pytest.mark.parametrize(
+    "type",
+    [
+        pa.dictionary(pa.int8(), pa.int64()),
+        pa.list_(pa.dictionary(pa.int32(), pa.int64())),
+        pa.struct([("a", pa.dictionary(pa.int32(), pa.int64()))]),
+        pa.map_(pa.string(), pa.dictionary(pa.int32(), pa.int64())),
+    ],
+    ids=str,
+)
+def test_dictionaries_are_made_again_of_the_values_that_parquet_gives(type: pa.DataType) -> None:
+    plain = pa.types.is_dictionary(type)
+    value: Any = (
+        5 if plain else [5, 6] if pa.types.is_list(type) else {"a": 5} if pa.types.is_struct(type) else [("k", 5)]
+    )
+    without = {
+        "list": pa.list_(pa.int64()),
+        "struct": pa.struct([("a", pa.int64())]),
+        "map<s": pa.map_(pa.string(), pa.int64()),
+    }
+    stored = next((kind for begin, kind in without.items() if str(type).startswith(begin)), pa.int64())
+    values = pa.chunked_array([pa.array([value], stored), pa.array([None, value], stored)])
+    found = restore(values, ColumnSpec("arrow", type))
+    assert found.dtype == pd.ArrowDtype(type)
+    assert found.__arrow_array__().to_pylist() == values.to_pylist()
 
 
 @pytest.mark.parametrize(

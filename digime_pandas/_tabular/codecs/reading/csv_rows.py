@@ -1,0 +1,236 @@
+"""What Arrow's parser does not tell of the records of a CSV file: the header, the end, and on which line one is."""
+
+from __future__ import annotations
+
+import atexit
+import codecs
+import csv
+import os
+import re
+from collections.abc import Iterator
+from itertools import accumulate, chain, takewhile
+from threading import Event, Lock
+from typing import BinaryIO, Literal
+from weakref import WeakSet
+
+import pyarrow.csv as pacsv
+
+_READ_BYTES = 1 << 16
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+_BYTE_ORDER_MARK = codecs.BOM_UTF8
+_END = "\x00end of the file"
+_SHOWN = 60
+_LONGEST_READ = 10.0  # seconds
+_LAST_READ = 0.2  # seconds
+_reading: WeakSet[CsvRows] = WeakSet()
+
+
+def read_header(stream: BinaryIO, *, skips_blank: bool) -> list[str] | None:
+    """Return the fields of the first record, and leave the stream at the one after it.
+
+    Args:
+        stream: The file, at its start. A byte-order mark is skipped.
+        skips_blank: Whether blank lines before the record are skipped, as pandas does.
+
+    Returns:
+        The fields, or None where there is no record.
+
+    Raises:
+        ValueError: The record is not CSV in UTF-8.
+    """
+    position = stream.tell()
+
+    def texts() -> Iterator[str]:
+        nonlocal position
+        for number, line in enumerate(_lines(stream)):
+            position += len(line)
+            try:
+                yield line.decode("utf-8" if number else "utf-8-sig")
+            except UnicodeDecodeError:
+                raise ValueError(f"line {number + 1:,} is not UTF-8") from None
+
+    lines = texts()
+    first = next((line for line in lines if line and (line.strip() or not skips_blank)), None)
+    if first is None:
+        return None
+    try:
+        header = next(csv.reader(chain([first], lines), strict=True)) or [""]
+    except csv.Error as error:
+        raise ValueError(f"the first record is not CSV: {error}") from None
+    stream.seek(position)
+    return header
+
+
+def line_of_byte(stream: BinaryIO, position: int) -> int:
+    """Return on which line of a file, counted from 1, a byte is.
+
+    Args:
+        stream: The file, at its start.
+        position: How many bytes come before it in the stream.
+    """
+    ends = accumulate(map(len, _lines(stream)), initial=stream.tell())
+    return sum(1 for _ in takewhile(lambda end: end <= position, ends))
+
+
+def line_of_record(stream: BinaryIO, number: int, *, skips_blank: bool) -> int | None:
+    """Return on which line of a file, counted from 1, a record begins; None where it has not so many.
+
+    Args:
+        stream: The file, at its start.
+        number: Which record, counted from 0, the header being the first one.
+        skips_blank: Whether blank lines between records are skipped.
+    """
+    is_open = False
+    for line, content in enumerate(_lines(stream), start=1):
+        if not is_open and (content.strip() or not skips_blank):
+            if number == 0:
+                return line
+            number -= 1
+        is_open ^= content.count(b'"') % 2 == 1
+    return None
+
+
+class CsvRows:
+    """The records after the header as Arrow's parser reads them, which ends where no quote is open.
+
+    After the last record comes another one with a field too many. The parser calls `handle_invalid` with it, unless a
+    quote was never closed: then it is within that field. This costs nothing for each row.
+
+    Args:
+        stream: The file, after its header.
+        width: How many fields a record has.
+
+    Attributes:
+        invalid: The first record with another number of fields, or None.
+        not_text: Position in the file of the first byte that is not UTF-8, or None.
+    """
+
+    def __init__(self, stream: BinaryIO, width: int) -> None:
+        self._stream = stream
+        self._end = b"," * width + _END.encode()
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._before = _BYTE_ORDER_MARK  # Arrow skips one, which would be one that the first field begins with
+        self._last = b"\n"
+        self._position = stream.tell()
+        self._is_exhausted = False
+        self._lock = Lock()
+        self._is_stopped = False
+        self._has_ended = Event()
+        _reading.add(self)
+        self._ends = 0
+        self.closed = False
+        self.invalid: pacsv.InvalidRow | None = None
+        self.not_text: int | None = None
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes, at most about `size`.
+
+        Raises:
+            ValueError: They are not UTF-8.
+        """
+        with self._lock:
+            block = b"" if self._is_exhausted or self._is_stopped else self._next_block(size)
+        if not block:
+            self._has_ended.set()
+        return block
+
+    def stop(self) -> None:
+        """Wait until nothing reads the stream, and let nothing read it any more: Arrow reads ahead in other threads."""
+        self._is_stopped = True
+        # In a forked child, the thread that held the lock does not exist.
+        if self._lock.acquire(timeout=_LONGEST_READ):
+            self._lock.release()
+
+    def end(self) -> None:
+        """Let Arrow's thread come to the end of the file, if it does not wait until more rows are wanted."""
+        self.stop()
+        self._has_ended.wait(_LAST_READ)
+
+    def _next_block(self, size: int) -> bytes:
+        block = self._stream.read(size)
+        self._check_text(block)
+        if block:
+            self._last = block[-1:]
+        else:
+            self._is_exhausted = True
+            block = self._end if self._last in b"\r\n" else b"\n" + self._end
+        before, self._before = self._before, b""
+        return before + block if before else block
+
+    def handle_invalid(self, row: pacsv.InvalidRow) -> Literal["skip", "error"]:
+        """Say whether a record with another number of fields is an error."""
+        if self._is_exhausted and row.text.encode() == self._end:
+            self._ends += 1
+            return "skip"
+        if not row.text.strip():  # a blank line
+            return "skip"
+        self.invalid = row
+        return "error"
+
+    @property
+    def ends_in_quotes(self) -> bool:
+        """Whether a quote was never closed; to be asked once everything was parsed."""
+        return self._ends != 1
+
+    def readable(self) -> bool:
+        """Return True, as files do."""
+        return True
+
+    def writable(self) -> bool:
+        """Return False, as files do."""
+        return False
+
+    def seekable(self) -> bool:
+        """Return False, as files do."""
+        return False
+
+    def close(self) -> None:
+        """Leave the stream open."""
+        self.closed = True
+
+    def _check_text(self, block: bytes) -> None:
+        pending = len(self._decoder.getstate()[0])
+        try:
+            self._decoder.decode(block, final=not block)
+        except UnicodeDecodeError as error:
+            self.not_text = self._position - pending + error.start
+            raise ValueError(f"byte {self.not_text:,} is not UTF-8") from None
+        self._position += len(block)
+
+
+def describe_invalid(row: pacsv.InvalidRow) -> str:
+    """Say what is wrong with a record that has another number of fields.
+
+    Args:
+        row: What `CsvRows.invalid` is.
+    """
+    text = row.text if len(row.text) <= _SHOWN else row.text[:_SHOWN] + "..."
+    fields = "1 field" if row.actual_columns == 1 else f"{row.actual_columns} fields"
+    return f"{fields} instead of {row.expected_columns}: {text!r}"
+
+
+@atexit.register
+def _end_all() -> None:
+    # A thread that calls Python while the process ends would never end, or abort the process.
+    for each in list(_reading):
+        each.end()
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    os.register_at_fork(after_in_child=_reading.clear)
+
+
+def _lines(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines of a file, each with its end: a line feed, a carriage return, or both."""
+    rest = b""
+    while block := stream.read(max(_READ_BYTES, len(rest))):  # at least doubled, since it is searched from its start
+        rest += block
+        start = 0
+        for found in _LINE_END.finditer(rest):
+            if found.end() == len(rest) and rest.endswith(b"\r"):
+                break  # a line feed may follow
+            yield rest[start : found.end()]
+            start = found.end()
+        rest = rest[start:]
+    if rest:
+        yield rest

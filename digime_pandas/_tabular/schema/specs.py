@@ -1,0 +1,196 @@
+"""Specifications of columns as JSON and back. JSON that is read is not trusted."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, cast
+
+import pandas as pd
+import pyarrow as pa
+
+from digime_pandas._tabular.arrow import type_from_json, type_to_json
+from digime_pandas._tabular.columns import (
+    DTYPE_FAMILIES,
+    CategoryParameters,
+    ColumnSpec,
+    DtypeFamily,
+    RangeParameters,
+    StringParameters,
+)
+from digime_pandas._tabular.frames.restore import NULLS, restore, stored_type
+from digime_pandas._tabular.schema.json_values import value_from_json, value_to_json
+from digime_pandas._tabular.text_values import to_text
+
+_DEEPEST_SPEC = 4
+_WITH_INNER = frozenset(("category", "interval", "sparse"))
+_Stored = str | list[Any]
+
+
+def spec_to_json(spec: ColumnSpec) -> _Stored:
+    """Return the type of a plain NumPy column, or else a list: family, type, parameters, inner spec.
+
+    Args:
+        spec: The specification.
+
+    Raises:
+        ValueError: A value in it, or its type, has no JSON form.
+    """
+    type_json = type_to_json(spec.type)
+    if spec.dtype_family == "numpy" and isinstance(type_json, str):
+        return type_json
+    parts = [
+        spec.dtype_family,
+        type_json,
+        _parameters_to_json(spec),
+        spec_to_json(spec.inner) if spec.inner else None,
+    ]
+    while parts[-1] is None:
+        parts.pop()
+    return parts
+
+
+def spec_from_json(value: Any, depth: int = 0) -> ColumnSpec:
+    """Return the specification that `spec_to_json` returned this form of.
+
+    Args:
+        value: The form, not trusted.
+        depth: How many specifications it is inside of.
+
+    Raises:
+        ValueError: It is not the form of a specification (`pyarrow.ArrowInvalid` is one).
+    """
+    if isinstance(value, str):
+        return _checked(ColumnSpec("numpy", type_from_json(value)))
+    if not isinstance(value, list) or len(value) < 2:  # noqa: PLR2004 - a family and a type
+        raise ValueError("not a column")
+    family, type_json, parameters, inner_value = (*value, None, None)[:4]
+    if not isinstance(family, str) or family not in DTYPE_FAMILIES or depth > _DEEPEST_SPEC:
+        raise ValueError("not a column")
+    inner = None if inner_value is None else spec_from_json(inner_value, depth + 1)
+    if (family in _WITH_INNER) != (inner is not None):
+        raise ValueError("not a column")
+    known = cast("DtypeFamily", family)
+    made = _parameters_from_json(known, parameters, inner)
+    return _checked(ColumnSpec(known, type_from_json(type_json), made, inner))
+
+
+def texts_of(array: pa.Array) -> list[str | None]:
+    """Return values as a text format holds them.
+
+    Args:
+        array: The values, not lists or structs.
+    """
+    texts: list[str | None] = to_text(array).cast(pa.string()).to_pylist()
+    return texts
+
+
+def array_of(spec: ColumnSpec, texts: Any) -> pa.Array:
+    """Return the values that `texts_of` was called with, as `restore` takes them from a text format.
+
+    Args:
+        spec: Their specification.
+        texts: The texts, not trusted.
+
+    Raises:
+        ValueError: They are not texts of such values.
+    """
+    if not isinstance(texts, list):
+        raise ValueError("not a list of values")
+    stored = stored_type(spec)
+    # Arrow casts no text to nothing, not even none at all.
+    return pa.nulls(len(texts)) if pa.types.is_null(stored) else pa.array(texts, pa.string()).cast(stored)
+
+
+def is_certain(spec: ColumnSpec) -> bool:
+    """Return whether any values of a spec come back of their texts, so that it need not be tried.
+
+    Args:
+        spec: The specification.
+    """
+    return spec.dtype_family in {"numpy", "masked", "range", "string"}
+
+
+def change_by_schema(spec: ColumnSpec, dtype: str) -> str | None:
+    """Return what a column comes back as by its spec in a schema, or None where that is what it was.
+
+    Args:
+        spec: The specification.
+        dtype: The dtype (or Arrow type) of the column, as text.
+
+    Raises:
+        ValueError: The schema cannot hold the spec.
+    """
+    if spec.dtype_family == "category" and isinstance(spec.parameters, CategoryParameters):
+        _check_categories(spec, spec.parameters)
+        spec = ColumnSpec("category", spec.type, spec.parameters._replace(categories=None), spec.inner)
+    found = _dtype_by_schema(spec)
+    # The dtype of pandas is the Arrow type with a suffix, or has the fill value at its end.
+    is_it = dtype.startswith(found) if spec.dtype_family in {"arrow", "sparse"} else dtype == found
+    return None if is_it else found
+
+
+@lru_cache(maxsize=1024)
+def _dtype_by_schema(spec: ColumnSpec) -> str:
+    """Return the dtype that a spec comes back as, as text, of a sparse one without its fill value."""
+    back = spec_from_json(spec_to_json(spec))
+    made = restore(pa.nulls(0, back.type), back)
+    if spec.dtype_family == "arrow":
+        return str(spec.type if back.type == spec.type else back.type)
+    if spec.dtype_family == "sparse":
+        return f"Sparse[{made.dtype.subtype}, "
+    return "RangeIndex" if spec.dtype_family == "range" else str(made.dtype)
+
+
+def _check_categories(spec: ColumnSpec, parameters: CategoryParameters) -> None:
+    if parameters.categories is None or spec.inner is None or is_certain(spec.inner):
+        return
+    if pa.types.is_string(parameters.categories.type):
+        return
+    stored = array_of(spec.inner, texts_of(parameters.categories))
+    by_text = pd.Index(restore(stored, spec.inner, as_text=True))
+    if not by_text.equals(pd.Index(restore(parameters.categories, spec.inner))):
+        raise ValueError("its categories have no text that they can be made of again")
+
+
+def _parameters_to_json(spec: ColumnSpec) -> Any:
+    parameters = spec.parameters
+    if isinstance(parameters, CategoryParameters):
+        ordered, categories, freq = parameters
+        return [ordered, None if categories is None else texts_of(categories), *([] if freq is None else [freq])]
+    return value_to_json(parameters) if spec.dtype_family == "sparse" else parameters
+
+
+def _parameters_from_json(  # noqa: PLR0911 - one case per family
+    family: DtypeFamily, value: Any, inner: ColumnSpec | None
+) -> Any:
+    match family, value:
+        case "category", [ordered, categories, *freq] if inner:
+            known = None if categories is None else array_of(inner, categories)
+            return CategoryParameters(bool(ordered), known, *map(str, freq[:1]))
+        case "range", [int(start), int(stop), int(step)]:
+            return RangeParameters(start, stop, step)
+        case "string", ["python" | "pyarrow" as storage, "NA" | "nan" as na_value]:
+            return StringParameters(storage, na_value)
+        case "object", str(null) if null in NULLS:
+            return null
+        case "period" | "interval", str():
+            return value
+        case "sparse", _:
+            return value_from_json(value)
+        case "numpy" | "masked" | "arrow" | "extension", None:
+            return None
+    raise ValueError("not the parameters of a column")
+
+
+def _checked(spec: ColumnSpec) -> ColumnSpec:
+    """Return a spec whose type its family can have."""
+    types, arrow = pa.types, spec.type
+    is_number = types.is_boolean(arrow) or types.is_integer(arrow) or types.is_floating(arrow)
+    fits = {
+        "numpy": is_number or types.is_timestamp(arrow) or types.is_duration(arrow),
+        "masked": is_number,
+        "range": types.is_int64(arrow),
+    }
+    if not fits.get(spec.dtype_family, True):
+        raise ValueError(f"{arrow} is no type of such columns")
+    return spec
