@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, NoReturn, get_args
 
 import pandas as pd
 import pyarrow as pa
@@ -291,40 +291,35 @@ def first_line_of(error: BaseException) -> str:
     return f"{type(error).__name__}: {line}"[:_LONGEST_LINE] if line else type(error).__name__
 
 
-class _LibraryErrors:
-    """Turns what a library raises inside a block into a refusal. A generator would cost ten-row writes too much."""
-
-    __slots__ = ("_advice", "_column", "_what")
-
-    def __init__(self, what: str, advice: str, column: str | None) -> None:
-        self._what = what
-        self._advice = advice
-        self._column = column
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
-        if error is not None and is_of_a_library(error):
-            text = f"{self._what} ({first_line_of(error)}). {self._advice}"
-            raise FidelityError(text, column=self._column) from error
-
-
-def errors_about(column: str) -> _LibraryErrors:
-    """Return a context that turns what a library raises into a FidelityError about a column.
+def raise_about_column(error: BaseException, column: str) -> NoReturn:
+    """Raise a refusal of a column in the place of what a library raised, and any other error as it is.
 
     Args:
+        error: The error that is being handled.
         column: Name of the column.
+
+    Raises:
+        FidelityError: It was raised by a library.
     """
-    what = f"Column {column!r}: its values cannot be written"
-    return _LibraryErrors(what, "Convert it, for instance with astype(str).", column)
+    _raise(
+        error, f"Column {column!r}: its values cannot be written", "Convert it, for instance with astype(str)", column
+    )
 
 
-def errors_about_frame(done: str) -> _LibraryErrors:
-    """Return a context that turns what a library raises, and is not about one column, into a FidelityError.
+def raise_about_frame(error: BaseException, done: str) -> NoReturn:
+    """Raise a refusal of a frame in the place of what a library raised, and any other error as it is.
 
     Args:
+        error: The error that is being handled; it is not about one column.
         done: What cannot be done to the frame, such as "read".
+
+    Raises:
+        FidelityError: It was raised by a library.
     """
-    advice = "Leave out columns to find which one it is, and convert that."
-    return _LibraryErrors(f"The frame cannot be {done}", advice, None)
+    _raise(error, f"The frame cannot be {done}", "Leave out columns to find which one it is, and convert that", None)
+
+
+def _raise(error: BaseException, what: str, advice: str, column: str | None) -> NoReturn:
+    if is_of_a_library(error):
+        raise FidelityError(f"{what} ({first_line_of(error)}). {advice}.", column=column) from error
+    raise error

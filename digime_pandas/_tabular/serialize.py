@@ -7,7 +7,6 @@ and whether the format can hold them. `SerializableFrame.chunks` then serializes
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Self
@@ -16,7 +15,7 @@ import pyarrow as pa
 
 from digime_pandas._tabular.codecs.codec import EncodeJob, Piece, Run, run_one_by_one
 from digime_pandas._tabular.codecs.registry import CODECS
-from digime_pandas._tabular.columns import Column, Finding, errors_about, errors_about_frame
+from digime_pandas._tabular.columns import Column, Finding, raise_about_column, raise_about_frame
 from digime_pandas._tabular.fidelity import ColumnVerdict, Reason, judge_columns, judge_labels
 from digime_pandas._tabular.formats import Format, check_options
 from digime_pandas._tabular.frames.source import ColumnSource, column_source_of
@@ -83,7 +82,8 @@ class SerializableFrame:
 
     def close(self) -> None:
         """Give up what the frame holds open, such as the result of a query; a single-pass stream ends with it."""
-        self._source.close()
+        if self._source.close is not None:
+            self._source.close()
 
     def chunks(self, run: Run = run_one_by_one, *, workers: int = 1) -> Generator[Piece, None, None]:
         """Serialize from the first row.
@@ -110,8 +110,12 @@ class SerializableFrame:
         job = EncodeJob(
             source=source, options=self._options, file_types=file_types, schema=self._schema_inside, workers=workers
         )
-        with closing(self), errors_about_frame(f"written as {self.format.name}"):
+        try:
             yield from CODECS[self.format.name].encode(job, run)
+        except BaseException as error:  # noqa: BLE001 - raised again
+            raise_about_frame(error, f"written as {self.format.name}")
+        finally:
+            self.close()
         if self.single_pass:
             self._warn_of_values()
 
@@ -134,8 +138,10 @@ class SerializableFrame:
 
     def _inspect_batch(self, position: int, batch: pa.RecordBatch) -> None:
         for column, inspection, array in zip(self._source.columns, self._inspections, batch.columns, strict=True):
-            with errors_about(column.name):
+            try:
                 inspection.inspect(position, array)
+            except BaseException as error:  # noqa: BLE001 - raised again
+                raise_about_column(error, column.name)
         refusal = _refusal(self._judged()[0], self._inspections)
         if refusal is not None:
             raise refusal
@@ -187,12 +193,14 @@ def inspect_frame(
         InputError: The frame is none, or the format has no such option.
     """
     checked = check_options(format, options)
-    with ExitStack() as opened, errors_about_frame("read"):
+    source: ColumnSource | None = None
+    try:
         source = column_source_of(frame, index=index, keep_unused=bool(checked["keep_unused_categories"]))
-        opened.callback(source.close)
-        inspected = _inspected(source, format, checked, warn_of_cut=warn_of_cut)
-        opened.pop_all()
-    return inspected
+        return _inspected(source, format, checked, warn_of_cut=warn_of_cut)
+    except BaseException as error:  # noqa: BLE001 - raised again
+        if source is not None and source.close is not None:
+            source.close()
+        raise_about_frame(error, "read")
 
 
 def _inspected(

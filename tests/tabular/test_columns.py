@@ -16,10 +16,10 @@ from digime_pandas._tabular.columns import (
     NullName,
     RuleName,
     TimeUnit,
-    errors_about,
-    errors_about_frame,
     first_line_of,
     is_of_a_library,
+    raise_about_column,
+    raise_about_frame,
     unsupported_column,
 )
 from digime_pandas._tabular.fidelity_rules import RULES
@@ -79,11 +79,11 @@ Panic.__module__ = "pyo3_runtime"
 @pytest.mark.parametrize("error", [ValueError(), OSError(), RecursionError(), UserWarning(), Panic()], ids=repr)
 def test_errors_of_libraries_are_refusals_that_name_the_column(error: BaseException) -> None:
     assert is_of_a_library(error)
-    with pytest.raises(FidelityError, match=rf"^Column 'a': .*\({type(error).__name__}\)") as caught, errors_about("a"):
-        raise error
+    with pytest.raises(FidelityError, match=rf"^Column 'a': .*\({type(error).__name__}\)") as caught:
+        raise_about_column(error, "a")
     assert (caught.value.column, caught.value.__cause__) == ("a", error)
-    with pytest.raises(FidelityError, match=r"^The frame cannot be read \(") as caught, errors_about_frame("read"):
-        raise error
+    with pytest.raises(FidelityError, match=r"^The frame cannot be read \(") as caught:
+        raise_about_frame(error, "read")
     assert (caught.value.column, caught.value.__cause__) == (None, error)
 
 
@@ -94,9 +94,10 @@ def test_errors_of_libraries_are_refusals_that_name_the_column(error: BaseExcept
 )
 def test_other_errors_stay_what_they_are(error: BaseException) -> None:
     assert not is_of_a_library(error)
-    with pytest.raises(type(error)) as caught, errors_about("a"), errors_about_frame("read"):
-        raise error
-    assert caught.value is error
+    for raise_again in (raise_about_column, raise_about_frame):
+        with pytest.raises(type(error)) as caught:
+            raise_again(error, "a")
+        assert caught.value is error
 
 
 def test_of_an_error_its_first_line_is_shown() -> None:

@@ -21,7 +21,7 @@ from digime_pandas._tabular.codecs.parquet_footer import RowGroupJoiner, joins_a
 from digime_pandas._tabular.codecs.parquet_metadata import ATTRS_KEY, SCHEMA_KEY, file_schema, storable_type
 from digime_pandas._tabular.codecs.reading.column_names import unique_names
 from digime_pandas._tabular.codecs.reading.row_pieces import in_pieces
-from digime_pandas._tabular.columns import errors_about, first_line_of
+from digime_pandas._tabular.columns import first_line_of, raise_about_column
 from digime_pandas._tabular.engines.json_depth import check_json_depth
 from digime_pandas._tabular.frames.batches import SizedBatches
 from digime_pandas.errors import ReadError
@@ -62,9 +62,15 @@ class ParquetCodec:
         del few  # or both would stay until the end
         yield from (_joined if can_join else _written_serially)(every, schema, settings, run)
 
-    def failure_of(self, type: pa.DataType) -> str | None:
-        """Return why a type cannot be written; see `Codec.failure_of`."""
-        return _failure_of(type)
+    @staticmethod
+    @lru_cache(maxsize=1024)
+    def failure_of(type: pa.DataType) -> str | None:
+        """Return why a file without rows cannot be written of a type; see `Codec.failure_of`."""
+        try:
+            _file([], pa.schema([("values", storable_type(type))]), {})
+        except (pa.ArrowException, OSError) as error:
+            return first_line_of(error)
+        return None
 
     def open(self, stream: BinaryIO, *, escaped: bool = False, typed: bool = False) -> ParquetReader:
         """Start to read a file; see `Codec.open`."""
@@ -190,16 +196,6 @@ def _memory_bytes() -> int | None:
         return None
 
 
-@lru_cache(maxsize=1024)
-def _failure_of(type: pa.DataType) -> str | None:
-    """Return why a file without rows cannot be written of a type, or None when it can."""
-    try:
-        _file([], pa.schema([("values", storable_type(type))]), {})
-    except (pa.ArrowException, OSError) as error:
-        return first_line_of(error)
-    return None
-
-
 def _row_groups(batches: SizedBatches, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         batches.adapt(batch.num_rows, batch.nbytes)
@@ -210,8 +206,10 @@ def _storable(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """Return a batch as `schema` has it: Parquet has no dictionaries of extension types, so their values are given."""
     arrays = []
     for array, field in zip(batch.columns, schema, strict=True):
-        with errors_about(field.name):
+        try:
             arrays.append(array if array.type == field.type else _as_stored(array, field.type))
+        except BaseException as error:  # noqa: BLE001 - raised again
+            raise_about_column(error, field.name)
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 

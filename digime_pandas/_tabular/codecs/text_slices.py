@@ -8,7 +8,7 @@ from functools import partial
 import pyarrow as pa
 
 from digime_pandas._tabular.codecs.codec import EncodeJob, Piece, Run
-from digime_pandas._tabular.columns import errors_about
+from digime_pandas._tabular.columns import raise_about_column
 from digime_pandas._tabular.frames.batches import SizedBatches
 from digime_pandas._tabular.text_values import to_text
 
@@ -34,8 +34,10 @@ def encode_slices(job: EncodeJob, encode: EncodeSlice, run: Run) -> Iterator[Pie
     def encode_slice(batch: pa.RecordBatch, *, first: bool) -> Piece:
         arrays = []
         for name, array, file_type in zip(names, batch.columns, job.file_types, strict=True):
-            with errors_about(name):
+            try:
                 arrays.append(to_text(array if file_type is None else array.cast(file_type)))
+            except BaseException as error:  # noqa: BLE001 - raised again
+                raise_about_column(error, name)
         piece = encode(pa.RecordBatch.from_arrays(arrays, names=names), first)
         batches.adapt(batch.num_rows, len(piece))
         if len(piece) > FIRST_SLICE_BYTES:

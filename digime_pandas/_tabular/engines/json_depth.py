@@ -32,7 +32,7 @@ def check_json_depth(text: bytes) -> None:
     if opened <= DEEPEST_JSON:
         return
     for between in (b"}\n{", b"}\r\n{"):
-        if opened - text.count(between) <= DEEPEST_JSON:
+        if opened - _count(text, between) <= DEEPEST_JSON:
             return
         # Of each value, the first brace went with what is between.
         if all(each.count(b"[") + each.count(b"{") < DEEPEST_JSON for each in text.split(between)):
@@ -45,6 +45,20 @@ def _count_openings(text: bytes) -> int:
     codes = np.frombuffer(text, np.uint8)
     blocks = (codes[start : start + _COUNTED_BYTES] for start in range(0, len(codes), _COUNTED_BYTES))
     return sum(int(np.count_nonzero((block & _EITHER) == _OPENING)) for block in blocks)
+
+
+def _count(text: bytes, sought: bytes) -> int:
+    """Return how often some bytes are in a text where they do not overlap; for many places faster than `bytes.count`."""
+    codes = np.frombuffer(text, np.uint8)
+    places = len(codes) - len(sought) + 1
+    count = 0
+    for start in range(0, places, _COUNTED_BYTES):
+        end = min(start + _COUNTED_BYTES, places)
+        found = codes[start:end] == sought[0]
+        for offset, code in enumerate(sought[1:], start=1):
+            found &= codes[start + offset : end + offset] == code
+        count += int(np.count_nonzero(found))
+    return count
 
 
 def _is_deeper(text: bytes) -> bool:

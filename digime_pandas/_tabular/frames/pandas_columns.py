@@ -24,8 +24,8 @@ from digime_pandas._tabular.columns import (
     Finding,
     RuleName,
     StringParameters,
-    errors_about,
     is_of_a_library,
+    raise_about_column,
     unreadable,
     unsupported_column,
 )
@@ -181,7 +181,9 @@ def _to_arrow(values: Any, type: pa.DataType) -> pa.Array:
         values = values.asi8.view(f"M8[{values.unit}]")  # or pyarrow would name the zone again
     elif isinstance(dtype, np.dtype) and not dtype.isnative:
         values = values.astype(dtype.newbyteorder("="))
-    array = as_array(pa.array(values, type=asked, from_pandas=True))
+    array = pa.array(values, type=asked, from_pandas=True)
+    if isinstance(array, pa.ChunkedArray):
+        array = as_array(array)
     return array if array.type == type else array.cast(type)
 
 
@@ -341,6 +343,8 @@ class SlicesOfColumns:
         self._position = stop
         arrays = []
         for column in self._columns:
-            with errors_about(column.name):
+            try:
                 arrays.append(column.read(start, stop))
+            except BaseException as error:  # noqa: BLE001 - raised again
+                raise_about_column(error, column.name)
         return pa.RecordBatch.from_arrays(arrays, schema=self._schema)

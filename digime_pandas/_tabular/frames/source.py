@@ -49,6 +49,8 @@ class PandasLabels:
         index_names: Names of these levels as they were, None included.
         index_freqs: The frequency of each level of the index, as pandas has it, or None.
         columns: The labels of the columns, as they were but for unused categories.
+        levels: The levels of these labels as columns; none where the labels are just the names in the file.
+        level_freqs: The frequency of each of these levels, or None.
         attrs: The frame's `attrs`.
         is_multi: Whether the index is a MultiIndex, which may have a single level.
         findings: What was found in the labels of the columns.
@@ -58,6 +60,8 @@ class PandasLabels:
     index_names: tuple[Any, ...]
     index_freqs: tuple[Any, ...]
     columns: pd.Index[Any]
+    levels: tuple[Column, ...]
+    level_freqs: tuple[Any, ...]
     attrs: dict[Any, Any]
     is_multi: bool
     findings: tuple[Finding, ...]
@@ -73,7 +77,8 @@ class ColumnSource:
         single_pass: Whether `open` works only once.
         open: Starts at the first row, and returns the reader of the batches.
         labels: What only pandas frames have, or None.
-        close: Gives up what a stream holds, such as the result of a query; nothing can be read then.
+        close: Gives up what a stream holds, such as the result of a query; nothing can be read then. None where
+            nothing is held.
     """
 
     columns: tuple[Column, ...]
@@ -81,7 +86,7 @@ class ColumnSource:
     single_pass: bool
     open: Callable[[], BatchReader]
     labels: PandasLabels | None
-    close: Callable[[], None] = lambda: None
+    close: Callable[[], None] | None = None
 
     def first_rows(self, size: int) -> int:
         """Return about how many of the first rows make `size` bytes in Arrow.
@@ -160,19 +165,22 @@ def _pandas(frame: pd.DataFrame, index: bool | None, *, keep_unused: bool) -> Co
 def _labels(frame: pd.DataFrame, levels: tuple[Column, ...], *, keep_unused: bool) -> PandasLabels:
     index = frame.index
     labels, findings = used_labels(frame.columns, keep_unused=keep_unused)
+    label_levels = label_columns(labels)
     return PandasLabels(
         index=levels,
         index_names=tuple(index.names),
-        index_freqs=frequencies_of(index),
+        index_freqs=frequencies_of(index) if levels else (),
         columns=labels,
+        levels=label_levels,
+        level_freqs=frequencies_of(labels) if label_levels else (),
         attrs=frame.attrs,
         is_multi=isinstance(index, pd.MultiIndex),
-        findings=(*findings, *_findings_of_label_dtypes(frame.columns)),
+        findings=(*findings, *_findings_of_label_dtypes(label_levels)),
     )
 
 
-def _findings_of_label_dtypes(labels: pd.Index[Any]) -> Iterator[Finding]:
-    for column in label_columns(labels):
+def _findings_of_label_dtypes(levels: Iterable[Column]) -> Iterator[Finding]:
+    for column in levels:
         for finding in column.findings:
             if finding.rule in {"byte order", "zone of another kind"}:
                 yield finding

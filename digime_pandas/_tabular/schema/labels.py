@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from digime_pandas._tabular.columns import Column, ColumnSpec, is_of_a_library
-from digime_pandas._tabular.frames.labels import label_columns, without_names
+from digime_pandas._tabular.frames.labels import without_names
 from digime_pandas._tabular.frames.restore import restore, with_frequency
 from digime_pandas._tabular.schema.json_values import sayable, value_from_json, value_to_json
 from digime_pandas._tabular.schema.specs import array_of, is_certain, spec_from_json, spec_to_json, texts_of
@@ -90,20 +90,21 @@ def level_from_json(stored: Any) -> LabelLevel:
     return level
 
 
-def levels_of(labels: pd.Index[Any]) -> tuple[tuple[LabelLevel, ...], tuple[str, ...]]:
+def levels_of(labels: pd.Index[Any], columns: Sequence[Column]) -> tuple[tuple[LabelLevel, ...], tuple[str, ...]]:
     """Return the levels of column labels, and in words what does not come back of them.
 
     Args:
         labels: The labels, flat or a MultiIndex.
+        columns: Its levels as columns; none where the labels are the names in the file.
 
     Returns:
         The levels, none where the labels are the names in the file; and the changes, each about one level.
     """
     is_multi = isinstance(labels, pd.MultiIndex)
-    unnamed = without_names(labels)
+    unnamed = without_names(labels) if columns else labels
     levels: list[LabelLevel] = []
     changes: list[str] = []
-    for number, column in enumerate(label_columns(labels)):
+    for number, column in enumerate(columns):
         values = unnamed.get_level_values(number)
         level: LabelLevel | None = _typed(column, values, is_multi=is_multi)
         if level is None:

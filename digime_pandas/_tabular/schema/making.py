@@ -12,12 +12,11 @@ import pandas as pd
 from digime_pandas._tabular.columns import Column, ColumnSpec, RuleName, first_line_of, is_of_a_library
 from digime_pandas._tabular.formats import Format
 from digime_pandas._tabular.frames.inference import is_inferable
-from digime_pandas._tabular.frames.labels import label_columns
-from digime_pandas._tabular.frames.pandas_columns import frequencies_of, frequency_name
+from digime_pandas._tabular.frames.pandas_columns import frequency_name
 from digime_pandas._tabular.frames.source import ColumnSource
 from digime_pandas._tabular.schema.json_values import sayable
 from digime_pandas._tabular.schema.labels import levels_of
-from digime_pandas._tabular.schema.specs import change_by_schema
+from digime_pandas._tabular.schema.specs import dtype_by_schema, without_categories
 from digime_pandas._tabular.schema.stored import LONGEST, Schema
 
 # Rules that say themselves that the column comes back with another dtype.
@@ -42,11 +41,10 @@ def schema_of(source: ColumnSource, *, escaped: bool = False, attrs: bool = Fals
     if labels is None:
         return Schema(columns, names=names, escaped=escaped, unsaid=unsaid)
     has_index = bool(labels.index)
-    levels, changed_labels = levels_of(labels.columns)
+    levels, changed_labels = levels_of(labels.columns, labels.levels)
     index_names = tuple(map(sayable, labels.index_names)) if has_index else ()
     label_names = tuple(map(sayable, labels.columns.names))
     index_freqs = labels.index_freqs if has_index else ()
-    label_freqs = frequencies_of(labels.columns)
     return Schema(
         columns,
         names=names,
@@ -58,14 +56,14 @@ def schema_of(source: ColumnSource, *, escaped: bool = False, attrs: bool = Fals
         escaped=escaped,
         index_is_multi=has_index and labels.is_multi,
         labels_are_multi=isinstance(labels.columns, pd.MultiIndex),
-        label_freqs=_names_of_freqs(label_freqs),
+        label_freqs=_names_of_freqs(labels.level_freqs),
         unsaid=(
             *unsaid,
             *(f"column labels: {each}" for each in changed_labels),
             *_changed_names("index", labels.index_names if has_index else (), index_names),
             *_changed_names("column labels", labels.columns.names, label_names),
             *_unsaid_freqs("index", index_freqs),
-            *_unsaid_freqs("column labels", label_freqs),
+            *_unsaid_freqs("column labels", labels.level_freqs),
         ),
     )
 
@@ -127,13 +125,17 @@ def _specs(columns: Sequence[Column]) -> tuple[tuple[ColumnSpec | None, ...], tu
 
 def _spec(column: Column) -> tuple[ColumnSpec | None, str | None]:
     try:
-        dtype = change_by_schema(column.spec, column.dtype)
+        has_categories = column.spec.dtype_family == "category"
+        found = dtype_by_schema(without_categories(column.spec) if has_categories else column.spec)
     except BaseException as error:
         if not is_of_a_library(error):
             raise
         return None, f"it comes back by plain reading rules, as the schema does not hold it ({first_line_of(error)})"
+    # The dtype of pandas is the Arrow type with a suffix, or has the fill value at its end.
+    is_prefix = column.spec.dtype_family in {"arrow", "sparse"}
+    is_it = column.dtype.startswith(found) if is_prefix else column.dtype == found
     is_said = column.rule == "extension" or any(each.rule in _SAID for each in column.findings)
-    return column.spec, None if dtype is None or is_said else f"it comes back as {dtype}"
+    return column.spec, None if is_it or is_said else f"it comes back as {found}"
 
 
 def _changed_names(what: str, names: Sequence[Any], said: Sequence[Any]) -> list[str]:
@@ -166,7 +168,7 @@ def _lost_of_attrs(source: ColumnSource, format: Format, options: Mapping[str, A
 def _is_implied(source: ColumnSource, format: Format) -> bool:
     """Return whether the rules of inference make exactly this frame again."""
     labels, rows = source.labels, source.rows
-    if labels is None or not rows or labels.index or label_columns(labels.columns):
+    if labels is None or not rows or labels.index or labels.levels:
         return False
     if format.only_text and len(source.columns) == 1 and str(source.columns[0].type) not in _NEVER_MISSING:
         return False  # without a schema, the empty line of a missing value would be skipped as any blank line is

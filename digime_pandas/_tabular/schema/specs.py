@@ -35,9 +35,11 @@ def spec_to_json(spec: ColumnSpec) -> _Stored:
     Raises:
         ValueError: A value in it, or its type, has no JSON form.
     """
+    if spec.dtype_family == "numpy":
+        stored = _plain_type_to_json(spec.type)
+        if isinstance(stored, str):
+            return stored
     type_json = type_to_json(spec.type)
-    if spec.dtype_family == "numpy" and isinstance(type_json, str):
-        return type_json
     parts = [
         spec.dtype_family,
         type_json,
@@ -47,6 +49,12 @@ def spec_to_json(spec: ColumnSpec) -> _Stored:
     while parts[-1] is None:
         parts.pop()
     return parts
+
+
+@lru_cache(maxsize=256)
+def _plain_type_to_json(type: pa.DataType) -> Any:
+    # Cached here: types that have other types inside can be equal and have different forms.
+    return type_to_json(type)
 
 
 def spec_from_json(value: Any, depth: int = 0) -> ColumnSpec:
@@ -110,28 +118,31 @@ def is_certain(spec: ColumnSpec) -> bool:
     return spec.dtype_family in {"numpy", "masked", "range", "string"}
 
 
-def change_by_schema(spec: ColumnSpec, dtype: str) -> str | None:
-    """Return what a column comes back as by its spec in a schema, or None where that is what it was.
+def without_categories(spec: ColumnSpec) -> ColumnSpec:
+    """Return the spec of a category without its categories.
 
     Args:
-        spec: The specification.
-        dtype: The dtype (or Arrow type) of the column, as text.
+        spec: The specification of any column.
+
+    Raises:
+        ValueError: The schema cannot hold the categories.
+    """
+    if spec.dtype_family != "category" or not isinstance(spec.parameters, CategoryParameters):
+        return spec
+    _check_categories(spec, spec.parameters)
+    return ColumnSpec("category", spec.type, spec.parameters._replace(categories=None), spec.inner)
+
+
+@lru_cache(maxsize=1024)
+def dtype_by_schema(spec: ColumnSpec) -> str:
+    """Return the dtype (or Arrow type) that a spec comes back as from a schema, of a sparse one without its fill value.
+
+    Args:
+        spec: The specification, without categories.
 
     Raises:
         ValueError: The schema cannot hold the spec.
     """
-    if spec.dtype_family == "category" and isinstance(spec.parameters, CategoryParameters):
-        _check_categories(spec, spec.parameters)
-        spec = ColumnSpec("category", spec.type, spec.parameters._replace(categories=None), spec.inner)
-    found = _dtype_by_schema(spec)
-    # The dtype of pandas is the Arrow type with a suffix, or has the fill value at its end.
-    is_it = dtype.startswith(found) if spec.dtype_family in {"arrow", "sparse"} else dtype == found
-    return None if is_it else found
-
-
-@lru_cache(maxsize=1024)
-def _dtype_by_schema(spec: ColumnSpec) -> str:
-    """Return the dtype that a spec comes back as, as text, of a sparse one without its fill value."""
     back = spec_from_json(spec_to_json(spec))
     made = restore(pa.nulls(0, back.type), back)
     if spec.dtype_family == "arrow":

@@ -81,7 +81,9 @@ def test_a_series_of_polars_is_a_frame_of_one_column() -> None:
 
 def test_a_stream_is_closed_with_its_source() -> None:
     reader = pa.RecordBatchReader.from_stream(pa.table({"a": [1]}))
-    column_source_of(reader).close()
+    source = column_source_of(reader)
+    assert source.close is not None
+    source.close()
     with pytest.raises(pa.ArrowInvalid, match="closed"):
         reader.read_next_batch()
 

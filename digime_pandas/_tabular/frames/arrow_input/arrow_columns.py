@@ -18,9 +18,9 @@ from digime_pandas._tabular.arrow import as_array
 from digime_pandas._tabular.columns import (
     Column,
     Finding,
-    errors_about,
     first_line_of,
     is_of_a_library,
+    raise_about_column,
     unreadable,
     unsupported_column,
 )
@@ -100,8 +100,10 @@ def checked_batches(
     for batch in _readable(batches):
         arrays = []
         for column, array in zip(columns, batch.columns, strict=True):
-            with errors_about(column.name):
+            try:
                 arrays.append(_checked(column, array, position, keep_unused=keep_unused))
+            except BaseException as error:  # noqa: BLE001 - raised again
+                raise_about_column(error, column.name)
         yield pa.RecordBatch.from_arrays(arrays, schema=schema)
         position += batch.num_rows
 
