@@ -594,7 +594,6 @@ DAMAGED_FILES = {
     "encrypted": (b"PARE" + bytes(20) + b"PARE", PARQUET),
     "column of far times": (parquet(pa.table({"far": pa.array([[2**50]], pa.list_(pa.timestamp("ms")))})), PARQUET),
     "number of too many digits": (b'{"a":' + b"9" * 10_000 + b"}", NDJSON),
-    "name with a lone surrogate": (b'{"\\ud800":1}', NDJSON),
 }
 
 

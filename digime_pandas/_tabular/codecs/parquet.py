@@ -108,7 +108,9 @@ class ParquetReader:
         labels = self.labels or {}
         wanted = None if types is None else list(dict.fromkeys(labels.get(name, name) for name in types))
         for table in self._tables(wanted, rows):
-            columns = dict(zip(self._names_in(table), table.columns, strict=True))
+            found = dict(zip(self._names_in(table), table.columns, strict=True))
+            # Arrow puts columns with the same label beside each other.
+            columns = {name: found[name] for name in self.names if name in found}
             yield Columns(columns, rows=table.num_rows)
 
     def pandas_frames(self, wanted: Sequence[str] | None, rows: int | None) -> Iterator[pd.DataFrame] | None:

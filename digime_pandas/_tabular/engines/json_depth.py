@@ -48,7 +48,7 @@ def _count_openings(text: bytes) -> int:
 
 
 def _count(text: bytes, sought: bytes) -> int:
-    """Return how often some bytes are in a text where they do not overlap; for many places faster than `bytes.count`."""
+    """Return how often bytes that cannot overlap are in a text; faster than `bytes.count` where they are often."""
     codes = np.frombuffer(text, np.uint8)
     places = len(codes) - len(sought) + 1
     count = 0

@@ -91,6 +91,12 @@ def test_columns_of_one_label_have_names_that_differ() -> None:
         assert found == {name: [reader.names.index(name)] for name in found}
 
 
+def test_columns_of_one_label_stay_in_their_places() -> None:
+    table = pa.table([pa.array([i]) for i in range(4)], names=["v", "w", "v", "x"])
+    (piece,) = ParquetReader(file_of(table)).columns(None, None)
+    assert [values.to_pylist() for values in piece.values()] == [[0], [1], [2], [3]]
+
+
 def test_a_name_with_a_dot_is_not_taken_for_a_part_of_a_struct() -> None:
     reader = ParquetReader(file_of(pa.table({"a": [{"b": 1}], "a.b": [2]})))
     for name, value in (("a", {"b": 1}), ("a.b", 2)):
