@@ -224,7 +224,7 @@ class TestDict:
             Receipt.from_dict(values)
 
     @pytest.mark.parametrize("name", RECEIPT.to_dict())
-    @pytest.mark.parametrize("wrong", [True, -1, float("nan"), "", ["a", 1], {"mimeType": 5}, object()], ids=repr)
+    @pytest.mark.parametrize("wrong", [True, -1, float("nan"), "", ["a", 1], {"mimeType": 5}, object()])
     def test_each_member_must_be_what_it_is(self, name: str, wrong: object) -> None:
         with pytest.raises(InputError, match=rf"'{name}' is a \w+ and must be|'accounts' is missing"):
             Receipt.from_dict(RECEIPT.to_dict() | {name: wrong})
