@@ -138,8 +138,10 @@ if not os.fork():
 os.read(heard, 1)
 if not os.fork():  # holds what it was forked with for longer than both of them live
     os.close(go)
+    os.write(told, b"!")
     os.read(ready, 1)
     sys.exit(0)
+os.read(heard, 1)  # it has let the server's socket go
 """
         + ending
     )
