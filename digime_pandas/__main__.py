@@ -21,6 +21,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pandas as pd
+
 from digime_pandas._client.arguments import WriteArguments
 from digime_pandas._client.connect import connect
 from digime_pandas._client.consent.authorize import authorize
@@ -125,9 +127,7 @@ def _files(arguments: argparse.Namespace) -> int:
         files = client.files(arguments.account)
     rows = [(file.name, file.mime_type, f"{file.updated:%Y-%m-%d %H:%M:%S%z}", ", ".join(file.tags)) for file in files]
     table = [("name", "type", "updated", "tags"), *(tuple(map(_printable, row)) for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for row in table:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    _print_table(table)
     return 0
 
 
@@ -149,16 +149,63 @@ def _read(arguments: argparse.Namespace) -> int:
 
 def _authorize(arguments: argparse.Namespace) -> int:
     with connect() as client:
-        authorization = authorize(
-            arguments.account,
-            access=arguments.access,
-            client=client,
-            timeout=arguments.timeout,
-            open_browser=arguments.browser,
-        )
+        if arguments.address is not None:
+            authorization = client.complete_authorization(_address(arguments.address))
+        else:
+            authorization = authorize(
+                arguments.account,
+                access=arguments.access,
+                client=client,
+                timeout=arguments.timeout,
+                open_browser=arguments.browser,
+            )
     protocol = "" if authorization.access == "read" else f" by {'postbox' if authorization.postbox else 'import'}"
     print(f"Account {authorization.account_id!r} is authorized to {authorization.access}{protocol}.")
     return 0
+
+
+def _address(argument: str) -> str:
+    """Return the address that was given, or the one on standard input, where no list of processes shows it."""
+    return sys.stdin.read() if argument == "-" else argument
+
+
+def _invite(arguments: argparse.Namespace) -> int:
+    with connect() as client:
+        invited = client.invite(arguments.accounts, access=arguments.access, callback=arguments.callback)
+    if arguments.json:
+        print(_as_json(invited))
+    else:
+        for account_id, url in invited.dropna(subset="url")[["account_id", "url"]].itertuples(index=False):
+            print(f"{_printable(account_id)}  {url}")
+        for account_id, error in invited.dropna(subset="error")[["account_id", "error"]].itertuples(index=False):
+            print(f"digime-pandas: {_printable(account_id)}: {error}", file=sys.stderr)
+    return _FAILED if invited["error"].notna().any() else 0
+
+
+def _consents(arguments: argparse.Namespace) -> int:
+    with connect() as client:
+        consents = client.consents()
+    if arguments.json:
+        print(_as_json(consents))
+        return 0
+    until = consents["until"].dt.strftime("%Y-%m-%d %H:%M:%S%z")
+    shown = consents.assign(until=until)[["account_id", "access", "status", "until"]].astype(object)
+    rows = [tuple(map(_printable, row)) for row in shown.where(shown.notna(), "").itertuples(index=False)]
+    _print_table([("account", "access", "status", "until"), *rows])
+    return 0
+
+
+def _as_json(frame: pd.DataFrame) -> str:
+    # Not `to_json`, which escapes the slashes of addresses.
+    rows = frame.astype(object).where(frame.notna(), None).to_dict(orient="records")
+    return json.dumps(rows, indent=2, default=lambda time: time.isoformat())
+
+
+def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
+    """Print rows, of which the first is the head, in columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def _forget(arguments: argparse.Namespace) -> int:
@@ -172,7 +219,7 @@ def _forget(arguments: argparse.Namespace) -> int:
 
 def _error_text(error: DigimeError, arguments: argparse.Namespace) -> str:
     sentences = [str(error), *getattr(error, "__notes__", ())]
-    if isinstance(error, NotAuthorizedError | AuthorizationExpiredError):
+    if isinstance(error, NotAuthorizedError | AuthorizationExpiredError) and getattr(arguments, "account", None):
         access = "" if arguments.run is _write else " --access read"
         sentences.append(f"Here: digime-pandas authorize --account {shlex.quote(arguments.account)}{access}")
     return " ".join(sentences)
@@ -235,11 +282,27 @@ def _parser() -> argparse.ArgumentParser:
     read.add_argument("--sha256", metavar="HEX", help="digest the file must have")
     read.set_defaults(run=_read)
 
-    consent = commands.add_parser("authorize", parents=[person], help="ask a person for consent, in the browser")
+    consent = commands.add_parser("authorize", help="ask a person for consent, in the browser")
+    whose = consent.add_mutually_exclusive_group(required=True)
+    whose.add_argument("--account", metavar="ID", help="the person's id in your own system")
+    whose.add_argument(
+        "--address", help="complete what was begun elsewhere, with the address that came back (- reads it from input)"
+    )
     consent.add_argument("--access", choices=ACCESSES, default="write", help="default: write")
     consent.add_argument("--no-browser", dest="browser", action="store_false", help="only print the link")
     consent.add_argument("--timeout", type=float, default=300.0, metavar="SECONDS", help="longest wait (default: 300)")
     consent.set_defaults(run=_authorize)
+
+    invite = commands.add_parser("invite", help="make consent links for people who are elsewhere")
+    invite.add_argument("accounts", nargs="+", metavar="ID", help="the people's ids in your own system")
+    invite.add_argument("--access", choices=ACCESSES, default="write", help="default: write")
+    invite.add_argument("--callback", metavar="ADDRESS", help="where people come back to (default: the contract's)")
+    invite.add_argument("--json", action="store_true", help="print the result for machines")
+    invite.set_defaults(run=_invite)
+
+    consents = commands.add_parser("consents", help="list who gave consent, was asked or refused, and until when")
+    consents.add_argument("--json", action="store_true", help="print the result for machines")
+    consents.set_defaults(run=_consents)
 
     forget = commands.add_parser("forget", parents=[person], help="forget stored authorizations")
     forget.add_argument("--access", choices=ACCESSES, help="default: both")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import re
 import shlex
@@ -12,6 +14,7 @@ import sys
 import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from urllib.request import urlopen
@@ -33,6 +36,7 @@ pytestmark = pytest.mark.slow
 
 ACCOUNT = "patient-17"
 EXPORTS = 8
+CALLBACK = "http://127.0.0.1:65000/callback"
 CONTENT = b"day,pulse\r\n2026-01-05,61\r\n"
 
 
@@ -344,3 +348,96 @@ def test_a_taken_port_is_an_error_in_words(sandbox: Sandbox) -> None:
     ended = run("sandbox", "--port", port)
     assert ended.returncode == 1
     assert re.fullmatch(rf"digime-pandas: port={port} [^\n]+\n", ended.stderr)
+
+
+@pytest.fixture
+def links(surroundings: dict[str, str], capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
+    """Invite two people, by the command."""
+    assert main(["invite", "patient-1", "patient 2", "--callback", CALLBACK]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    return dict(line.split("  ") for line in out.splitlines())
+
+
+class TestPeopleElsewhere:
+    """Commands for people who do not come back to this process."""
+
+    def test_each_gets_a_link_and_the_address_that_comes_back_completes_it(
+        self,
+        links: dict[str, str],
+        sandbox: Sandbox,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        assert list(links) == ["patient-1", "patient 2"]
+        first, second = (sandbox.approve(url) for url in links.values())
+        assert main(["authorize", "--address", first]) == 0
+        monkeypatch.setattr(sys, "stdin", io.StringIO(f"{second}\n"))
+        assert main(["authorize", "--address", "-"]) == 0
+        out = capsys.readouterr().out
+        assert "Account 'patient-1' is authorized to write by postbox." in out
+        assert "Account 'patient 2' is authorized to write by postbox." in out
+        assert not [code for each in (first, second) for code in re.findall(r"code=([^&]+)", each) if code in out]
+
+    def test_consents_say_how_things_stand(
+        self, links: dict[str, str], sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["authorize", "--address", sandbox.approve(links["patient-1"])]) == 0
+        capsys.readouterr()
+        assert main(["consents"]) == 0
+        head, *rows = capsys.readouterr().out.splitlines()
+        assert head.split() == ["account", "access", "status", "until"]
+        assert [re.split(r" {2,}", row)[:3] for row in rows] == [
+            ["patient 2", "write", "pending"],
+            ["patient-1", "write", "given"],
+        ]
+        assert main(["consents", "--json"]) == 0
+        waiting, given = json.loads(capsys.readouterr().out)
+        assert (waiting["account_id"], waiting["status"], waiting["user_id"]) == ("patient 2", "pending", None)
+        assert datetime.fromisoformat(given["until"]) > datetime.fromisoformat(waiting["until"]) > datetime.now(UTC)
+        assert set(given) == {"account_id", "access", "status", "until", "user_id"}
+
+    @pytest.mark.usefixtures("surroundings")
+    def test_without_anybody_there_is_a_head_or_an_empty_list(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["consents"]) == main(["consents", "--json"]) == 0
+        assert capsys.readouterr().out == "account  access  status  until\n[]\n"
+
+    @pytest.mark.usefixtures("surroundings")
+    def test_invitations_for_machines_have_their_errors_beside_them(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["invite", "p", "--callback", CALLBACK, "--access", "read", "--json"]) == 0
+        (row,) = json.loads(capsys.readouterr().out)
+        assert (row["account_id"], row["error"]) == ("p", None)
+        assert row["url"].startswith("http://127.0.0.1:")
+        elsewhere = ["invite", "p", "--callback", "https://elsewhere.example.test/"]
+        assert main([*elsewhere, "--json"]) == 1
+        (row,) = json.loads(capsys.readouterr().out)
+        assert (row["url"], "InvalidRedirectUri" in row["error"]) == (None, True)
+        assert main(elsewhere) == 1
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert re.fullmatch(r"digime-pandas: p: [^\n]*InvalidRedirectUri[^\n]*\n", err)
+
+    @pytest.mark.usefixtures("surroundings")
+    @pytest.mark.parametrize(
+        ("arguments", "named"),
+        [
+            (["invite", "p"], "DIGIME_REDIRECT_URI"),
+            (["invite", "p", "p", "--callback", CALLBACK], "'p' twice"),
+            (["authorize", "--address", f"{CALLBACK}?success=true&code=1234&state=of-another"], "another token store"),
+            (["authorize", "--address", ""], "is empty"),
+        ],
+    )
+    def test_what_is_wrong_is_one_line(
+        self, arguments: list[str], named: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(arguments) == 1
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert re.fullmatch(r"digime-pandas: [^\n]+\n", err)
+        assert named in err
+
+    @pytest.mark.parametrize("arguments", [[], ["--account", "p", "--address", "x"]])
+    def test_an_account_or_an_address_is_named(self, arguments: list[str]) -> None:
+        with pytest.raises(SystemExit) as caught:
+            main(["authorize", *arguments])
+        assert caught.value.code == 2

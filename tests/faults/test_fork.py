@@ -369,6 +369,16 @@ class TestFlows:
             assert httpx.get(sandbox.approve(flow.url), trust_env=False).status_code == 200
             assert flow.wait(30).account_id == account_id
 
+    def test_a_childs_end_does_not_cancel_what_the_parent_waits_for_in_a_shared_store(
+        self, sandbox: Sandbox, connected: Callable[..., Client], tmp_path: Path
+    ) -> None:
+        client = connected(sandbox, tokens=FileTokenStore(tmp_path / "tokens"))
+        with client.begin_authorization("patient-17") as flow:
+            address = sandbox.approve(flow.url)
+            assert forked(flow.close) is None
+            assert forked(lambda: client.complete_authorization(address).account_id) == "patient-17"
+            assert flow.complete(address) == client.authorization("patient-17")
+
     def test_a_child_can_complete_a_flow_whose_locks_another_thread_held(
         self, sandbox: Sandbox, client: Client, account_id: str
     ) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from typing import TypeVar
 from urllib.parse import urlencode
@@ -17,6 +18,8 @@ from digime_pandas._service.endpoints import Endpoints
 from digime_pandas._service.masking.secret import Secret
 from digime_pandas._service.messages import TokenReply
 from digime_pandas._service.oauth.flow import AuthorizationFlow, listen_for
+from digime_pandas._service.oauth.pending.lifecycle import PendingAuthorizations
+from digime_pandas._service.oauth.pending.stores import PendingStore
 from digime_pandas._service.oauth.redirect import RedirectResult
 from digime_pandas._service.oauth.token_store import TokenStore
 from digime_pandas.errors import (
@@ -41,6 +44,7 @@ class ContractAuthorizations:
     Args:
         api: The contract's endpoints.
         tokens: Where authorizations are stored.
+        pending: Where those are kept that people have not answered yet.
         access: What the contract is for.
         onboard_url: Base of the consent page, with its trailing slash.
         refresh_timeout: Seconds to wait for another thread or process that refreshes the same tokens.
@@ -52,6 +56,7 @@ class ContractAuthorizations:
         self,
         api: Endpoints,
         tokens: TokenStore,
+        pending: PendingStore,
         access: Access,
         onboard_url: str,
         *,
@@ -67,6 +72,16 @@ class ContractAuthorizations:
         self._now = now
         self._random = random
         self._environment, self._client_id = api.base_url, api.contract.client_id
+        self.pending = PendingAuthorizations(
+            pending,
+            access,
+            self._environment,
+            self._client_id,
+            exchange=self._exchange,
+            stored=self.get,
+            timeout=refresh_timeout,
+            now=now,
+        )
 
     def get(self, account_id: str) -> Authorization | None:
         """Return the stored authorization of an account, expired or not, or None."""
@@ -86,9 +101,17 @@ class ContractAuthorizations:
             )
         return found
 
+    def stored(self) -> Iterator[Authorization]:
+        """Return the stored authorizations of all accounts, expired or not, by account."""
+        for key in self._tokens.list(self._environment, self._client_id):
+            found = self.get(key.account_id)
+            if found is not None:
+                yield found
+
     def forget(self, account_id: str) -> bool:
-        """Delete the stored authorization of an account; tell whether there was one."""
-        return self._tokens.delete(self._environment, self._client_id, account_id)
+        """Delete what is stored of an account, and links that wait for an answer; tell whether there was any."""
+        waited = self.pending.forget(account_id)
+        return self._tokens.delete(self._environment, self._client_id, account_id) or waited
 
     def begin(
         self,
@@ -100,12 +123,16 @@ class ContractAuthorizations:
         service_id: str | None,
         locale: str | None,
         notice: Callable[[Authorization], str | None],
+        listens: bool = True,
     ) -> AuthorizationFlow:
-        """Begin an authorization; see `Client.begin_authorization`."""
+        """Begin an authorization; see `Client.begin_authorization`.
+
+        Without `listens`, the browser comes back to another process at the registered address.
+        """
         verifier = code_verifier(self._random(VERIFIER_BYTES))
         state = Secret(self._random(_STATE_BYTES).hex()) if state is None else state
         address = callback or self.api.contract.redirect_uri
-        listener, not_listening = listen_for(state.reveal(), address)
+        listener, not_listening = listen_for(state.reveal(), address) if listens else (None, "")
         redirect_uri = address or (listener.url if listener else "")
         try:
             code = self.api.pre_authorize(
@@ -114,6 +141,7 @@ class ContractAuthorizations:
                 state=state,
                 access_token=access_token,
             )
+            expires = self.pending.begin(account_id, state, verifier)
         except BaseException:
             if listener is not None:
                 listener.close()
@@ -122,16 +150,16 @@ class ContractAuthorizations:
         query = {"callback": redirect_uri, "sourceType": _SOURCE_TYPES[self.access]}
         query |= {name: value for name, value in (("service", service_id), ("lng", locale)) if value}
 
-        def exchange(result: RedirectResult) -> Authorization:
-            return self._exchange(account_id, result, verifier)
-
         return AuthorizationFlow(
             account_id=account_id,
             access=self.access,
             url=f"{self._onboard_url}authorize?{urlencode({'code': code.reveal()} | query)}",
             state=state.reveal(),
             listener=listener,
-            exchange=exchange,
+            expires=expires,
+            exchange=partial(self.pending.complete, state),
+            refused=partial(self.pending.refuse, state),
+            cancelled=partial(self.pending.cancel, state),
             not_listening=not_listening,
             notice=notice,
         )
@@ -193,12 +221,14 @@ class ContractAuthorizations:
             try:
                 reply = self.api.refresh(authorization.user_access_token.refresh_token.secret)
             except InvalidTokenError as error:
+                self.pending.note_ended(authorization)
                 raise AuthorizationExpiredError(
                     f"The authorization of account {account_id!r} is no longer valid: the service refused its refresh "
                     f"token. {_how_to_authorize(account_id, self.access)}"
                 ) from error
             refreshed = self._authorization(account_id, reply, authorization)
             self._tokens.put(self._environment, self._client_id, refreshed)
+            self.pending.note_alive(authorization)
             return refreshed
 
     def _check_refreshable(self, authorization: Authorization) -> None:
@@ -254,7 +284,7 @@ def code_verifier(random: bytes) -> Secret[str]:
         random: 32 bytes from a cryptographic source, as RFC 7636 section 4.1 recommends.
 
     Returns:
-        43 characters of base64url without padding. A secret: it stays in this process until the code is exchanged.
+        43 characters of base64url without padding. A secret: it is kept beside the tokens until the code is exchanged.
 
     Raises:
         ValueError: There are not exactly 32 bytes.

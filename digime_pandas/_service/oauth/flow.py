@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 from collections.abc import Callable
@@ -15,7 +16,14 @@ from digime_pandas._service.oauth.loopback import LoopbackListener
 from digime_pandas._service.oauth.pasted import parse_pasted
 from digime_pandas._service.oauth.redirect import RedirectResult, parse_redirect
 from digime_pandas._service.process import ClosesAtExit, reset_after_fork
-from digime_pandas.errors import AuthorizationError, ConfigurationError, DigimeError, DigimeWarning, warn
+from digime_pandas.errors import (
+    AuthorizationError,
+    ConfigurationError,
+    ConsentRefusedError,
+    DigimeError,
+    DigimeWarning,
+    warn,
+)
 
 Exchange = Callable[[RedirectResult], Authorization]
 
@@ -38,11 +46,15 @@ class AuthorizationFlow(ClosesAtExit):
         listener: Where the browser comes back to, or None if it is sent elsewhere.
         not_listening: Why there is no listener, in a sentence or two.
         exchange: Exchanges the code of a redirect for an authorization, and stores that.
+        expires: Until when an answer is taken, Unix seconds.
+        refused: Called when the consent page said no.
+        cancelled: Called when the flow is closed before it is complete.
         notice: Returns a remark on that authorization, or None.
 
     Attributes:
         authorization: The result; None until there is one.
         notice: A remark on it, or None. `complete` and `wait` warn of it.
+        expires: Until when an answer is taken, Unix seconds. The service's link may end earlier (not documented).
         finished: Set when it is complete or closed.
         not_listening: Why the browser does not come back to this process, with what to do; empty where it does.
     """
@@ -56,6 +68,9 @@ class AuthorizationFlow(ClosesAtExit):
         state: str,
         listener: LoopbackListener[RedirectResult] | None,
         exchange: Exchange,
+        expires: float = math.inf,
+        refused: Callable[[], None] = lambda: None,
+        cancelled: Callable[[], None] = lambda: None,
         not_listening: str = "",
         notice: Callable[[Authorization], str | None] = lambda _: None,
     ) -> None:
@@ -70,6 +85,9 @@ class AuthorizationFlow(ClosesAtExit):
         self._listener = listener
         # None once it was used or the flow was closed, so that the verifier in it is kept no longer than needed.
         self._exchange: Exchange | None = exchange
+        self.expires = expires
+        self._refused = refused
+        self._cancelled = cancelled
         self._notice_of = notice
         self._result: RedirectResult | None = None
         self._lock = threading.Lock()
@@ -111,7 +129,12 @@ class AuthorizationFlow(ClosesAtExit):
         """
         redirected = Secret(redirected_url)
         del redirected_url  # a traceback that shows local variables would show the code in it
-        return self._warned(self._complete(parse_pasted(redirected, state=self._state)))
+        try:
+            result = parse_pasted(redirected, state=self._state)
+        except ConsentRefusedError:
+            self._refused()
+            raise
+        return self._warned(self._complete(result))
 
     def _complete(self, result: RedirectResult) -> Authorization:
         # A redirect and a pasted address may come at the same time: the second waits here for the first.
@@ -155,19 +178,27 @@ class AuthorizationFlow(ClosesAtExit):
             )
         try:
             result = self._listener.wait(timeout)
-        except DigimeError:
+        except DigimeError as error:
             # `complete` closes the listener under a waiting thread; and what completed at the last moment counts.
             with self._lock:
                 if self.authorization is not None:
                     return self._warned(self.authorization)
+            if isinstance(error, ConsentRefusedError):
+                self._refused()
             raise
         return self._warned(self._complete(result))
 
     def close(self) -> None:
-        """Cancel, unless it is complete: stop the listener, discard the verifier. May be called again."""
+        """Cancel, unless it is complete: stop the listener, discard the verifier. May be called again.
+
+        What comes back afterwards is not taken, in other processes neither. A flow that is only dropped is not
+        cancelled: `Client.complete_authorization` completes it.
+        """
         # Without the lock, so that cancelling does not wait for an exchange in another thread.
         self._exchange = None
         self._stop()
+        if self.authorization is None:
+            self._cancelled()
 
     def __repr__(self) -> str:
         stage = "complete" if self.authorization is not None else "closed" if self._exchange is None else "waiting"
@@ -179,6 +210,7 @@ class AuthorizationFlow(ClosesAtExit):
         return authorization
 
     def _renew_locks(self) -> None:
+        self._cancelled = lambda: None  # that is for the process to do that began it
         self._lock = threading.Lock()
         before, self.finished = self.finished, threading.Event()
         if before.is_set():
@@ -212,6 +244,18 @@ def listen_for(state: str, address: str | None = None) -> tuple[LoopbackListener
         return LoopbackListener(host=host, port=port, path=path, handler=handler, public_url=address), ""
     except ConfigurationError as error:
         return None, str(error)
+
+
+def leads_to_this_computer(address: str) -> bool:
+    """Tell whether an address leads to this computer, or through `jupyter-server-proxy` to a port of it.
+
+    People who are elsewhere cannot come back to a listener there.
+    """
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return False
+    return _is_loopback(parts.hostname or "") or _PROXIED.search(parts.path) is not None
 
 
 def _place(address: str) -> tuple[str, int, str]:

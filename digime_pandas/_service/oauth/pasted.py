@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from urllib.parse import unquote
 
 from digime_pandas._service.masking.secret import Secret
-from digime_pandas._service.oauth.redirect import MAXIMUM_REDIRECT_LENGTH, RedirectResult, parse_redirect
+from digime_pandas._service.oauth.redirect import MAXIMUM_REDIRECT_LENGTH, RedirectResult, parse_redirect, state_of
 from digime_pandas.errors import RedirectError
 
 _MOST_WORDS_BEHIND = 50
@@ -54,6 +54,20 @@ def parse_pasted(pasted: Secret[str], *, state: Secret[str]) -> RedirectResult:
             first = first or error
     assert first is not None  # there is a reading of every text
     raise first
+
+
+def pasted_states(pasted: Secret[str]) -> Iterator[Secret[str]]:
+    """Return each `state` that an address as a person pasted it may bring, the likeliest first.
+
+    Args:
+        pasted: The full address, or only its query, masked.
+    """
+    seen: set[Secret[str]] = set()
+    for reading in _readings(pasted):
+        state = state_of(reading)
+        if state is not None and state not in seen:
+            seen.add(state)
+            yield state
 
 
 def _readings(pasted: Secret[str]) -> Iterator[Secret[str]]:

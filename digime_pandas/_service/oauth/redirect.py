@@ -107,6 +107,15 @@ def parse_redirect(redirected: Secret[str], *, state: Secret[str]) -> RedirectRe
     return RedirectResult(parameters["code"], _postbox(parameters))
 
 
+def state_of(redirected: Secret[str]) -> Secret[str] | None:
+    """Return the `state` in a redirected address, masked, or None where there is none that can be read."""
+    with suppress(RedirectError):
+        parameters = _parameters(redirected)
+        if parameters.get("state"):
+            return Secret(parameters["state"])
+    return None
+
+
 def _parameters(redirected: Secret[Any]) -> MaskedMapping:
     if not isinstance(redirected.reveal(), str):
         raise RedirectError(f"The redirected address is a {type(redirected.reveal()).__name__}, not a str. {_COPY_ALL}")

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from tempfile import mkstemp
 from typing import Any, Protocol
 
-from filelock import FileLock, Timeout
 from platformdirs import user_data_path
 
 from digime_pandas._service.authorization import Authorization
 from digime_pandas._service.masking.secret import MaskedMapping, Secret
 from digime_pandas._service.masking.tracebacks import FramesDropped
+from digime_pandas._service.oauth.pending.stores import FilePendingStore, MemoryPendingStore
+from digime_pandas._service.oauth.private_folder import PrivateFolder
 from digime_pandas._service.process import reset_after_fork
 from digime_pandas.errors import AuthorizationError, TokenStoreError
 
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
-_IN_MEMORY = "To keep authorizations only as long as this process lives, use tokens=MemoryTokenStore()."
+_SUFFIX = ".json"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -46,7 +44,12 @@ StoreKeys = list[StoreKey]
 
 
 class TokenStore(Protocol):
-    """What a client needs of a place to keep authorizations. Anything with these methods will do."""
+    """What a client needs of a place to keep authorizations. Anything with these methods will do.
+
+    A store may also have an attribute ``pending``, a `PendingStore` for the authorizations that people have not
+    answered yet. Of a store without one, each client keeps these in memory, so that one process begins and completes
+    them.
+    """
 
     def get(self, environment: str, contract: str, account_id: str) -> Authorization | None:
         """Return what is kept under the key, or None."""
@@ -75,8 +78,15 @@ class FileTokenStore:
     threads and processes may use one folder. Tokens are **not encrypted**: any program that can read this user's files
     can use them, as with an SSH key without a pass phrase.
 
+    Authorizations that people have not answered yet are in its folder ``pending``, in the same way, so that any
+    process that uses the folder can complete what another one began.
+
     Args:
         path: The folder; made when first needed. Default: ``digime-pandas/authorizations`` among the user's data.
+
+    Attributes:
+        path: The folder.
+        pending: The store of what people have not answered yet.
 
     Methods raise `TokenStoreError` where the folder or a file in it cannot be used: it cannot be written, others may
     open it, it is a symbolic link or not a folder, or what a file holds is damaged. The message says how to go on.
@@ -84,136 +94,56 @@ class FileTokenStore:
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
         self.path = user_data_path("digime-pandas", appauthor=False) / "authorizations" if path is None else Path(path)
-        self._check_folder()
+        self._folder = PrivateFolder(self.path)
+        self._folder.check()
+        self.pending = FilePendingStore(PrivateFolder(self.path / "pending", self._folder))
 
     def get(self, environment: str, contract: str, account_id: str) -> Authorization | None:
         """Return what is kept under the key, or None."""
         key = StoreKey(environment, contract, account_id)
-        record = self._read(self._file(key))
+        record = self._read(_file_name(key))
         if record is None:
             return None
         found, authorization = record
         if found != key:
-            raise self._damaged(self._file(key))
+            raise self._damaged(_file_name(key))
         return authorization
 
     def put(self, environment: str, contract: str, authorization: Authorization) -> None:
         """Keep the authorization in place of any older one; it is on the disk when this returns."""
         key = StoreKey(environment, contract, authorization.account_id)
-        self._make_folder()
-        try:
-            self._replace(self._file(key), _serialized(key, authorization))
-        except OSError as error:
-            raise self._unusable(error) from error
+        self._folder.replace(_file_name(key), _serialized(key, authorization))
 
     def delete(self, environment: str, contract: str, account_id: str) -> bool:
         """Forget what is kept under the key, damaged or not; tell whether there was anything."""
-        try:
-            self._file(StoreKey(environment, contract, account_id)).unlink()
-        except FileNotFoundError:
-            return False
-        except OSError as error:
-            raise self._unusable(error) from error
-        return True
+        return self._folder.remove(_file_name(StoreKey(environment, contract, account_id)))
 
     def list(self, environment: str | None = None, contract: str | None = None) -> StoreKeys:
         """Return the keys there are, sorted; of one environment or contract, if named."""
-        self._check_folder()
-        records = (self._read(file) for file in self.path.glob("*.json"))
+        records = (self._read(name) for name in self._folder.names(_SUFFIX))
         return _selected((record[0] for record in records if record is not None), environment, contract)
 
-    @contextmanager
-    def lock(self, environment: str, contract: str, account_id: str, timeout: float) -> Iterator[None]:
+    def lock(self, environment: str, contract: str, account_id: str, timeout: float) -> AbstractContextManager[None]:
         """Keep other threads and processes out, for at most `timeout` seconds of waiting. Not reentrant."""
-        self._make_folder()
-        lock = FileLock(self._file(StoreKey(environment, contract, account_id)).with_suffix(".lock"), mode=0o600)
-        try:
-            lock.acquire(timeout=max(0.0, timeout))
-        except Timeout:
-            raise _lock_timeout(account_id, timeout) from None
-        except OSError as error:
-            raise self._unusable(error) from error
-        try:
-            yield
-        finally:
-            lock.release()
+        name = _file_name(StoreKey(environment, contract, account_id)).removesuffix(_SUFFIX)
+        return self._folder.lock(f"{name}.lock", timeout, lambda: _lock_timeout(account_id, timeout))
 
     def __repr__(self) -> str:
         return f"FileTokenStore({str(self.path)!r})"
 
-    def _file(self, key: StoreKey) -> Path:
-        # A digest, since an account id may hold anything and be of any length.
-        name = json.dumps([key.environment, key.contract, key.account_id])
-        return self.path / f"{sha256(name.encode()).hexdigest()}.json"
-
-    def _make_folder(self) -> None:
-        try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except FileExistsError:
-            pass  # not a folder; the check below says so
-        except OSError as error:
-            raise self._unusable(error) from error
-        self._check_folder()
-
-    def _check_folder(self) -> None:
-        try:
-            status = self.path.lstat()
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise self._unusable(error) from error
-        if stat.S_ISLNK(status.st_mode):
-            raise TokenStoreError(f"{self.path} is a symbolic link. Pass the folder it points to instead.")
-        if not stat.S_ISDIR(status.st_mode):
-            raise TokenStoreError(f"{self.path} is not a folder. Pass a folder, FileTokenStore('a/folder').")
-        if os.name != "posix":
-            return  # permissions are lists of their own there, inherited from the user's profile
-        if status.st_uid != os.geteuid():
-            raise TokenStoreError(f"{self.path} belongs to another user. Pass a folder of your own. {_IN_MEMORY}")
-        if status.st_mode & _OTHERS:
-            raise TokenStoreError(
-                f"{self.path} is open to other users (mode {stat.S_IMODE(status.st_mode):04o}). "
-                f"Close it with `chmod 700 '{self.path}'`, or pass a folder that does not exist yet. {_IN_MEMORY}"
-            )
-
-    def _read(self, file: Path) -> tuple[StoreKey, Authorization] | None:
-        self._check_folder()
-        try:
-            # Windows has no such flag, and its users cannot make links into another's folder by default.
-            descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
-            with os.fdopen(descriptor, "rb") as stream:
-                content = Secret(stream.read())
-        except FileNotFoundError:
+    def _read(self, name: str) -> tuple[StoreKey, Authorization] | None:
+        content = self._folder.read(name)
+        if content is None:
             return None
-        except OSError as error:
-            raise self._unusable(error) from error
         record = _parsed(content)
         if record is None:
-            raise self._damaged(file)
+            raise self._damaged(name)
         return record
 
-    def _replace(self, file: Path, content: Secret[bytes]) -> None:
-        descriptor, temporary = mkstemp(dir=self.path, prefix=".new-")  # of mode 0600
-        try:
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(content.reveal())
-                stream.flush()
-                os.fsync(descriptor)
-            Path(temporary).replace(file)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-        _sync_folder(self.path)
-
-    def _unusable(self, error: OSError) -> TokenStoreError:
+    def _damaged(self, name: str) -> TokenStoreError:
         return TokenStoreError(
-            f"{self.path} cannot be used to keep authorizations ({error.strerror or type(error).__name__}). "
-            f"Pass a folder of your own, FileTokenStore('a/folder'). {_IN_MEMORY}"
+            f"{self.path / name} holds no authorization that can be read. Delete it, then authorize again."
         )
-
-    @staticmethod
-    def _damaged(file: Path) -> TokenStoreError:
-        return TokenStoreError(f"{file} holds no authorization that can be read. Delete it, then authorize again.")
 
 
 class MemoryTokenStore:
@@ -225,6 +155,7 @@ class MemoryTokenStore:
 
     def __init__(self) -> None:
         self._kept: dict[StoreKey, Authorization] = {}
+        self.pending = MemoryPendingStore()
         self._make_locks()
         reset_after_fork(self, MemoryTokenStore._make_locks)
 
@@ -268,6 +199,12 @@ class MemoryTokenStore:
         self._guard = threading.Lock()
 
 
+def _file_name(key: StoreKey) -> str:
+    # A digest, since an account id may hold anything and be of any length.
+    name = json.dumps([key.environment, key.contract, key.account_id])
+    return f"{sha256(name.encode()).hexdigest()}{_SUFFIX}"
+
+
 def _selected(keys: Any, environment: str | None, contract: str | None) -> StoreKeys:
     return sorted(key for key in keys if environment in {None, key.environment} and contract in {None, key.contract})
 
@@ -302,14 +239,3 @@ def _lock_timeout(account_id: str, timeout: float) -> TokenStoreError:
         f"The authorization of account {account_id!r} is being replaced by another thread or process, which did not "
         f"finish within {timeout:g} seconds. Try again."
     )
-
-
-def _sync_folder(folder: Path) -> None:
-    # The new name survives a power cut only when the folder is written too; some file systems cannot do that.
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            with suppress(OSError):
-                os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

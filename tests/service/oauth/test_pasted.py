@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digime_pandas._service.masking.secret import Secret
-from digime_pandas._service.oauth.pasted import parse_pasted
+from digime_pandas._service.oauth.pasted import parse_pasted, pasted_states
 from digime_pandas._service.oauth.redirect import MAXIMUM_REDIRECT_LENGTH, RedirectResult
 from digime_pandas.errors import ConsentRefusedError, RedirectError
 
@@ -97,6 +97,17 @@ def wrapped(text: str, every: int, by: str) -> str:
 )
 def test_an_address_is_read_however_it_was_copied(text: str) -> None:
     assert parsed(text).code == CODE
+    assert Secret(STATE) in set(pasted_states(Secret(text)))
+
+
+@pytest.mark.parametrize("text", ["", CODE, "http://127.0.0.1:8765/digime", f"?success=true&code={CODE}&state="])
+def test_where_there_is_no_state_there_is_none(text: str) -> None:
+    assert list(pasted_states(Secret(text))) == []
+
+
+def test_each_state_that_a_text_may_bring_is_told_once() -> None:
+    states = [each.reveal() for each in pasted_states(Secret(f"?success=true&code={CODE}&state={STATE} and more"))]
+    assert sorted(states) == [STATE, f"{STATE} and more", f"{STATE}and", f"{STATE}andmore"]
 
 
 @pytest.mark.parametrize("state", ["a.", "(b)", "%41", "c d", "e+f", "%2541", "é", "x|y", "'", "a&b=c", "<t>", "&amp;"])

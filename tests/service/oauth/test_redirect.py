@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from digime_pandas._service.masking import secret as _secret
 from digime_pandas._service.masking.secret import Secret
-from digime_pandas._service.oauth.redirect import MAXIMUM_REDIRECT_LENGTH, parse_redirect
+from digime_pandas._service.oauth.redirect import MAXIMUM_REDIRECT_LENGTH, parse_redirect, state_of
 from digime_pandas.errors import AuthorizationError, ConsentRefusedError, RedirectError
 
 STATE = "0f1e2d3c"
@@ -181,6 +181,20 @@ def test_plus_signs_that_became_spaces_are_repaired_in_bare_base64(base64: str) 
 @pytest.mark.parametrize("extra", [{"postboxId": "p0"}, {"publicKey": PKCS1}, {"postboxId": "", "publicKey": PKCS1}])
 def test_a_postbox_needs_both_its_id_and_its_key(extra: dict[str, str]) -> None:
     assert parse_redirect(Secret(address(OK | extra)), state=Secret(STATE)).postbox is None
+
+
+@pytest.mark.parametrize(
+    ("text", "state"),
+    [
+        (address(OK), STATE),
+        (address(OK | {"state": "a b&c"}), "a b&c"),
+        (f"{address(OK)}&state=twice", None),
+        ("", None),
+    ],
+)
+def test_the_state_is_told_where_there_is_one(text: str, state: str | None) -> None:
+    found = state_of(Secret(text))
+    assert (None if found is None else found.reveal()) == state
 
 
 def test_the_code_does_not_print() -> None:
