@@ -6,7 +6,8 @@ import base64
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -15,11 +16,8 @@ from digime_pandas._service.contract import Contract
 from digime_pandas._service.crypto.envelope import (
     BLOCK_BYTES,
     KEY_BYTES,
-    encrypt_bytes,
-    encrypted_pieces,
     load_public_key,
-    sealed_size,
-    wrap_key,
+    seal_description,
 )
 from digime_pandas._service.crypto.jws import (
     NONCE_BYTES,
@@ -30,6 +28,7 @@ from digime_pandas._service.crypto.jws import (
     sign,
     verify,
 )
+from digime_pandas._service.crypto.signed_upload import FileKey, SignedUpload
 from digime_pandas._service.download import Download
 from digime_pandas._service.http.request import Reply, Request
 from digime_pandas._service.http.transport import Http
@@ -38,22 +37,25 @@ from digime_pandas._service.messages import (
     Agent,
     FileListing,
     FileMetadata,
+    ReadingSession,
+    Scope,
     TokenReply,
     Upload,
     UploadReply,
     parse_document,
     parse_file_listing,
     parse_file_metadata,
+    parse_session,
     parse_token_reply,
     parse_upload_reply,
     read_secret,
 )
-from digime_pandas._service.streams import Buffer
 from digime_pandas.errors import AuthorizationError, ReplyError
 
 _KEY_SET_SECONDS = 15 * 60  # as long as the iOS SDK keeps it
 _JSON = "application/json"
 _OCTETS = "application/octet-stream"
+_NO_OPTIONS: Mapping[str, Any] = {}
 
 
 class Endpoints:
@@ -131,65 +133,78 @@ class Endpoints:
             AuthorizationError: The postbox's public key cannot be used. Nothing was sent.
         """
         what = f"deliver {upload.file_name!r}"
+        reply = self._upload(upload, partial(self.sign_for_postbox, upload, postbox, access_token), what)
+        return parse_upload_reply(reply.body, reply.attempts, what)
+
+    def sign_for_postbox(self, upload: Upload, postbox: Postbox, access_token: Secret[str]) -> SignedUpload:
+        """Return the request of one attempt to deliver to a postbox, with an AES key, IV and nonce of its own.
+
+        Raises:
+            AuthorizationError: The postbox's public key cannot be used.
+        """
         try:
             public_key = load_public_key(postbox.public_key)
         except ValueError as error:
             raise AuthorizationError(f"The authorization cannot be used: {error}. Authorize again.") from None
-        metadata = upload.descriptor.to_json().encode()
+        file_key = FileKey(Secret(self._random(KEY_BYTES)), Secret(self._random(BLOCK_BYTES)))
+        key, iv = file_key.key, file_key.iv
+        boundary = self._random(NONCE_BYTES).hex()
+        head = (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{upload.file_name}"\r\n'
+            f"Content-Type: {upload.descriptor.mime_type}\r\n\r\n"
+        ).encode()
+        sealed = seal_description(upload.descriptor.to_json().encode(), public_key, key=key, iv=iv)
+        metadata, wrapped_key = (base64.b64encode(each).decode() for each in sealed)
+        headers = self._signed(
+            {"Content-Type": f"multipart/form-data; boundary={boundary}", "Accept": _JSON},
+            access_token=access_token,
+            iv=iv,
+            metadata=metadata,
+            symmetrical_key=wrapped_key,
+        )
         url = f"{self.base_url}permission-access/postbox/{quote(postbox.id, safe='')}"
-
-        def request() -> Request:
-            key, iv = Secret(self._random(KEY_BYTES)), Secret(self._random(BLOCK_BYTES))
-            boundary = self._random(NONCE_BYTES).hex()
-            head = (
-                f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{upload.file_name}"\r\n'
-                f"Content-Type: {upload.descriptor.mime_type}\r\n\r\n"
-            ).encode()
-            tail = f"\r\n--{boundary}--\r\n".encode()
-            if isinstance(upload.content, bytes):
-                whole = b"".join([head, encrypt_bytes(upload.content, key=key, iv=iv), tail])
-                body: Iterable[Buffer] = [whole]
-                size: int | None = len(whole)
-            else:
-                size = None if upload.size is None else len(head) + sealed_size(upload.size) + len(tail)
-                pieces = encrypted_pieces(upload.content(), key=key, iv=iv, workers=upload.threads.encrypt)
-                body = _enclosed(head, pieces, tail)
-            headers = self._signed(
-                {"Content-Type": f"multipart/form-data; boundary={boundary}", "Accept": _JSON},
-                access_token=access_token,
-                iv=iv,
-                metadata=base64.b64encode(encrypt_bytes(metadata, key=key, iv=iv)).decode(),
-                symmetrical_key=base64.b64encode(wrap_key(key, public_key)).decode(),
-            )
-            return Request("POST", url, headers, body, size, upload.progress)
-
-        reply = self._http.send(request, what=what)
-        return parse_upload_reply(reply.body, reply.attempts, what)
+        return SignedUpload(url, headers, file_key, head, f"\r\n--{boundary}--\r\n".encode())
 
     def import_file(self, upload: Upload, access_token: Secret[str]) -> UploadReply:
         """``POST permission-access/import``: upload the plain bytes under TLS, the descriptor signed in a header.
 
         Any 2xx is a success and its body says nothing (observed), so the status is always ``"delivered"``.
         """
-        url = self.base_url + "permission-access/import"
-        descriptor = {"metadata": upload.descriptor.to_dict()}
+        what = f"import {upload.file_name!r}"
+        reply = self._upload(upload, partial(self.sign_import, upload, access_token), what)
+        return UploadReply("delivered", None, reply.attempts)
 
+    def sign_import(self, upload: Upload, access_token: Secret[str]) -> SignedUpload:
+        """Return the request of one attempt at a direct import: token and descriptor are signed, the file is not."""
+        # Signed as it is, and no secret by itself: the token of the person is in another header.
+        signed_descriptor = sign({"metadata": upload.descriptor.to_dict()}, self._private_key.reveal()).reveal()
+        fields = {"FileDescriptor": signed_descriptor, "Content-Type": _OCTETS}
+        headers = self._signed(fields, access_token=access_token)
+        return SignedUpload(self.base_url + "permission-access/import", headers)
+
+    def _upload(self, upload: Upload, sign_attempt: Callable[[], SignedUpload], what: str) -> Reply:
         def request() -> Request:
-            # Signed as it is, and no secret by itself: the token of the person is in another header.
-            signed_descriptor = sign(descriptor, self._private_key.reveal()).reveal()
-            headers = self._signed(
-                {"FileDescriptor": signed_descriptor, "Content-Type": _OCTETS}, access_token=access_token
-            )
-            body = [upload.content] if isinstance(upload.content, bytes) else upload.content()
-            return Request("POST", url, headers, body, upload.size, upload.progress)
+            signed = sign_attempt()
+            body, size = signed.body(upload.content, upload.size, workers=upload.threads.encrypt)
+            return Request("POST", signed.url, signed.headers, body, size, upload.progress)
 
-        return UploadReply("delivered", None, self._http.send(request, what=f"import {upload.file_name!r}").attempts)
+        return self._http.send(request, what=what)
 
-    def trigger(self, access_token: Secret[str]) -> Secret[str]:
-        """``POST permission-access/trigger``: return the key of a new reading session."""
+    def trigger(self, access_token: Secret[str], scope: Scope | None = None) -> ReadingSession:
+        """``POST permission-access/trigger``: return a new reading session.
+
+        Args:
+            access_token: The person's.
+            scope: Which files it lists; None: all.
+
+        Returns:
+            The session. The person's sources are not refreshed for it (`sourceFetch` of the vendor's Node SDK 16,
+            observed in its types).
+        """
         what = "open a reading session"
-        reply = self._post_json("permission-access/trigger", what, access_token=access_token)
-        return read_secret(parse_document(reply.body, what).get("session"), "key", what)
+        options: dict[str, Any] = {"sourceFetch": False} | ({} if scope is None else {"scope": scope.to_dict()})
+        reply = self._post_json("permission-access/trigger", what, options, access_token=access_token)
+        return parse_session(reply.body, what)
 
     def list_files(self, session: Secret[str], access_token: Secret[str]) -> FileListing:
         """``GET permission-access/query/{session}``: return the files that the session has collected so far."""
@@ -232,8 +247,8 @@ class Endpoints:
 
         return self._http.send(request, what=what)
 
-    def _post_json(self, path: str, what: str, **claims: object) -> Reply:
-        body = json.dumps({"agent": self._agent.to_dict()}).encode()
+    def _post_json(self, path: str, what: str, options: Mapping[str, Any] = _NO_OPTIONS, **claims: object) -> Reply:
+        body = json.dumps({**options, "agent": self._agent.to_dict()}).encode()
 
         def request() -> Request:
             headers = self._signed({"Content-Type": _JSON, "Accept": _JSON}, **claims)
@@ -278,13 +293,6 @@ class Endpoints:
             key_set = parse_document(reply.body, what)
             self._key_sets[url] = (self._now(), key_set)
         return key_set
-
-
-def _enclosed(head: bytes, pieces: Iterator[Buffer], tail: bytes) -> Iterator[Buffer]:
-    # A generator, unlike a chain, ends `pieces` when it is closed itself.
-    yield head
-    yield from pieces
-    yield tail
 
 
 def _not_genuine(what: str, reason: str) -> ReplyError:

@@ -101,6 +101,48 @@ class TokenReply:
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """Which files a reading session lists: those that have all that is given here.
+
+    On the wire `scope.criteria`, a list of one. Its members are those of the vendor's Node SDK 16 (observed in its
+    types); what the service makes of them is inferred, so that what it lists has to be compared again. One value each
+    is sent: whether several mean all of them or any one is not known.
+
+    Args:
+        reference: A reference.
+        tag: A tag.
+        mime_type: The media type.
+        since: Unix seconds from which on it was changed. The unit is inferred; a service that takes it for
+            milliseconds lists more files, not fewer.
+    """
+
+    reference: str | None = None
+    tag: str | None = None
+    mime_type: str | None = None
+    since: int | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the value of the request's member `scope`."""
+        given = {"reference": self.reference, "tags": self.tag, "mimeType": self.mime_type}
+        metadata = {name: [value] for name, value in given.items() if value is not None}
+        criterion: dict[str, Any] = {} if self.since is None else {"from": self.since}
+        return {"criteria": [criterion | ({"metadata": metadata} if metadata else {})]}
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingSession:
+    """A session in which one person's files are listed and fetched.
+
+    Args:
+        key: Names it in requests; a secret.
+        expires: When it ends, in Unix seconds (milliseconds on the wire, inferred), or None where that was not told.
+    """
+
+    key: Secret[str]
+    expires: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class FileListing:
     """One listing of a session. `files` maps names to `updatedDate` (Unix milliseconds)."""
 
@@ -157,6 +199,13 @@ def parse_upload_reply(body: Secret[bytes], attempts: int, what: str) -> UploadR
     if status not in ("delivered", "pending"):  # of a tuple, since what is not hashable may stand there too
         raise _missing(what, "a status 'delivered' or 'pending'")
     return UploadReply(status, _number_or_none(document.get("expires")), attempts)
+
+
+def parse_session(body: Secret[bytes], what: str) -> ReadingSession:
+    """Return the session that was begun."""
+    session = masked_object(parse_document(body, what).get("session"))
+    expiry = None if session is None else _number_or_none(session.get("expiry"))
+    return ReadingSession(read_secret(session, "key", what), None if expiry is None else expiry / 1000)
 
 
 def parse_file_listing(body: Secret[bytes], what: str) -> FileListing:

@@ -36,6 +36,7 @@ def parse(
     *,
     columns: Sequence[str] | None = None,
     limit: int | None = None,
+    own: bool = False,
 ) -> pd.DataFrame:
     """Return the frame that a file holds.
 
@@ -46,6 +47,8 @@ def parse(
             another file, is ignored with a warning, and so is a part of it that does not fit.
         columns: Names of the columns that are wanted, as they are in the file; the index comes in any case.
         limit: How many rows are wanted at most, from the first.
+        own: Whether this package wrote the file. Then an empty line in a CSV file of one column is a missing value, and
+            no blank line, also without a schema.
 
     Raises:
         InputError: There is no such column, or an argument is not of its kind.
@@ -56,7 +59,7 @@ def parse(
     """
     wanted, most = check_columns(columns), check_limit(limit)
     stream = _stream(data)
-    pieces = _pieces(stream, format, schema, wanted, None if most is None else max(most, 1))
+    pieces = _pieces(stream, format, schema, wanted, None if most is None else max(most, 1), own=own)
     return next(_with_read_errors(pieces, format, stream)).iloc[slice(most)]
 
 
@@ -67,6 +70,7 @@ def parse_batches(
     *,
     columns: Sequence[str] | None = None,
     batch_rows: int = 65_536,
+    own: bool = False,
 ) -> Iterator[pd.DataFrame]:
     """Yield the frame that a file holds in pieces, in bounded memory.
 
@@ -79,6 +83,7 @@ def parse_batches(
         schema: The text that `inspect_frame` made for it, or None.
         columns: Names of the columns that are wanted.
         batch_rows: Rows of each piece; the last one may have fewer. A file without rows gives one empty frame.
+        own: Whether this package wrote the file.
 
     Raises:
         InputError: There is no such column, or an argument is not of its kind.
@@ -86,7 +91,7 @@ def parse_batches(
     """
     wanted, rows = check_columns(columns), check_batch_rows(batch_rows)
     stream = _stream(source)
-    yield from _with_read_errors(_pieces(stream, format, schema, wanted, rows), format, stream)
+    yield from _with_read_errors(_pieces(stream, format, schema, wanted, rows, own=own), format, stream)
 
 
 def check_columns(columns: Iterable[str] | None) -> list[str] | None:
@@ -148,7 +153,7 @@ def _stream(data: Source) -> BinaryIO:
 
 
 def _pieces(
-    stream: BinaryIO, format: Format, text: str | None, wanted: Sequence[str] | None, rows: int | None
+    stream: BinaryIO, format: Format, text: str | None, wanted: Sequence[str] | None, rows: int | None, *, own: bool
 ) -> Iterator[pd.DataFrame]:
     """Yield a file by its schema, or by the rules of inference when the schema does not fit its first piece."""
     start = stream.tell()
@@ -172,7 +177,7 @@ def _pieces(
             yield first
             yield from pieces
             return
-    yield from _read(stream, format, None, wanted, rows)
+    yield from _read(stream, format, None, wanted, rows, own=own)
 
 
 def _without_unreadable(schema: Schema, format: Format, stream: BinaryIO, rows: int | None) -> Schema | None:
@@ -256,12 +261,20 @@ def _reason(error: Exception) -> str:
 
 
 def _read(
-    stream: BinaryIO, format: Format, schema: Schema | None, wanted: Sequence[str] | None, rows: int | None
+    stream: BinaryIO,
+    format: Format,
+    schema: Schema | None,
+    wanted: Sequence[str] | None,
+    rows: int | None,
+    *,
+    own: bool = False,
 ) -> Iterator[pd.DataFrame]:
     """Yield the pieces of a file, at least one."""
     if schema is None and not format.stores_types:
         _check_kind(stream, format)
-    reader = CODECS[format.name].open(stream, escaped=schema is not None and schema.escaped, typed=schema is not None)
+    # To CSV, which is read as text in any case, this says that blank lines are rows.
+    typed = schema is not None or (own and format.only_text)
+    reader = CODECS[format.name].open(stream, escaped=schema is not None and schema.escaped, typed=typed)
     builder = FrameBuilder(format, schema, _names_of(wanted, reader), reader.names)
     frames = None if schema is not None else reader.pandas_frames(wanted, rows)
     ignored = None

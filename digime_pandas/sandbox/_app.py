@@ -18,6 +18,8 @@ from digime_pandas.sandbox._context import SandboxContext
 from digime_pandas.sandbox._endpoints.consent_page import ConsentPage
 from digime_pandas.sandbox._endpoints.downloads import Downloads
 from digime_pandas.sandbox._endpoints.oauth import OAuth
+from digime_pandas.sandbox._endpoints.pages import Pages
+from digime_pandas.sandbox._endpoints.root_page import RootPage
 from digime_pandas.sandbox._endpoints.uploads import Uploads
 from digime_pandas.sandbox._wire.error_replies import Code, ErrorReply
 
@@ -34,11 +36,12 @@ def build_app(context: SandboxContext) -> Starlette:
         context: What all endpoints share.
 
     Returns:
-        An ASGI application with the paths ``/v1.7``, ``/v1.6`` and ``/apps/saas``. It answers only requests whose Host
-        is a loopback name, so that web pages cannot reach it through DNS rebinding.
+        An ASGI application with the paths ``/``, ``/v1.7``, ``/v1.6`` and ``/apps/saas``. It answers only requests
+        whose Host is a loopback name, so that web pages cannot reach it through DNS rebinding.
     """
     error_replies = _ErrorReplies(context)
-    consent = ConsentPage(context)
+    made = Pages(context.settings.random_bytes)
+    consent = ConsentPage(context, made)
     pages: list[BaseRoute] = [
         Route("/authorize", consent.show, methods=["GET"]),
         Route("/authorize", consent.decide, methods=["POST"]),
@@ -47,6 +50,7 @@ def build_app(context: SandboxContext) -> Starlette:
         routes=[
             *(Mount(f"/{version}", routes=_api_routes(context, version)) for version in VERSIONS),
             Mount(CONSENT_PATH, routes=pages),
+            Route("/", RootPage(context, made).show, methods=["GET"]),
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])],
         exception_handlers={

@@ -12,13 +12,16 @@ from digime_pandas.errors import AuthorizationError, InputError
 _TIMEOUT = 10.0  # seconds
 
 
-def submit_consent_form(url: str, decision: Literal["approve", "refuse"], *, origin: str) -> str:
+def submit_consent_form(
+    url: str, decision: Literal["approve", "refuse"], *, origin: str, account_id: str | None = None
+) -> str:
     """Load a consent page and submit its form.
 
     Args:
         url: Address of the page.
         decision: Value of the submit button.
         origin: Scheme, host and port that the page must have.
+        account_id: The account that consent is for; None: it is not said.
 
     Returns:
         The address that the response redirects to, which is not requested.
@@ -37,6 +40,7 @@ def submit_consent_form(url: str, decision: Literal["approve", "refuse"], *, ori
         form = _Form()
         form.feed(page)
         fields = [*form.fields, ("decision", decision)]
+        fields += [] if account_id is None else [("account", account_id)]
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         connection.request("POST", form.action or parts.path, urlencode(fields), headers)
         return _read_response(connection, 303)

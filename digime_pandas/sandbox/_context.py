@@ -12,8 +12,10 @@ from digime_pandas.sandbox._store.authorizations import AuthorizationStore
 from digime_pandas.sandbox._store.keys import ServiceKeys
 from digime_pandas.sandbox._store.library import Library
 from digime_pandas.sandbox._wire.envelope import Compression
+from digime_pandas.sandbox._wire.redirect_uris import is_registered
 
 Access = Literal["write", "read"]
+ScopeMode = Literal["applied", "ignored", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,13 @@ class Settings:
         refresh_token_lifetime: Seconds.
         clock_window: Maximum difference of a request's timestamp from the clock, seconds.
         max_file_size: Maximum length of a file in plain bytes.
+        redirects: Addresses that are registered on both contracts, beside their own.
+        scope: What comes of the scope that a session is asked for with.
         clock: Returns the Unix time in seconds.
         random_bytes: Returns the given number of random bytes.
 
     Raises:
-        ConfigurationError: The compression is not a known one.
+        ConfigurationError: `compression` or `scope` is not a known one.
     """
 
     postbox: bool
@@ -66,12 +70,16 @@ class Settings:
     refresh_token_lifetime: float
     clock_window: float
     max_file_size: int
+    redirects: frozenset[str]
+    scope: ScopeMode
     clock: Callable[[], float]
     random_bytes: Callable[[int], bytes]
 
     def __post_init__(self) -> None:
         if self.compression not in {None, *get_args(Compression)}:
             raise ConfigurationError(f"compression is {self.compression!r}; use None, 'gzip' or 'brotli'.")
+        if self.scope not in get_args(ScopeMode):
+            raise ConfigurationError(f"scope is {self.scope!r}; use 'applied', 'ignored' or 'refused'.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +101,10 @@ class SandboxContext:
     authorizations: AuthorizationStore
     library: Library
     scripted_replies: ScriptedReplies
+
+    def may_redirect(self, address: str, contract: Contract) -> bool:
+        """Tell whether the consent page of a contract may redirect a browser to an address."""
+        return address == contract.redirect_uri or is_registered(address, self.settings.redirects)
 
     def now(self) -> float:
         """Return the Unix time in seconds."""

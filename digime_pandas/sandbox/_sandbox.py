@@ -8,7 +8,7 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,20 +17,20 @@ from typing import Self, overload
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from digime_pandas._service.authorization import Authorization
 from digime_pandas._service.contract import Contract
+from digime_pandas._service.descriptor import check_accounts
 from digime_pandas.errors import ConfigurationError
 from digime_pandas.sandbox._app import CONSENT_PATH, VERSIONS, build_app
+from digime_pandas.sandbox._approvals import TokenStore, approve_accounts, keep_all
 from digime_pandas.sandbox._browser import submit_consent_form
-from digime_pandas.sandbox._context import Registration, SandboxContext, ScriptedReplies, Settings
+from digime_pandas.sandbox._context import Access, SandboxContext, ScopeMode, ScriptedReplies, Settings
 from digime_pandas.sandbox._server import HOST, Server, is_listening
-from digime_pandas.sandbox._store.authorizations import AuthorizationStore
-from digime_pandas.sandbox._store.data_folder import open_data_folder
-from digime_pandas.sandbox._store.database import Database
-from digime_pandas.sandbox._store.keys import ServiceKeys, key_id, load_keys
-from digime_pandas.sandbox._store.library import Library, SandboxFile
+from digime_pandas.sandbox._setup import open_context
+from digime_pandas.sandbox._store.library import SandboxFile
 from digime_pandas.sandbox._wire.envelope import Compression
+from digime_pandas.sandbox._wire.redirect_uris import check_redirects
 
-_APPLICATION_ID = "digime-pandas-sandbox"
 _DAY = 86400.0  # seconds
 
 
@@ -104,6 +104,10 @@ class Sandbox:
         refresh_token_lifetime: Seconds (180 days are inferred likewise).
         clock_window: Maximum difference of a request's timestamp from the clock, seconds (inferred).
         max_file_size: Maximum length of a file in plain bytes.
+        redirects: Addresses of your own application that are registered on both contracts: the consent page redirects
+            to exactly these, and to any on loopback.
+        scope: What comes of the scope that a reading session is asked for with: ``"applied"``, ``"ignored"`` (the
+            session lists all files) or ``"refused"`` (with ``ScopeOutOfBounds``).
         clock: Returns the Unix time in seconds.
         contracts: The write and the read contract to register; None: generated ones.
         postbox_key: The key that decrypts postbox writes; None: a generated one.
@@ -128,6 +132,8 @@ class Sandbox:
         refresh_token_lifetime: float = 180 * _DAY,
         clock_window: float = 300.0,
         max_file_size: int = 1 << 30,
+        redirects: Iterable[str] = (),
+        scope: ScopeMode = "applied",
         clock: Callable[[], float] = time.time,
         contracts: tuple[Contract, Contract] | None = None,
         postbox_key: RSAPrivateKey | None = None,
@@ -141,6 +147,8 @@ class Sandbox:
             refresh_token_lifetime=refresh_token_lifetime,
             clock_window=clock_window,
             max_file_size=max_file_size,
+            redirects=check_redirects(redirects),
+            scope=scope,
             clock=clock,
             random_bytes=secrets.token_bytes,
         )
@@ -161,7 +169,11 @@ class Sandbox:
         """
         if self._running is None:
             with ExitStack() as resources:
-                context, contracts = self._open_context(resources)
+                context, contracts = open_context(
+                    *(self._data_dir, self._settings, self._scripted_replies, resources),
+                    contracts=self._contracts,
+                    postbox_key=self._postbox_key,
+                )
                 server = resources.enter_context(Server(build_app(context), self._port))
                 self._running = _Running(context, *contracts, server, resources.pop_all(), os.getpid())
             _all_running[id(self._running)] = self._running
@@ -223,20 +235,50 @@ class Sandbox:
         """Base URL of the consent page, an argument of `Client`."""
         return f"{self.origin}{CONSENT_PATH}/"
 
-    def approve(self, url: str) -> str:
+    def approve(self, url: str, *, account: str | None = None) -> str:
         """Approve the request of a consent page, as a person does in a browser.
 
         Args:
             url: Address of the page.
+            account: Id of the account that consent is for, which no request says. The pages name the person by it; one
+                who has it already is the one who approves. None: it is known once a file is about it.
 
         Returns:
             The address that the browser is redirected to, which is not requested.
 
         Raises:
-            InputError: The address is not on this sandbox.
+            InputError: The address is not on this sandbox, or the account is no text that can be an id.
             AuthorizationError: The link is unknown, used or expired.
         """
-        return submit_consent_form(url, "approve", origin=self.origin)
+        if account is not None:
+            check_accounts([account])
+        return submit_consent_form(url, "approve", origin=self.origin, account_id=account)
+
+    def approve_all(
+        self, account_ids: Iterable[str], *, access: Access = "write", tokens: TokenStore | None = None
+    ) -> list[Authorization]:
+        """Approve for many people at once, without a link, a page or a request for each.
+
+        ::
+
+            client.sandbox.approve_all(people, tokens=client.tokens)
+
+        Args:
+            account_ids: Ids of the accounts, such as a column of them; each is taken once. A person is added for each
+                account of which it is not known whose it is.
+            access: ``"write"`` or ``"read"``: which of the two contracts consent is given to.
+            tokens: The store of a client, which then has the authorizations. None: they are stored nowhere.
+
+        Returns:
+            One authorization per account, in the order in which the accounts come first.
+
+        Raises:
+            InputError: A text cannot be an account id, or `access` is neither of the two.
+        """
+        made = approve_accounts(self._served_context(), account_ids, access)
+        if tokens is not None:
+            keep_all(made, tokens, self.base_url)
+        return made
 
     def refuse(self, url: str) -> str:
         """Refuse the request of a consent page, as a person does in a browser.
@@ -292,41 +334,6 @@ class Sandbox:
                 f"This sandbox is served by process {self._running.process}, which this one was forked from. Only "
                 "there can its files be looked at and its answers be arranged; here, use it through a client."
             )
-
-    def _open_context(self, resources: ExitStack) -> tuple[SandboxContext, tuple[Contract, Contract]]:
-        folder = open_data_folder(self._data_dir, resources)
-        write, read, signing, postbox = load_keys(folder / "keys", ("write", "read", "signing", "postbox"))
-        contracts = self._contracts or (_contract("write", write), _contract("read", read))
-        database = Database(folder / "index.sqlite")
-        resources.callback(database.close)
-        settings = self._settings
-        authorizations = AuthorizationStore(
-            database,
-            access_lifetime=settings.access_token_lifetime,
-            refresh_lifetime=settings.refresh_token_lifetime,
-            random_bytes=settings.random_bytes,
-        )
-        registrations = {
-            contracts[0].client_id: Registration(contracts[0], "write"),
-            contracts[1].client_id: Registration(contracts[1], "read"),
-        }
-        library = Library(database, folder / "files", settings.random_bytes)
-        for contract in contracts:
-            library.add_contract(contract)
-        context = SandboxContext(
-            settings,
-            registrations,
-            ServiceKeys(signing=signing, postbox=self._postbox_key or postbox),
-            authorizations,
-            library,
-            self._scripted_replies,
-        )
-        return context, contracts
-
-
-def _contract(access: str, key: RSAPrivateKey) -> Contract:
-    # Named after its key: a new key is a new contract, so that tokens stored for an earlier sandbox do not match it.
-    return Contract(_APPLICATION_ID, f"{access}-{key_id(key)}", key)
 
 
 def _release_all() -> None:

@@ -272,3 +272,11 @@ def test_a_file_knows_wrong_arguments_before_it_is_fetched(client: Client, reade
         unfetched.to_frame(limit="1")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="batch_rows='1'"):
         next(unfetched.read_batches(batch_rows="1"))  # type: ignore[arg-type]
+
+
+def test_missing_values_alone_in_their_rows_come_back_without_a_schema(client: Client, reader: Authorization) -> None:
+    frame = pd.DataFrame({"note": ["a", None, "b"]})
+    write(frame, "notes.csv", account_id=reader.account_id, client=client, typed=False)
+    found = read_frame("notes.csv", account_id=reader.account_id, client=client)
+    assert found["note"].isna().tolist() == [False, True, False]
+    assert sum(map(len, read_batches("notes.csv", account_id=reader.account_id, client=client, batch_rows=2))) == 3

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key
 
 from digime_pandas._service.contract import Contract
 from digime_pandas.sandbox import Sandbox
-from digime_pandas.sandbox._store.authorizations import ConsentRequest
+from digime_pandas.sandbox._store.records import ConsentRequest
 
 from .endpoints.protocol_client import ProtocolClient, error_reply
 

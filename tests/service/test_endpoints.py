@@ -449,7 +449,8 @@ class TestReading:
     def test_a_session_is_triggered_and_listed(self, api: Endpoints, service: Service, contract: Contract) -> None:
         service.answer({"session": {"key": "s/1", "expiry": 17}})
         service.answer({"status": {"state": "completed"}, "fileList": [{"name": "f", "updatedDate": 5}]})
-        assert api.trigger(TOKEN).reveal() == "s/1"
+        session = api.trigger(TOKEN)
+        assert (session.key.reveal(), session.expires) == ("s/1", 0.017)
         assert api.list_files(Secret("s/1"), TOKEN).files == {"f": 5}
         trigger, listed = service.requests
         assert trigger.url.path == "/v1.7/permission-access/trigger"

@@ -669,3 +669,9 @@ except errors.ReadError as error:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=100, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "ValueError\n")
+
+
+@pytest.mark.parametrize(("own", "rows"), [(True, 3), (False, 2)])
+def test_an_empty_line_in_a_file_of_this_package_is_a_missing_value(own: bool, rows: int) -> None:
+    assert len(parse(b"a\nx\n\ny\n", CSV, own=own)) == rows
+    assert sum(map(len, parse_batches(b"a\nx\n\ny\n", CSV, own=own, batch_rows=1))) == rows

@@ -8,13 +8,13 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from io import BufferedReader
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from digime_pandas._service.descriptor import SCHEMA_PREFIX, WRITE_ID_PREFIX
 from digime_pandas._service.download import Download
 from digime_pandas._tabular.formats import Format, format_of
 from digime_pandas._tabular.parse import check_batch_rows, check_columns, check_limit, parse, parse_batches
-from digime_pandas.errors import DigestMismatchError, FormatError, InputError
+from digime_pandas.errors import DigestMismatchError, FormatError, InputError, SecretError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,7 +97,9 @@ class LibraryFile:
         """
         wanted, most = check_columns(columns), check_limit(limit)
         found = self._format()
-        return parse(self.read(sha256=sha256), found, self.schema, columns=wanted, limit=most)
+        return parse(
+            self.read(sha256=sha256), found, self.schema, columns=wanted, limit=most, own=self.write_id is not None
+        )
 
     def read_batches(
         self, *, columns: Sequence[str] | None = None, batch_rows: int = BATCH_ROWS, sha256: str | None = None
@@ -118,7 +120,20 @@ class LibraryFile:
         found = self._format()
         with closing(self._download(sha256)) as download:
             stream = BufferedReader(download.content, _PIECE_BYTES)
-            yield from parse_batches(stream, found, self.schema, columns=wanted, batch_rows=rows)
+            own = self.write_id is not None
+            yield from parse_batches(stream, found, self.schema, columns=wanted, batch_rows=rows, own=own)
+
+    def __reduce__(self) -> NoReturn:
+        raise SecretError(
+            "A LibraryFile is read with the keys and tokens of its client and is not pickled. Pass on what read() or "
+            "to_frame() returns, or list the files where they are read."
+        )
+
+    def __copy__(self) -> LibraryFile:
+        return self
+
+    def __deepcopy__(self, memo: object) -> LibraryFile:
+        return self
 
     def _format(self) -> Format:
         found = format_of(self.name, self.mime_type)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from digime_pandas.sandbox._context import Registration, SandboxContext
+from digime_pandas.sandbox._endpoints.pages import Pages
 from digime_pandas.sandbox._endpoints.request_bodies import read_form
-from digime_pandas.sandbox._store.authorizations import ConsentRequest
 from digime_pandas.sandbox._store.keys import public_pem
-from digime_pandas.sandbox._wire.redirect_uris import add_parameters, is_registered, origin_source
+from digime_pandas.sandbox._store.records import ConsentRequest
+from digime_pandas.sandbox._wire.redirect_uris import add_parameters, origin_source
 
 _PEOPLE_OFFERED = 20
 _NEW_PERSON = "new"
@@ -43,19 +42,18 @@ class ConsentPage:
 
     Args:
         context: What all endpoints share.
+        pages: Makes the page.
     """
 
-    def __init__(self, context: SandboxContext) -> None:
+    def __init__(self, context: SandboxContext, pages: Pages) -> None:
         self._context = context
-        self._templates = Environment(
-            loader=PackageLoader("digime_pandas.sandbox"), autoescape=True, undefined=StrictUndefined
-        )
+        self._pages = pages
 
     async def show(self, request: Request) -> Response:
         """Answer ``GET authorize``: the page."""
         try:
             consent, registration = self._open_request(request.query_params)
-            callback = _callback(request.query_params, registration)
+            callback = self._callback(request.query_params, registration)
         except _PageError as error:
             return self._error_page(error)
         library = self._context.library
@@ -70,14 +68,15 @@ class ConsentPage:
             "people": [] if consent.user_id else library.people(_PEOPLE_OFFERED),
             "new_person": _NEW_PERSON,
         }
-        return self._page("consent.html", page, 200, (consent.redirect_uri, callback or consent.redirect_uri))
+        destinations = (consent.redirect_uri, callback or consent.redirect_uri)
+        return self._pages.render("consent.html", page, destinations=destinations)
 
     async def decide(self, request: Request) -> Response:
         """Answer ``POST authorize``: record the decision, and redirect the browser to the client."""
         form = await read_form(request)
         try:
             consent, registration = self._open_request(form)
-            callback = _callback(form, registration)
+            callback = self._callback(form, registration)
             user_id = self._chosen_person(consent, form) if _is_approved(form) else None
             self._context.authorizations.mark_settled(form["code"])
         except _PageError as error:
@@ -101,13 +100,20 @@ class ConsentPage:
         return consent, registration
 
     def _chosen_person(self, consent: ConsentRequest, form: Mapping[str, str]) -> str:
-        """Return the user id of the request's person, else of the one chosen on the page, else of a new one."""
+        """Return the user id of the request's person, else of the account's, else of the one chosen on the page.
+
+        The field `account`, which browsers do not send, is the id of the account that consent is for.
+        """
         library = self._context.library
-        chosen = consent.user_id or form.get("person") or _NEW_PERSON
+        account_id = form.get("account")
+        known = None if account_id is None else library.person_of(account_id)
+        chosen = consent.user_id or known or form.get("person") or _NEW_PERSON
         if chosen == _NEW_PERSON:
-            return library.add_person(self._context.now())
-        if library.person(chosen) is None:
+            chosen = library.add_person(self._context.now())
+        elif library.person(chosen) is None:
             raise _PageError(410, "This person is no longer here", _START_AGAIN)
+        if account_id is not None:
+            library.name_person(chosen, account_id)
         return chosen
 
     def _approved_parameters(self, consent: ConsentRequest, registration: Registration, user_id: str) -> dict[str, str]:
@@ -120,34 +126,16 @@ class ConsentPage:
             parameters["publicKey"] = public_pem(self._context.keys.postbox)
         return parameters
 
-    def _page(self, template: str, page: Mapping[str, Any], status: int, destinations: Iterable[str]) -> Response:
-        nonce = self._context.settings.random_bytes(16).hex()
-        form_action = " ".join(dict.fromkeys(["'self'", *map(origin_source, destinations)]))
-        policy = (
-            f"default-src 'none'; style-src 'nonce-{nonce}'; form-action {form_action}; "
-            "img-src data:; base-uri 'none'; frame-ancestors 'none'"
-        )
-        content = self._templates.get_template(template).render(page, nonce=nonce)
-        headers = {
-            "Cache-Control": "no-store",
-            "Content-Security-Policy": policy,
-            "Referrer-Policy": "no-referrer",
-            "X-Content-Type-Options": "nosniff",
-            "X-Frame-Options": "DENY",
-        }
-        return HTMLResponse(content, status, headers)
-
     def _error_page(self, error: _PageError) -> Response:
         page = {"title": error.title, "advice": error.advice}
-        return self._page("error.html", page, error.status, ())
+        return self._pages.render("error.html", page, status=error.status)
 
-
-def _callback(parameters: Mapping[str, str], registration: Registration) -> str | None:
-    """Return the address to redirect to on refusal, a query parameter of SDKs up to v8 (SDK-observed)."""
-    callback = parameters.get("callback") or None
-    if callback is not None and not is_registered(callback, registration.contract.redirect_uri):
-        raise _PageError(400, "This link names an address that is not registered", _START_AGAIN)
-    return callback
+    def _callback(self, parameters: Mapping[str, str], registration: Registration) -> str | None:
+        """Return the address to redirect to on refusal, a query parameter of SDKs up to v8 (SDK-observed)."""
+        callback = parameters.get("callback") or None
+        if callback is not None and not self._context.may_redirect(callback, registration.contract):
+            raise _PageError(400, "This link names an address that is not registered", _START_AGAIN)
+        return callback
 
 
 def _is_approved(form: Mapping[str, str]) -> bool:

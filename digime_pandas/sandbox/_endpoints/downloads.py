@@ -14,11 +14,12 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from digime_pandas.sandbox._context import Registration, SandboxContext
 from digime_pandas.sandbox._endpoints.request_bodies import read_json_object
-from digime_pandas.sandbox._endpoints.request_checks import check_signed, check_user
+from digime_pandas.sandbox._endpoints.request_checks import check_signed, check_user, read_scope
 from digime_pandas.sandbox._store.library import SandboxFile
 from digime_pandas.sandbox._wire.descriptors import descriptor_for_readers
 from digime_pandas.sandbox._wire.envelope import blob_size, compress, encrypt_blob, prefix_digest
 from digime_pandas.sandbox._wire.error_replies import ErrorReply
+from digime_pandas.sandbox._wire.session_scopes import SessionScope
 
 _BLOCK_SIZE = 1 << 20
 
@@ -40,13 +41,15 @@ class Downloads:
         """Answer ``POST permission-access/trigger``: a session for the person's library."""
         signed = check_signed(self._context, request.headers)
         user_id = check_user(self._context, signed, "read")
-        await read_json_object(request)
-        session = self._context.authorizations.open_session(signed.client_id, user_id, now=self._context.now())
+        scope = read_scope(self._context, await read_json_object(request))
+        session = self._context.authorizations.open_session(
+            signed.client_id, user_id, now=self._context.now(), scope=scope
+        )
         return JSONResponse({"session": session.to_dict()})
 
     async def list_files(self, request: Request) -> Response:
         """Answer ``GET permission-access/query/{session_key}``: the session's state, and its files."""
-        user_id, _ = self._session_user(request)
+        user_id, scope, _ = self._session_user(request)
         scripted = self._context.scripted_replies
         state = "completed"
         if scripted.pending_lists > 0:
@@ -55,17 +58,17 @@ class Downloads:
         answer: dict[str, Any] = {"status": {"state": state}}
         if state != "pending":
             answer["fileList"] = [
-                {"name": file.file_id, "updatedDate": round(file.created.timestamp() * 1000)}
-                for file in self._context.library.files(user_id)
+                {"name": file_id, "updatedDate": created}
+                for file_id, created in self._context.library.listing(user_id, scope)
             ]
         return JSONResponse(answer)
 
     async def get_file(self, request: Request) -> Response:
         """Answer ``GET`` and ``HEAD`` of ``permission-access/query/{session_key}/{name}``: one encrypted file."""
-        user_id, reader = self._session_user(request)
-        file = self._context.library.file(user_id, request.path_params["name"])
+        user_id, scope, reader = self._session_user(request)
+        file = self._context.library.file(user_id, request.path_params["name"], scope)
         if file is None:
-            raise ErrorReply("FileNotFound", "This library holds no file of this name")
+            raise ErrorReply("FileNotFound", "This library holds no file of this name in the session's scope")
         compression = self._context.settings.compression
         headers = {
             "Content-Type": "application/octet-stream",
@@ -92,8 +95,8 @@ class Downloads:
         metadata = {"compression": self._context.settings.compression or "no-compression", "metadata": received}
         return base64.urlsafe_b64encode(json.dumps(metadata).encode()).rstrip(b"=").decode()
 
-    def _session_user(self, request: Request) -> tuple[str, Registration]:
-        """Check a request; return the person of its session, and the contract that reads."""
+    def _session_user(self, request: Request) -> tuple[str, SessionScope | None, Registration]:
+        """Check a request; return the person and the scope of its session, and the contract that reads."""
         # The token is checked first: without it, no reply depends on whether a session exists.
         signed = None if self._legacy else check_signed(self._context, request.headers)
         user_id = None if signed is None else check_user(self._context, signed, "read")
@@ -108,7 +111,7 @@ class Downloads:
         reader = self._context.registrations.get(session.client_id)
         if reader is None or reader.access != "read":
             raise ErrorReply("InvalidContractDataRequest", "The session is not of a read contract")
-        return session.user_id, reader
+        return session.user_id, session.scope, reader
 
 
 def _read(file: SandboxFile) -> Iterator[bytes]:

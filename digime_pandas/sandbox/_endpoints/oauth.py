@@ -15,12 +15,12 @@ from starlette.responses import JSONResponse, Response
 
 from digime_pandas.sandbox._context import SandboxContext
 from digime_pandas.sandbox._endpoints.request_bodies import read_json_object
-from digime_pandas.sandbox._endpoints.request_checks import SignedRequest, check_any_user, check_signed
-from digime_pandas.sandbox._store.authorizations import IssuedTokens, expired_token, invalid_token
+from digime_pandas.sandbox._endpoints.request_checks import SignedRequest, check_any_user, check_signed, read_scope
+from digime_pandas.sandbox._store.authorizations import expired_token, invalid_token
 from digime_pandas.sandbox._store.keys import key_id, public_pem
+from digime_pandas.sandbox._store.records import IssuedTokens
 from digime_pandas.sandbox._wire.error_replies import ErrorReply
 from digime_pandas.sandbox._wire.jws import sign_token
-from digime_pandas.sandbox._wire.redirect_uris import is_registered
 
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
@@ -53,12 +53,14 @@ class OAuth:
         if not _CHALLENGE.fullmatch(challenge):
             raise ErrorReply("InvalidClaim", "The claim code_challenge is not base64url of a SHA-256 (43 characters)")
         redirect_uri = signed.text("redirect_uri")
-        if not is_registered(redirect_uri, signed.registration.contract.redirect_uri):
+        if not self._context.may_redirect(redirect_uri, signed.registration.contract):
             raise ErrorReply("InvalidRedirectUri", "The redirect_uri is not registered on this contract")
         access_token = signed.optional_text("access_token")
         user_id = self._context.authorizations.linked_user(access_token) if access_token else None
-        _check_agent(await read_json_object(request))
-        session = self._context.authorizations.open_session(signed.client_id, None, now=now)
+        body = await read_json_object(request)
+        _check_agent(body)
+        scope = read_scope(self._context, body.get("actions", {}).get("pull", {}))
+        session = self._context.authorizations.open_session(signed.client_id, None, now=now, scope=scope)
         code = self._context.authorizations.add_request(
             client_id=signed.client_id,
             redirect_uri=redirect_uri,

@@ -1,4 +1,4 @@
-"""The checks of every signed request: signature, claims, timestamp, nonce and access token."""
+"""The checks of signed requests: signature, claims, timestamp, nonce, access token, and the options of a session."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from digime_pandas.sandbox._context import Access, Registration, SandboxContext
 from digime_pandas.sandbox._store.authorizations import invalid_token
 from digime_pandas.sandbox._wire.error_replies import ErrorReply
 from digime_pandas.sandbox._wire.jws import parse_token
+from digime_pandas.sandbox._wire.session_scopes import SessionScope, parse_scope
 
 _NONCE_LENGTH = 32
 _SCHEME = "Bearer "
@@ -121,6 +122,20 @@ def check_any_user(context: SandboxContext, request: SignedRequest) -> str:
     if not access_token:
         raise invalid_token("access_token")
     return context.authorizations.user_of(access_token, request.client_id, now=context.now())
+
+
+def read_scope(context: SandboxContext, options: Mapping[str, Any]) -> SessionScope | None:
+    """Return which files a session lists, by the options it is asked for with; None: all.
+
+    Raises:
+        ErrorReply: ``ScopeOutOfBounds`` or ``InvalidRequest``.
+    """
+    if not isinstance(options.get("sourceFetch", True), bool):
+        raise ErrorReply("InvalidRequest", "sourceFetch is neither true nor false")
+    if context.settings.scope == "refused" and "scope" in options:
+        raise ErrorReply("ScopeOutOfBounds", "This sandbox refuses scopes, as its option says")
+    scope = parse_scope(options)
+    return scope if context.settings.scope == "applied" else None
 
 
 def _check_timestamp_and_nonce(context: SandboxContext, request: SignedRequest) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import astuple, dataclass
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal
 
 from digime_pandas.sandbox._store.database import Database
+from digime_pandas.sandbox._store.records import AuthorizationCode, ConsentRequest, IssuedTokens, Session
 from digime_pandas.sandbox._wire.error_replies import ErrorReply
+from digime_pandas.sandbox._wire.session_scopes import SessionScope
 
 # Seconds, inferred. The lifetime of a request is the time that a person has to decide on the consent page.
 REQUEST_LIFETIME = 3600.0
@@ -15,85 +16,6 @@ CODE_LIFETIME = 600.0
 SESSION_LIFETIME = 3600.0
 
 TokenType = Literal["access_token", "refresh_token", "authorization_code"]
-
-
-@dataclass(frozen=True, slots=True)
-class ConsentRequest:
-    """A request for a person's consent (a pre-authorization).
-
-    Attributes:
-        client_id: The contract that requests it.
-        redirect_uri: Where the browser is redirected to after the decision.
-        state: Returned to the client unchanged; None: there is none.
-        challenge: PKCE code challenge.
-        user_id: The person whose access token the request holds; None: the person is chosen on the consent page.
-        session_key: The session that shows the person's files once the person has consented.
-        expires: Unix seconds.
-        settled: Whether a person has decided.
-    """
-
-    client_id: str
-    redirect_uri: str
-    state: str | None
-    challenge: str
-    user_id: str | None
-    session_key: str
-    expires: float
-    settled: bool
-
-
-@dataclass(frozen=True, slots=True)
-class AuthorizationCode:
-    """What an authorization code stands for: a person's consent to a contract.
-
-    Attributes:
-        client_id: The contract.
-        user_id: The person.
-        consent_id: Id of the consent.
-        challenge: PKCE code challenge of the request.
-        redirect_uri: The request's.
-        expires: Unix seconds.
-    """
-
-    client_id: str
-    user_id: str
-    consent_id: str
-    challenge: str
-    redirect_uri: str
-    expires: float
-
-
-@dataclass(frozen=True, slots=True)
-class IssuedTokens:
-    """An access token and its refresh token; times in Unix seconds."""
-
-    access_token: str
-    refresh_token: str
-    user_id: str
-    consent_id: str
-    access_expires: float
-    refresh_expires: float
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """A session, in which files are listed and downloaded.
-
-    Attributes:
-        session_key: Names the session in requests.
-        client_id: The contract that opened it.
-        user_id: The person whose files it shows; None: no person has consented yet.
-        expires: Unix seconds.
-    """
-
-    session_key: str
-    client_id: str
-    user_id: str | None
-    expires: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the JSON form; the expiry is in Unix milliseconds (inferred)."""
-        return {"key": self.session_key, "expiry": round(self.expires * 1000)}
 
 
 class AuthorizationStore:
@@ -213,18 +135,33 @@ class AuthorizationStore:
 
     def issue(self, client_id: str, user_id: str, consent_id: str, *, now: float) -> IssuedTokens:
         """Issue an access and a refresh token: hexadecimal texts of 160 characters (digi.me API, SDK-observed)."""
-        issued = IssuedTokens(
-            access_token=self._random_hex(80),
-            refresh_token=self._random_hex(80),
-            user_id=user_id,
-            consent_id=consent_id,
-            access_expires=now + self._access_lifetime,
-            refresh_expires=now + self._refresh_lifetime,
-        )
-        self._database.execute(
+        return self._issue(client_id, [(user_id, consent_id)], now)[0]
+
+    def issue_all(self, client_id: str, user_ids: Iterable[str], *, now: float) -> list[IssuedTokens]:
+        """Issue tokens for new consents of many people at once, in their order."""
+        return self._issue(client_id, [(user_id, self._random_hex(16)) for user_id in user_ids], now)
+
+    def _issue(self, client_id: str, consents: Iterable[tuple[str, str]], now: float) -> list[IssuedTokens]:
+        issued = [
+            IssuedTokens(
+                access_token=self._random_hex(80),
+                refresh_token=self._random_hex(80),
+                user_id=user_id,
+                consent_id=consent_id,
+                access_expires=now + self._access_lifetime,
+                refresh_expires=now + self._refresh_lifetime,
+            )
+            for user_id, consent_id in consents
+        ]
+        self._database.execute_many(
             "INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
-            *(issued.access_token, issued.refresh_token, client_id, user_id, consent_id),
-            *(issued.access_expires, issued.refresh_expires),
+            (
+                (
+                    *(each.access_token, each.refresh_token, client_id, each.user_id, each.consent_id),
+                    *(each.access_expires, each.refresh_expires),
+                )
+                for each in issued
+            ),
         )
         return issued
 
@@ -288,34 +225,51 @@ class AuthorizationStore:
 
     def postbox_id(self, client_id: str, user_id: str) -> str:
         """Return the id of the postbox through which a contract writes to a person; created at the first call."""
-        self._database.execute(
-            "INSERT INTO postboxes VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-            *(self._random_hex(16), user_id, client_id),
-        )
-        rows = self._database.execute(
-            "SELECT postbox_id FROM postboxes WHERE client_id = ? AND user_id = ?", client_id, user_id
-        )
-        return str(rows[0]["postbox_id"])
+        return self.postbox_ids(client_id, [user_id])[0]
 
-    def open_session(self, client_id: str, user_id: str | None, *, now: float) -> Session:
+    def postbox_ids(self, client_id: str, user_ids: Sequence[str]) -> list[str]:
+        """Return the ids of the postboxes of many people, in their order; see `postbox_id`."""
+        self._database.execute_many(
+            "INSERT INTO postboxes VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            ((self._random_hex(16), user_id, client_id) for user_id in user_ids),
+        )
+        statement = "SELECT postbox_id FROM postboxes WHERE client_id = ? AND user_id = ?"
+        return [str(self._database.execute(statement, client_id, user_id)[0]["postbox_id"]) for user_id in user_ids]
+
+    def open_session(
+        self, client_id: str, user_id: str | None, *, now: float, scope: SessionScope | None = None
+    ) -> Session:
         """Open a session.
 
         Args:
             client_id: The contract.
             user_id: The person whose files it shows; None: no person's until `add_code`.
             now: The time.
+            scope: Which files it lists; None: all.
 
         Returns:
             The session.
         """
-        session = Session(self._random_hex(32), client_id, user_id, now + SESSION_LIFETIME)
-        self._database.execute("INSERT INTO sessions VALUES (?, ?, ?, ?)", *astuple(session))
+        session = Session(self._random_hex(32), client_id, user_id, now + SESSION_LIFETIME, scope)
+        self._database.execute(
+            "INSERT INTO sessions VALUES (?, ?, ?, ?)", session.session_key, client_id, user_id, session.expires
+        )
+        if scope is not None:
+            self._database.execute("INSERT INTO session_scopes VALUES (?, ?)", session.session_key, scope.to_json())
         return session
 
     def session(self, session_key: str) -> Session | None:
         """Return the session of a key, or None when there is none."""
-        rows = self._database.execute("SELECT * FROM sessions WHERE session_key = ?", session_key)
-        return Session(*rows[0]) if rows else None
+        rows = self._database.execute(
+            "SELECT sessions.*, criteria FROM sessions LEFT JOIN session_scopes USING (session_key)"
+            " WHERE session_key = ?",
+            session_key,
+        )
+        if not rows:
+            return None
+        row = rows[0]
+        scope = None if row["criteria"] is None else SessionScope.from_json(row["criteria"])
+        return Session(session_key, row["client_id"], row["user_id"], row["expires"], scope)
 
     def _random_hex(self, size: int) -> str:
         return self._random_bytes(size).hex()

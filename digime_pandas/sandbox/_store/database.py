@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,11 @@ CREATE TABLE IF NOT EXISTS people (
     user_id TEXT PRIMARY KEY,
     created INTEGER NOT NULL            -- Unix milliseconds
 ) STRICT;
+CREATE TABLE IF NOT EXISTS account_names (  -- accounts of a program, where it is known whose they are
+    account_id TEXT PRIMARY KEY,
+    user_id TEXT NOT NULL REFERENCES people ON DELETE CASCADE
+) STRICT;
+CREATE INDEX IF NOT EXISTS account_names_by_person ON account_names (user_id);
 CREATE TABLE IF NOT EXISTS requests (   -- pre-authorizations, whether a person has decided on them or not
     code TEXT PRIMARY KEY,
     client_id TEXT NOT NULL,
@@ -53,6 +59,10 @@ CREATE TABLE IF NOT EXISTS sessions (
     client_id TEXT NOT NULL,
     user_id TEXT REFERENCES people ON DELETE CASCADE,
     expires REAL NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS session_scopes (  -- of sessions that do not list all files
+    session_key TEXT PRIMARY KEY REFERENCES sessions ON DELETE CASCADE,
+    criteria TEXT NOT NULL              -- JSON
 ) STRICT;
 CREATE TABLE IF NOT EXISTS nonces (
     client_id TEXT NOT NULL,
@@ -108,6 +118,22 @@ class Database:
         """
         with self._lock:
             return self._connection.execute(statement, parameters).fetchall()
+
+    def execute_many(self, statement: str, parameters: Iterable[tuple[Any, ...]]) -> None:
+        """Run one statement once for each of the parameters, all in one transaction.
+
+        Args:
+            statement: SQL that changes rows.
+            parameters: Values of its placeholders, in order.
+        """
+        with self._lock:
+            self._connection.execute("BEGIN")
+            try:
+                self._connection.executemany(statement, parameters)
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
 
     def close(self) -> None:
         """Close the connection."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ from digime_pandas._service.contract import Contract
 from digime_pandas.sandbox._store.database import Database
 from digime_pandas.sandbox._wire.descriptors import parse_descriptor
 from digime_pandas.sandbox._wire.error_replies import ErrorReply
+from digime_pandas.sandbox._wire.session_scopes import SessionScope, StoredFile
 
 Protocol = Literal["postbox", "import"]
 
@@ -74,13 +75,15 @@ class Person:
         user_id: The person's id.
         created: When the person was added (UTC).
         files: Number of files in the library.
-        accounts: The accounts that the files' descriptors name.
+        accounts: Ids of the person's accounts: those that consent was given for, then those that files are about.
+        size: Length of all files in plain bytes.
     """
 
     user_id: str
     created: datetime
     files: int
     accounts: tuple[str, ...]
+    size: int
 
 
 class PartialFile:
@@ -150,12 +153,44 @@ class Library:
         self._database.execute("INSERT INTO people VALUES (?, ?)", user_id, round(now * 1000))
         return user_id
 
+    def people_of(self, account_ids: Sequence[str], now: float) -> list[str]:
+        """Return the user ids of accounts, in their order; a person is added for each that is not known.
+
+        Args:
+            account_ids: The accounts, each once.
+            now: Unix seconds.
+        """
+        rows = self._database.execute("SELECT account_id, user_id FROM account_names")
+        known = {row["account_id"]: row["user_id"] for row in rows}
+        added = {each: self._random_bytes(16).hex() for each in account_ids if each not in known}
+        created = round(now * 1000)
+        self._database.execute_many("INSERT INTO people VALUES (?, ?)", ((each, created) for each in added.values()))
+        self._database.execute_many("INSERT INTO account_names VALUES (?, ?)", added.items())
+        return [(known | added)[each] for each in account_ids]
+
+    def person_of(self, account_id: str) -> str | None:
+        """Return the user id of an account, or None where it is not known whose it is."""
+        rows = self._database.execute("SELECT user_id FROM account_names WHERE account_id = ?", account_id)
+        return str(rows[0]["user_id"]) if rows else None
+
+    def name_person(self, user_id: str, account_id: str) -> None:
+        """Note that an account is a person's, whosever it was before."""
+        self._database.execute(
+            "INSERT INTO account_names VALUES (?, ?) ON CONFLICT DO UPDATE SET user_id = excluded.user_id",
+            *(account_id, user_id),
+        )
+
     def remove_person(self, user_id: str) -> None:
         """Remove a person with all files, tokens, postboxes and sessions."""
         files = self._database.execute("SELECT file_id FROM files WHERE user_id = ?", user_id)
         self._database.execute("DELETE FROM people WHERE user_id = ?", user_id)
         for row in files:
             (self._folder / row["file_id"]).unlink(missing_ok=True)
+
+    def count(self) -> tuple[int, int]:
+        """Return how many people and how many files there are."""
+        rows = self._database.execute("SELECT (SELECT COUNT(*) FROM people), (SELECT COUNT(*) FROM files)")
+        return rows[0][0], rows[0][1]
 
     def people(self, newest: int) -> list[Person]:
         """Return the `newest` people added last, newest first."""
@@ -230,15 +265,30 @@ class Library:
         )
         return [self._file(row) for row in rows]
 
-    def file(self, user_id: str, file_id: str) -> SandboxFile | None:
-        """Return a file of a person, or None when that person has no such file."""
+    def newest_files(self, user_id: str, most: int) -> list[SandboxFile]:
+        """Return the newest files of a person, `most` at most, newest first."""
+        rows = self._database.execute(f"{_SELECT} WHERE user_id = ? ORDER BY created DESC LIMIT ?", user_id, most)
+        return [self._file(row) for row in rows]
+
+    def listing(self, user_id: str, scope: SessionScope | None) -> list[tuple[str, int]]:
+        """Return id and time (Unix milliseconds) of a person's files in a scope, oldest first."""
+        rows = self._database.execute(f"{_SELECT} WHERE user_id = ? ORDER BY created", user_id)
+        return [(row["file_id"], row["created"]) for row in rows if scope is None or scope.admits(_compared(row))]
+
+    def file(self, user_id: str, file_id: str, scope: SessionScope | None = None) -> SandboxFile | None:
+        """Return a file of a person, or None when that person has no such file in the scope."""
         rows = self._database.execute(f"{_SELECT} WHERE user_id = ? AND file_id = ?", user_id, file_id)
-        return self._file(rows[0]) if rows else None
+        admitted = [row for row in rows if scope is None or scope.admits(_compared(row))]
+        return self._file(admitted[0]) if admitted else None
 
     def _person(self, row: sqlite3.Row) -> Person:
-        files = self.files(row["user_id"])
-        accounts = dict.fromkeys(account for file in files for account in file.accounts)
-        return Person(row["user_id"], _to_datetime(row["created"]), len(files), tuple(accounts))
+        user_id = row["user_id"]
+        named = self._database.execute("SELECT account_id FROM account_names WHERE user_id = ? ORDER BY rowid", user_id)
+        files = self._database.execute("SELECT descriptor, size FROM files WHERE user_id = ? ORDER BY created", user_id)
+        about = (account["accountId"] for file in files for account in json.loads(file["descriptor"])["accounts"])
+        accounts = dict.fromkeys([*(each["account_id"] for each in named), *about])
+        size = sum(file["size"] for file in files)
+        return Person(user_id, _to_datetime(row["created"]), len(files), tuple(accounts), size)
 
     def _file(self, row: sqlite3.Row) -> SandboxFile:
         wire = json.loads(row["descriptor"])
@@ -260,6 +310,10 @@ class Library:
             descriptor=wire,
             path=self._folder / row["file_id"],
         )
+
+
+def _compared(row: sqlite3.Row) -> StoredFile:
+    return StoredFile(json.loads(row["descriptor"]), row["created"], row["application_id"], row["contract_id"])
 
 
 def _to_datetime(milliseconds: int) -> datetime:

@@ -22,6 +22,7 @@ Code = Literal[
     "NotFound",
     "SDKInvalid",
     "SDKVersionInvalid",
+    "ScopeOutOfBounds",
     "ServerError",
     "SessionInvalid",
     "TimestampOutOfRange",
@@ -29,7 +30,8 @@ Code = Literal[
     "UnsupportedMediaType",
 ]
 
-# `InvalidToken` (401), `SDKVersionInvalid` (403) and `InvalidContractDataRequest` (400) are digi.me API, SDK-observed.
+# `InvalidToken` (401), `SDKVersionInvalid` (403), `InvalidContractDataRequest` and `ScopeOutOfBounds` (400) are digi.me
+# API, SDK-observed.
 # The names InvalidRedirectUri, InvalidClient, SDKInvalid, SessionInvalid and TokenInvalid are known from the vendor's
 # clients, their status is inferred. The other names, and their status, are this sandbox's own choice.
 STATUS: Final[dict[Code, int]] = {
@@ -50,6 +52,7 @@ STATUS: Final[dict[Code, int]] = {
     "NotFound": 404,
     "SDKInvalid": 403,
     "SDKVersionInvalid": 403,
+    "ScopeOutOfBounds": 400,
     "ServerError": 500,
     "SessionInvalid": 400,
     "TimestampOutOfRange": 401,

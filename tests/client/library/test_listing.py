@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import httpx
@@ -9,30 +8,17 @@ import pytest
 
 from digime_pandas._client.client import Client
 from digime_pandas._client.library.file import LibraryFile, library_file
-from digime_pandas._client.library.listing import _drop_repeated_writes, select
+from digime_pandas._client.library.listing import _drop_repeated_writes
 from digime_pandas._service.authorization import Authorization
 from digime_pandas._service.descriptor import FileDescriptor
 from digime_pandas.errors import RefusedError
 from digime_pandas.sandbox import Sandbox
 
+from .networks import Recording
+
 pytestmark = pytest.mark.slow
 
 Connected = Callable[..., Client]
-
-
-class Recording(httpx.HTTPTransport):
-    """The network, with what it answers changed by a function."""
-
-    def __init__(self, change: Callable[[httpx.Request, httpx.Response], httpx.Response] | None = None) -> None:
-        super().__init__()
-        self.calls: list[str] = []
-        self.change = change
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        kind = request.url.path.removeprefix("/v1.7/").removeprefix("permission-access/").partition("/")[0]
-        self.calls.append(f"{request.method} {kind}")
-        response = super().handle_request(request)
-        return self.change(request, response) if self.change else response
 
 
 def write(client: Client, authorization: Authorization, *texts: str, write_id: str | None = None) -> None:
@@ -157,17 +143,9 @@ def test_another_contracts_file_of_the_same_write_id_hides_nothing(
     assert client.files(reader, reference="urn:uuid:1") == [theirs, ours]
 
 
-def listed(name: str, *reference: str, tags: list[str] | None = None, contract_id: object = None) -> LibraryFile:
-    metadata = {"mimetype": "text/csv", "reference": list(reference), "tags": tags or [], "contractid": contract_id}
+def listed(name: str, *reference: str, contract_id: object = None) -> LibraryFile:
+    metadata = {"mimetype": "text/csv", "reference": list(reference), "contractid": contract_id}
     return library_file(name, 0, metadata, lambda: pytest.fail("nothing is fetched"))
-
-
-def test_files_are_selected_by_all_that_is_asked_for() -> None:
-    files = [listed("1", "a", "b", tags=["t"]), listed("2", "a"), replace(listed("3", "a"), mime_type="text/plain")]
-    assert select(files, reference=(), tags=(), mime_type=None) == files
-    assert select(files, reference=("a",), tags=(), mime_type="text/csv") == files[:2]
-    assert select(files, reference=("a", "b"), tags=("t",), mime_type=None) == files[:1]
-    assert select(files, reference=(), tags=("t", "u"), mime_type=None) == []
 
 
 def test_copies_are_told_by_their_write_id_alone() -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from html.parser import HTMLParser
 from urllib.parse import parse_qs, quote, urlsplit
 
 import httpx
@@ -12,6 +11,7 @@ from digime_pandas._service.contract import Contract
 from digime_pandas.errors import AuthorizationError, InputError
 from digime_pandas.sandbox import Sandbox
 
+from .pages import Tags
 from .protocol_client import REDIRECT, ProtocolClient
 
 pytestmark = pytest.mark.slow
@@ -27,16 +27,6 @@ def submit_consent_form(url: str, **fields: str) -> httpx.Response:
 
 def show(url: str) -> httpx.Response:
     return httpx.get(url, trust_env=False)
-
-
-class _Tags(HTMLParser):
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
 
 
 def test_approval_leads_to_the_redirect_address_whose_own_query_stays(api: ProtocolClient) -> None:
@@ -182,7 +172,7 @@ def test_what_a_file_says_about_itself_is_text_on_the_page(api: ProtocolClient) 
     assert api.import_file(person, b"x", descriptor=descriptor).status_code == 204
     page = show(api.consent_url(api.sandbox.contract, access_token=person.access_token)).text
     assert "&lt;script&gt;alert(1)" in page
-    assert not [tag for tag, _ in _Tags(page).tags if tag == "script"]
+    assert not [tag for tag, _ in Tags(page).tags if tag == "script"]
 
 
 def test_the_page_lets_nothing_in_and_leads_nowhere_else(api: ProtocolClient) -> None:
@@ -194,7 +184,7 @@ def test_the_page_lets_nothing_in_and_leads_nowhere_else(api: ProtocolClient) ->
     assert answer.headers["X-Frame-Options"] == "DENY"
     assert answer.headers["Referrer-Policy"] == "no-referrer"
     assert answer.headers["Cache-Control"] == "no-store"
-    for tag, attributes in _Tags(answer.text).tags:
+    for tag, attributes in Tags(answer.text).tags:
         assert tag != "script"
         assert not {"src", "style", "onclick"} & attributes.keys()
         assert attributes.get("href", "data:,") == "data:,"
@@ -202,9 +192,68 @@ def test_the_page_lets_nothing_in_and_leads_nowhere_else(api: ProtocolClient) ->
 
 def test_the_page_can_be_used_without_a_mouse_or_a_picture_of_it(api: ProtocolClient) -> None:
     api.consent()
-    tags = _Tags(show(api.consent_url(api.sandbox.contract)).text).tags
+    tags = Tags(show(api.consent_url(api.sandbox.contract)).text).tags
     names = [tag for tag, _ in tags]
     assert ("html", {"lang": "en"}) in tags
     assert names.count("h1") == names.count("main") == names.count("legend") == 1
     assert [attributes["value"] for tag, attributes in tags if tag == "button"] == ["approve", "refuse"]
     assert names.count("label") == len([1 for tag, attributes in tags if attributes.get("type") == "radio"]) > 1
+
+
+def page_text(url: str) -> str:
+    return " ".join(show(url).text.split())
+
+
+def test_a_person_is_named_by_the_account_that_consent_was_for(api: ProtocolClient) -> None:
+    contract = api.sandbox.contract
+    redirected = api.sandbox.approve(api.consent_url(contract), account="account-1 ü")
+    assert "account-1 ü" in page_text(api.consent_url(contract))
+    again = api.sandbox.approve(api.consent_url(contract), account="account-1 ü")
+    other = api.sandbox.approve(api.consent_url(contract), account="account-2")
+    assert parameters(redirected)["postboxId"] == parameters(again)["postboxId"] != parameters(other)["postboxId"]
+
+
+def test_a_linked_person_gets_the_accounts_name_whosever_it_was(api: ProtocolClient) -> None:
+    contract = api.sandbox.contract
+    api.sandbox.approve(api.consent_url(contract), account="account-3")
+    mine = api.consent()
+    linked = {"access_token": mine.access_token}
+    redirected = api.sandbox.approve(api.consent_url(contract, **linked), account="account-3")
+    assert parameters(redirected)["postboxId"] == mine.redirected["postboxId"]
+    assert "account-3" in page_text(api.consent_url(api.sandbox.read_contract, **linked))
+    assert (
+        parameters(api.sandbox.approve(api.consent_url(contract), account="account-3"))["postboxId"]
+        == mine.redirected["postboxId"]
+    )
+
+
+@pytest.mark.parametrize("account", ["", " ", 17, "\ud800", ["a"]])
+def test_what_is_no_account_decides_nothing(api: ProtocolClient, account: object) -> None:
+    url = api.consent_url(api.sandbox.contract)
+    with pytest.raises(InputError, match="account"):
+        api.sandbox.approve(url, account=account)  # type: ignore[arg-type] # what callers without types may pass
+    assert show(url).status_code == 200
+
+
+WEB = "https://app.example.test/callback?x=1"
+
+
+def test_a_web_applications_address_is_registered_by_an_option() -> None:
+    with Sandbox(redirects=[WEB, "digime-ca://callback"]) as sandbox:
+        api = ProtocolClient(sandbox)
+        for contract in (sandbox.contract, sandbox.read_contract):
+            url = api.consent_url(contract, redirect_uri=WEB)
+            assert "form-action 'self' https://app.example.test;" in show(url).headers["Content-Security-Policy"]
+            assert sandbox.approve(url).startswith(f"{WEB}&success=true&code=")
+        refused = sandbox.refuse(f"{api.consent_url(sandbox.contract)}&callback={quote(WEB, safe='')}")
+        assert refused == f"{WEB}&success=false&errorCode=USER_CANCEL"
+        for other in ("https://app.example.test/callback", f"{WEB}&y=2", "http://app.example.test/callback?x=1"):
+            answer = api.authorize(sandbox.contract, redirect_uri=other)
+            assert answer.json()["error"]["code"] == "InvalidRedirectUri"
+        api.http.close()
+
+
+def test_without_the_option_it_is_not(api: ProtocolClient) -> None:
+    for address in (WEB, ""):
+        answer = api.authorize(api.sandbox.contract, redirect_uri=address)
+        assert answer.json()["error"]["code"] == "InvalidRedirectUri"

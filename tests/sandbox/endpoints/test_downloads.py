@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from digime_pandas._service.contract import Contract
 from digime_pandas.sandbox import Sandbox
 
-from .protocol_client import DESCRIPTOR, Consent, Envelope, ProtocolClient, error_reply, open_blob
+from .protocol_client import AGENT, DESCRIPTOR, Consent, Envelope, ProtocolClient, error_reply, open_blob
 
 pytestmark = pytest.mark.slow
 
@@ -203,6 +203,76 @@ def test_a_list_goes_on_with_what_is_written_later_oldest_first(api: ProtocolCli
         api.import_file(person, b"%d" % number)
     dates = [entry["updatedDate"] for entry in listed(api, reader, session)]
     assert dates == sorted(set(dates))
+
+
+def tagged(api: ProtocolClient, person: Consent, *tags: str) -> None:
+    for tag in tags:
+        descriptor = DESCRIPTOR | {"tags": [tag], "reference": [f"{tag}.csv"]}
+        assert api.import_file(person, tag.encode(), descriptor=descriptor).status_code == 204
+
+
+def trigger(api: ProtocolClient, reader: Consent, **options: Any) -> httpx.Response:
+    headers = api.headers(reader.contract, access_token=reader.access_token)
+    return api.http.post("permission-access/trigger", headers=headers, json=AGENT | options)
+
+
+def scoped(**metadata: list[str]) -> dict[str, Any]:
+    return {"criteria": [{"metadata": metadata}]}
+
+
+def test_a_session_lists_and_gives_the_files_of_its_scope_alone(api: ProtocolClient, person: Consent) -> None:
+    tagged(api, person, "a", "b", "c")
+    reader = api.reader(person)
+    every = [entry["name"] for entry in listed(api, reader, api.session(reader))]
+    answer = trigger(api, reader, scope=scoped(reference=["b.csv"]), sourceFetch=False)
+    session = answer.json()["session"]["key"]
+    assert [entry["name"] for entry in listed(api, reader, session)] == every[1:2]
+    answers = [api.get(reader, f"{QUERY}/{session}/{name}") for name in every]
+    assert [each.status_code for each in answers] == [404, 200, 404]
+    legacy = api.sandbox.base_url.replace("v1.7", "v1.6") + f"{QUERY}/{session}"
+    assert [entry["name"] for entry in api.http.get(legacy).json()["fileList"]] == every[1:2]
+    tagged(api, person, "b")
+    assert len(listed(api, reader, session)) == 2
+
+
+def test_the_session_of_the_authorization_has_a_scope_too(api: ProtocolClient, person: Consent) -> None:
+    tagged(api, person, "a", "b")
+    reader = api.reader(person)
+    body = AGENT | {"actions": {"pull": {"scope": scoped(tags=["a"])}}}
+    answer = api.authorize(api.sandbox.read_contract, body=body, access_token=person.access_token).json()
+    code = api.verified(answer["token"])["preauthorization_code"]
+    api.sandbox.approve(f"{api.sandbox.onboard_url}authorize?code={code}")
+    assert len(listed(api, reader, answer["session"]["key"])) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ({"scope": {"criteria": [{"metadata": {"tags": "a"}}]}}, "ScopeOutOfBounds"),
+        ({"scope": []}, "ScopeOutOfBounds"),
+        ({"sourceFetch": "no"}, "InvalidRequest"),
+    ],
+)
+def test_options_of_another_shape_open_no_session(
+    api: ProtocolClient, person: Consent, options: dict[str, Any], code: str
+) -> None:
+    assert error_reply(trigger(api, api.reader(person), **options)) == (400, code)
+
+
+@pytest.mark.parametrize(("mode", "files"), [("ignored", 2), ("refused", None)])
+def test_a_sandbox_can_be_one_without_scopes(mode: Literal["ignored", "refused"], files: int | None) -> None:
+    with Sandbox(scope=mode) as sandbox:
+        api = ProtocolClient(sandbox)
+        person = api.consent()
+        tagged(api, person, "a", "b")
+        reader = api.reader(person)
+        answer = trigger(api, reader, scope=scoped(tags=["a"]))
+        if files is None:
+            assert error_reply(answer) == (400, "ScopeOutOfBounds")
+        else:
+            assert len(listed(api, reader, answer.json()["session"]["key"])) == files
+        assert len(listed(api, reader, api.session(reader))) == 2
+        api.http.close()
 
 
 def test_a_list_can_take_its_time(api: ProtocolClient, person: Consent) -> None:

@@ -8,13 +8,12 @@ from digime_pandas.sandbox._store.authorizations import (
     CODE_LIFETIME,
     REQUEST_LIFETIME,
     SESSION_LIFETIME,
-    AuthorizationCode,
     AuthorizationStore,
-    ConsentRequest,
-    Session,
 )
 from digime_pandas.sandbox._store.library import Library
+from digime_pandas.sandbox._store.records import AuthorizationCode, ConsentRequest, Session
 from digime_pandas.sandbox._wire.error_replies import ErrorReply
+from digime_pandas.sandbox._wire.session_scopes import SessionScope
 
 
 @pytest.fixture
@@ -135,6 +134,28 @@ def test_a_session_is_known_by_its_key(authorizations: AuthorizationStore, user_
     assert session == Session(session.session_key, "reader", user_id, 1.5 + SESSION_LIFETIME)
     assert session.to_dict() == {"key": session.session_key, "expiry": 3_601_500}
     assert authorizations.session("unknown") is None
+
+
+def test_a_session_keeps_its_scope(authorizations: AuthorizationStore, user_id: str) -> None:
+    scope = SessionScope(({"metadata": {"tags": ["\ud800", "ü"]}},))
+    session = authorizations.open_session("reader", user_id, now=0, scope=scope)
+    assert authorizations.session(session.session_key) == session
+    assert session.scope == scope
+
+
+def test_many_get_tokens_and_postboxes_at_once_in_their_order(
+    authorizations: AuthorizationStore, library: Library
+) -> None:
+    people = library.people_of(["a", "b", "c"], 0)
+    first = authorizations.postbox_id("writer", people[1])
+    postboxes = authorizations.postbox_ids("writer", people)
+    assert postboxes[1] == first
+    assert len(set(postboxes)) == 3
+    issued = authorizations.issue_all("writer", people, now=0)
+    assert [each.user_id for each in issued] == people
+    assert len({each.consent_id for each in issued}) == 3
+    assert [authorizations.user_of(each.access_token, "writer", now=0) for each in issued] == people
+    assert authorizations.issue_all("writer", [], now=0) == []
 
 
 def test_everything_of_a_person_goes_with_the_person(

@@ -19,6 +19,16 @@ def test_a_statement_returns_all_its_rows(database: Database) -> None:
     assert [(row["user_id"], row["created"]) for row in rows] == [("a", 1), ("b", 2)]
 
 
+def test_a_statement_for_many_rows_changes_all_or_none(database: Database) -> None:
+    database.execute_many(ADD_PERSON, ((name, 1) for name in "abc"))
+    with pytest.raises(sqlite3.IntegrityError):
+        database.execute_many(ADD_PERSON, [("d", 1), ("a", 1)])
+    assert [row["user_id"] for row in database.execute("SELECT user_id FROM people")] == ["a", "b", "c"]
+    database.execute_many(ADD_PERSON, [])
+    database.execute(ADD_PERSON, "d", 1)
+    assert len(database.execute("SELECT * FROM people")) == 4
+
+
 def test_values_are_never_read_as_sql(database: Database) -> None:
     name = "x'); DROP TABLE people; --"
     database.execute(ADD_PERSON, name, 1)

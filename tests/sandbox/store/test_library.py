@@ -10,6 +10,7 @@ from digime_pandas._service.contract import Contract
 from digime_pandas.sandbox._store.database import Database
 from digime_pandas.sandbox._store.library import Library
 from digime_pandas.sandbox._wire.error_replies import ErrorReply
+from digime_pandas.sandbox._wire.session_scopes import SessionScope
 
 DESCRIPTOR: dict[str, Any] = {"mimeType": "text/csv", "accounts": [{"accountId": "a"}]}
 
@@ -130,3 +131,40 @@ def test_a_contract_keeps_its_names_once_stored(library: Library, writer: Contra
     user_id = library.add_person(0)
     add(library, writer, user_id)
     assert len(library.files()) == 1
+
+
+def test_accounts_are_of_people_each_of_one(library: Library) -> None:
+    first = library.people_of(["a", "b"], 1.0)
+    assert len(set(first)) == 2
+    assert library.people_of(["c", "b", "a"], 2.0)[1:] == first[::-1]
+    assert library.person_of("a") == first[0]
+    assert library.person_of("d") is None
+    library.name_person(first[1], "a")
+    library.name_person(first[1], "a")
+    assert library.person_of("a") == first[1]
+    person = library.person(first[1])
+    assert person is not None
+    assert sorted(person.accounts) == ["a", "b"]
+    library.remove_person(first[1])
+    assert library.person_of("a") is None
+    assert library.count() == (2, 0)
+
+
+def test_a_person_is_shown_with_the_accounts_of_consents_and_files(library: Library, writer: Contract) -> None:
+    (user_id,) = library.people_of(["named"], 0)
+    for account in ("b", "named", "a", "b"):
+        add(library, writer, user_id, b"xyz", descriptor=DESCRIPTOR | {"accounts": [{"accountId": account}]})
+    (person,) = library.people(10)
+    assert (person.accounts, person.files, person.size) == (("named", "b", "a"), 4, 12)
+    assert library.count() == (1, 4)
+
+
+def test_a_listing_is_of_one_person_and_scope_oldest_first(library: Library, writer: Contract) -> None:
+    mine, other = library.add_person(0), library.add_person(0)
+    ids = [add(library, writer, mine, descriptor=DESCRIPTOR | {"tags": [tag]}, now=5.0) for tag in "aba"]
+    theirs = add(library, writer, other)
+    scope = SessionScope(({"metadata": {"tags": ["a"]}},))
+    assert library.listing(mine, None) == list(zip(ids, [5000, 5001, 5002], strict=True))
+    assert [file_id for file_id, _ in library.listing(mine, scope)] == [ids[0], ids[2]]
+    assert [library.file(mine, each, scope) is not None for each in [*ids, theirs]] == [True, False, True, False]
+    assert [file.file_id for file in library.newest_files(mine, 2)] == ids[:0:-1]

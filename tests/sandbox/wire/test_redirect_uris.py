@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import pytest
 
-from digime_pandas.sandbox._wire.redirect_uris import add_parameters, is_registered, origin_source
+from digime_pandas.errors import ConfigurationError
+from digime_pandas.sandbox._wire.redirect_uris import add_parameters, check_redirects, is_registered, origin_source
+
+REGISTERED = ["digime-ca://callback", "https://app.example.test/back?x=1"]
 
 
 @pytest.mark.parametrize(
     "address",
-    ["http://127.0.0.1", "https://localhost:65535/a?b=c", "http://[::1]/", "digime-ca://callback"],
+    ["http://127.0.0.1", "https://localhost:65535/a?b=c", "http://[::1]/", *REGISTERED],
 )
 def test_loopback_and_the_registered_address_are_accepted(address: str) -> None:
-    assert is_registered(address, "digime-ca://callback")
+    assert is_registered(address, REGISTERED)
 
 
 @pytest.mark.parametrize(
@@ -18,6 +21,12 @@ def test_loopback_and_the_registered_address_are_accepted(address: str) -> None:
     [
         "",
         "digime-ca://callback/more",
+        "https://app.example.test/back",
+        "https://app.example.test/back?x=1&y=2",
+        "https://app.example.test/back?x=1#",
+        "https://APP.example.test/back?x=1",
+        "https://app.example.test:443/back?x=1",
+        "http://app.example.test/back?x=1",
         "http://localhost.evil.example/",
         "http://localhost@evil.example/",
         "http://user@localhost/",
@@ -34,8 +43,51 @@ def test_loopback_and_the_registered_address_are_accepted(address: str) -> None:
     ids=repr,
 )
 def test_any_other_address_is_not(address: str) -> None:
-    assert not is_registered(address, "digime-ca://callback")
-    assert not is_registered(address, None)
+    assert not is_registered(address, REGISTERED)
+    assert not is_registered(address, [])
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *REGISTERED,
+        "http://app.example.test",
+        "https://app.example.test:8443/",
+        "https://[2001:db8::1]:8443/a",
+        "com.example.app:/back",
+        "https://app.example.test/%C3%BC?a=b;c,d'e",
+    ],
+)
+def test_an_absolute_address_can_be_registered(address: str) -> None:
+    assert check_redirects(iter([address])) == {address}
+
+
+@pytest.mark.parametrize(
+    "redirects",
+    [
+        REGISTERED[1],
+        REGISTERED[1].encode(),
+        None,
+        17,
+        [None],
+        [""],
+        ["/callback"],
+        ["app.example.test/callback"],
+        ["https:///callback"],
+        ["https://user@app.example.test/"],
+        ["https://app.example.test;x/"],
+        ["https://[::1/"],
+        ["https://app.example.test/#fragment"],
+        ["https://app.example.test/a b"],
+        ["https://app.example.test/\r\nX-Evil: 1"],
+        ["https://app.example.test/\N{LATIN SMALL LETTER U WITH DIAERESIS}"],
+        [REGISTERED[0], 'https://app.example.test/"'],
+    ],
+    ids=repr,
+)
+def test_anything_else_is_refused_with_what_to_pass(redirects: object) -> None:
+    with pytest.raises(ConfigurationError, match=r"redirects .*; pass"):
+        check_redirects(redirects)  # type: ignore[arg-type] # what callers without types may pass
 
 
 def test_parameters_follow_the_addresss_own_query_and_precede_nothing_else() -> None:
