@@ -1,43 +1,39 @@
-"""The accessor for Dask frames: every partition becomes a file of its own, written where it is computed.
+"""The accessor for Dask frames: every partition becomes a file of its own, sent from where it is computed.
 
 ::
 
     import digime_pandas.dask  # registers ddf.digime
 
-    receipts = ddf.digime.write("events-*.parquet", account_id="patient-17")
+    result = ddf.digime.write("events-*.parquet", account_id="patient-17")
+    frame = digime_pandas.read_frame("events-*.parquet", account_id="patient-17")
 
-Keys and tokens are not sent to other processes. On a cluster of other processes or machines each worker connects by its
-own environment variables and finds the authorization in its own token store (a folder they share, or one filled
-beforehand).
+Workers get no private key and no refresh token, and need no configuration: the process that calls `write` signs each
+upload, and the worker that computed the partition sends it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from functools import partial
-from typing import Any, Unpack
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any, Literal, Unpack, overload
 
 import pandas as pd
 
 from digime_pandas._client.arguments import WriteArguments, shows_write_arguments
 from digime_pandas._client.client import Client
-from digime_pandas._client.connect import current_client
-from digime_pandas._client.write import write_request
-from digime_pandas._client.write_plan import WriteRequest, check_write_request, plan_write
-from digime_pandas.errors import CallSite, ConfigurationError, DescriptorError, call_site, warnings_at
+from digime_pandas._client.journal.journal import JournalLike
+from digime_pandas._client.partitions.dataset_write import Errors
+from digime_pandas._client.partitions.each_write import write_each_partitioned
+from digime_pandas._client.partitions.frames import DelayedWrite, delayed_write
+from digime_pandas._client.partitions.lazy_read import lazy_frame
+from digime_pandas._client.read import ReadArguments, ReadRequest, dataset_of, shows_read_arguments
+from digime_pandas.errors import ConfigurationError, call_site
 
 try:
-    import dask
-    from dask.base import get_scheduler
     from dask.dataframe.extensions import register_dataframe_accessor, register_series_accessor
 except ImportError as error:
     raise ConfigurationError(
         f"Dask frames need a part that is not installed ({error.name}). Run: pip install 'digime-pandas[dask]'"
     ) from error
-
-_COLUMNS = ("status", "file_name", "mime_type", "rows", "size", "sha256", "attempts", "elapsed")
 
 
 @register_dataframe_accessor("digime")
@@ -48,6 +44,32 @@ class DaskDigimeAccessor:
     def __init__(self, frame: Any) -> None:
         self._frame = frame
 
+    @overload
+    def write(
+        self,
+        file_name: str,
+        account_id: str | Iterable[str],
+        *,
+        client: Client | None = None,
+        journal: JournalLike | None = None,
+        compute: Literal[True] = True,
+        errors: Errors = "raise",
+        **arguments: Unpack[WriteArguments],
+    ) -> pd.DataFrame: ...
+
+    @overload
+    def write(
+        self,
+        file_name: str,
+        account_id: str | Iterable[str],
+        *,
+        client: Client | None = None,
+        journal: JournalLike | None = None,
+        compute: Literal[False],
+        errors: Errors = "raise",
+        **arguments: Unpack[WriteArguments],
+    ) -> DelayedWrite: ...
+
     @shows_write_arguments
     def write(
         self,
@@ -55,71 +77,133 @@ class DaskDigimeAccessor:
         account_id: str | Iterable[str],
         *,
         client: Client | None = None,
+        journal: JournalLike | None = None,
+        compute: bool = True,
+        errors: Errors = "raise",
         **arguments: Unpack[WriteArguments],
-    ) -> pd.DataFrame:
-        """Write every partition as one file. The frame is computed once, a partition at a time on each worker.
+    ) -> pd.DataFrame | DelayedWrite:
+        """Write every partition as one file, and at last a manifest that lists them.
+
+        The frame is computed once. Each partition is serialized, encrypted and sent by the worker that computed it, as
+        many at a time as there are threads; a worker holds the file of each in memory. With the scheduler of processes,
+        which has no way back to this one, the files are sent from here, after all are computed. A sending that is
+        refused, expires or ends with its worker is repeated with the same write id, so that readers see one file.
 
         Args:
-            file_name: Name with one ``*``, which becomes the partition's number, padded to one width.
+            file_name: Name with one ``*``, which becomes number and count: ``events-00007-of-00100.parquet``.
             account_id: As for `write`.
-            client: As for `write`; for schedulers of this process only. Other processes connect by their own
-                environment.
+            client: As for `write`. It stays in this process, and so do its key and tokens.
+            journal: As for `write`. What it has as delivered, with the same content, is not sent again.
+            compute: False: nothing is computed now; what is returned has a `compute`, and is a collection for threads.
+            errors: ``"raise"``: an error is raised where partitions failed, after all others were delivered;
+                ``"collect"``: the result says so alone. There is a manifest only where none failed.
             arguments: As for `write`. `index` is decided for the whole frame: unnamed ranges are left out of every
-                file. By default, each file has its own name and write id as `reference`.
+                file. By default, each file has its own name, its write id and the dataset's id as `reference`; with
+                `reference` there is no manifest.
 
         Returns:
-            One row per partition, in order: status, file_name, mime_type, rows, size (bytes), sha256, attempts and
-            elapsed (seconds).
+            One row per partition, in order: account_id, status (``"delivered"``, ``"pending"``, ``"failed"``), outcome
+            (of a failed one: ``"not sent"``, ``"refused"``, ``"unknown"``), file_name, mime_type, rows, size (bytes),
+            sha256, write_id, delivered_at, attempts, elapsed (seconds), lost, error_type and error.
 
         Raises:
             DescriptorError: The name has no ``*`` or several. Nothing was computed or sent.
-            ConfigurationError: A client was passed, and the work is done by other processes; or there is none, and it
-                is done by this one. Nothing was computed or sent.
+            ConfigurationError: There is no client. Nothing was computed or sent.
+            AuthorizationError: The account has not authorized this contract. Nothing was computed or sent.
             InputError: The frame's dtypes cannot be written as asked. Nothing was computed or sent.
-            DigimeError: The first partition that could not be written; others may have been.
+            DatasetError: Partitions, or the manifest, were not delivered; its `result` is what else is returned.
         """
-        if not isinstance(file_name, str) or file_name.count("*") != 1:
-            raise DescriptorError(f"file_name is {file_name!r}; put one '*' for the partition: 'events-*.parquet'.")
-        request = check_write_request(file_name.replace("*", "0"), account_id, arguments, is_part=True)
-        meta = self._frame._meta  # noqa: SLF001 - Dask's name for the empty frame of the same dtypes
-        if request.index is None:
-            keeps_index = meta.index.name is not None or not isinstance(meta.index, pd.RangeIndex)
-            request = replace(request, index=keeps_index)
-        # What cannot be written is refused before anything is computed.
-        plan_write(meta, request)
-        parts = self._frame.to_delayed()
-        width = len(str(max(len(parts) - 1, 0)))
-        names = [file_name.replace("*", str(number).zfill(width)) for number in range(len(parts))]
-        write_partition = partial(_write_partition, client=self._client(client), site=call_site())
-        task = dask.delayed(write_partition, pure=False)
-        tasks = [
-            task(part, request.for_part(name, request.descriptor.accounts))
-            for part, name in zip(parts, names, strict=True)
-        ]
-        return pd.DataFrame(list(dask.compute(*tasks)), columns=list(_COLUMNS))
+        write = delayed_write(
+            self._frame,
+            file_name,
+            account_id,
+            arguments,
+            client=client,
+            journal=journal,
+            errors=errors,
+            site=call_site(),
+        )
+        return write.compute() if compute else write
 
-    def _client(self, client: Client | None) -> Client | None:
-        """Return the client for the tasks, or None where they run in other processes, which make their own."""
-        if _runs_in_this_process(get_scheduler(collections=[self._frame])):
-            return current_client(client)
-        if client is not None:
-            raise ConfigurationError(
-                "client= holds a private key, which is not sent to other processes. Leave it out and set the DIGIME_* "
-                "variables where the workers run."
-            )
-        return None
+    @shows_write_arguments
+    def write_each(
+        self,
+        by: Hashable,
+        file_name: str,
+        *,
+        missing: Literal["error", "skip"] = "error",
+        drop_null: bool = False,
+        keep_key: bool = True,
+        client: Client | None = None,
+        journal: JournalLike | None = None,
+        errors: Literal["collect", "raise"] = "collect",
+        **arguments: Unpack[WriteArguments],
+    ) -> pd.DataFrame:
+        """Write each person's rows into that person's own library: one file per person.
+
+        The column of account ids is computed first, so that account ids and consents are checked before anything is
+        sent. Then the rows are shuffled, so that each person's are in one partition, and sent from where they are, one
+        person after the other in each. The frame is computed twice for that. The order of a person's rows is the
+        shuffle's.
+
+        Args:
+            by: As for `write_each` of pandas frames.
+            file_name: As for `write_each` of pandas frames.
+            missing: As for `write_each` of pandas frames.
+            drop_null: As for `write_each` of pandas frames.
+            keep_key: As for `write_each` of pandas frames.
+            client: As for `write`. It stays in this process, and so do its key and tokens.
+            journal: As for `write_each` of pandas frames.
+            errors: ``"collect"`` puts failures into the result; ``"raise"`` raises the first one when all others have
+                been sent, with the result as its attribute `result`.
+            arguments: As for `write`. `index` is decided for the whole frame.
+
+        Returns:
+            As `write_each` of pandas frames.
+
+        Raises:
+            InputError: An argument is not valid, or the rows cannot be split. Nothing was sent.
+            NotAuthorizedError: Accounts have no consent that can be used, and `missing` is ``"error"``. Nothing was
+                sent.
+            DigimeError: The first failure, with ``errors="raise"``.
+
+        Warns:
+            FidelityWarning: Files do not hold everything of their rows, or in another form: one warning, at the end.
+        """
+        return write_each_partitioned(
+            self._frame,
+            by,
+            file_name,
+            arguments,
+            missing=missing,
+            drop_null=drop_null,
+            keep_key=keep_key,
+            client=client,
+            journal=journal,
+            errors=errors,
+            site=call_site(),
+        )
 
 
-def _runs_in_this_process(scheduler: Any) -> bool:
-    if isinstance(scheduler, partial):  # Dask's form of an executor: its `submit` is the first argument
-        return any(isinstance(getattr(each, "__self__", None), ThreadPoolExecutor) for each in scheduler.args[:1])
-    module = getattr(scheduler, "__module__", "")
-    return module.split(".")[0] == "dask" and "multiprocessing" not in module
+@shows_read_arguments
+def read_frame(
+    file_name: str, *, account_id: str, columns: Sequence[str] | None = None, **arguments: Unpack[ReadArguments]
+) -> Any:
+    """Return a dataset in a person's library as a Dask frame, of which each file is a partition.
 
+    Each file is fetched and decrypted when its partition is computed, with the client's key and tokens, which stay in
+    this process: compute with ``scheduler="threads"`` where a cluster is connected.
 
-def _write_partition(
-    part: pd.DataFrame | pd.Series, request: WriteRequest, *, client: Client | None, site: CallSite
-) -> dict[str, Any]:
-    with warnings_at(site):
-        receipt = write_request(part, request, client=client, progress=False)
-    return {name: getattr(receipt, name) for name in _COLUMNS}
+    Args:
+        file_name: The name it was written under, with one ``*``.
+        account_id: As for `read_frame` of this package.
+        columns: As for `read_frame` of this package.
+        arguments: As for `read_frame` of this package, without `sha256`.
+
+    Returns:
+        The Dask frame. The first file is fetched now, for the dtypes; its divisions are not known.
+
+    Raises:
+        DigimeError: As for `read_frame` of this package.
+    """
+    return lazy_frame(dataset_of(ReadRequest(file_name, account_id, **arguments)), columns)

@@ -15,6 +15,8 @@
     │   ├── ConsentRefusedError                the person or the service refused
     │   ├── AuthorizationExpiredError          the refresh token is no longer valid
     │   └── AuthorizationTimeoutError (TimeoutError)  no redirect arrived in time
+    ├── GrantExpiredError (TimeoutError)       an upload grant was used after its time
+    ├── DatasetError                           files of a dataset were not delivered, or are missing; names them
     ├── SpoolError (OSError)                   a one-shot stream cannot be kept for a second attempt
     ├── TokenStoreError (OSError)              authorizations cannot be kept or read
     ├── JournalError (OSError)              a write cannot be recorded, or the record cannot be read
@@ -52,6 +54,7 @@ __all__ = [
     "ConfigurationError",
     "ConsentRefusedError",
     "ContractError",
+    "DatasetError",
     "DescriptorError",
     "DigestMismatchError",
     "DigimeError",
@@ -60,6 +63,7 @@ __all__ = [
     "FidelityWarning",
     "FileNotInLibraryError",
     "FormatError",
+    "GrantExpiredError",
     "InputError",
     "InvalidTokenError",
     "JournalError",
@@ -162,6 +166,17 @@ class AuthorizationTimeoutError(AuthorizationError, TimeoutError):
 
 class TokenStoreError(DigimeError, OSError):
     """Authorizations cannot be kept or read where they should be."""
+
+
+class GrantExpiredError(DigimeError, TimeoutError):
+    """An upload grant was used after its time. Nothing was sent; where it was made, another one can be."""
+
+
+class DatasetError(DigimeError):
+    """Files of a dataset are not in the library: `missing` has their names, `result` what the write of them returns."""
+
+    missing: tuple[str, ...] = ()
+    result: Any = None
 
 
 class SpoolError(DigimeError, OSError):
@@ -307,9 +322,7 @@ def call_site() -> CallSite:
 
 @contextmanager
 def warnings_at(site: CallSite) -> Iterator[None]:
-    """Let `warn` point at a given line while the block runs.
-
-    For threads of this package: the user's line is not on their stack.
+    """Let `warn` point at a given line while the block runs, for threads that do not have the user's on their stack.
 
     Args:
         site: What `call_site` returned in the thread that the user called.
@@ -323,9 +336,7 @@ def warnings_at(site: CallSite) -> Iterator[None]:
 
 @contextmanager
 def collected_warnings() -> Iterator[list[str]]:
-    """Collect the messages of `warn` in this thread instead of showing them.
-
-    For threads that no call of a user waits for, whose warnings are shown in another way.
+    """Collect the messages of `warn` in this thread, for what shows them in another way.
 
     Yields:
         The messages; filled while the block runs.

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import ExitStack
-from functools import partial
+from datetime import datetime
 from typing import Any, NoReturn, Self
 
+from digime_pandas._client.authorizations.consent_client import ConsentClient, one_account, pending_store_of
 from digime_pandas._client.journal.journal import JournalLike, opened_journal
 from digime_pandas._client.library.file import LibraryFile
-from digime_pandas._client.library.listing import list_files, select
-from digime_pandas._service.authorization import ACCESSES, Access, Authorization, UserAccessToken, check_authorization
+from digime_pandas._client.library.listing import Libraries, PersonLibrary
+from digime_pandas._client.library.query import FileQuery
+from digime_pandas._service.authorization import ACCESSES, Authorization, check_authorization
 from digime_pandas._service.contract import Contract
-from digime_pandas._service.descriptor import FileDescriptor, check_accounts
+from digime_pandas._service.descriptor import FileDescriptor
 from digime_pandas._service.endpoints import Endpoints
+from digime_pandas._service.grants.granting import grant_upload, settle_upload
+from digime_pandas._service.grants.upload_grant import UploadGrant, UploadResult
 from digime_pandas._service.http.environment import Route, route_to
 from digime_pandas._service.http.transport import (
     DEFAULT_ATTEMPTS,
@@ -25,26 +29,20 @@ from digime_pandas._service.http.transport import (
 )
 from digime_pandas._service.journal.recording import send_file
 from digime_pandas._service.journal.records import RunPart
-from digime_pandas._service.masking.secret import Secret
 from digime_pandas._service.messages import Agent, Upload
 from digime_pandas._service.oauth.authorizations import ContractAuthorizations
-from digime_pandas._service.oauth.flow import AuthorizationFlow
-from digime_pandas._service.oauth.same_library import (
-    another_library_notice,
-    authorization_to_read,
-    usable_authorization,
-)
+from digime_pandas._service.oauth.same_library import authorization_to_read
 from digime_pandas._service.oauth.token_store import FileTokenStore, TokenStore
 from digime_pandas._service.receipt import Receipt
 from digime_pandas._service.upload import FileData, as_upload
 from digime_pandas._version import __version__
-from digime_pandas.errors import ConfigurationError, DescriptorError, InputError, InvalidTokenError, SecretError
+from digime_pandas.errors import ConfigurationError, SecretError
 
 BASE_URL = "https://api.digi.me/v1.7/"
 ONBOARD_URL = "https://api.digi.me/apps/saas/"
 
 
-class Client:
+class Client(ConsentClient):
     """Writes into people's libraries under one contract, and reads back under another.
 
     Use it as a context manager, or call `close` when it is no longer needed. Threads may share one.
@@ -102,10 +100,12 @@ class Client:
             transport=transport,
             route=route_to(self.base_url) if transport is None else Route(),
         )
-        self._consents: dict[Access, ContractAuthorizations] = {
+        pending = pending_store_of(self.tokens)
+        self._consents = {
             access: ContractAuthorizations(
                 Endpoints(used, self._http, self.base_url, announced),
                 self.tokens,
+                pending,
                 access,
                 self.onboard_url,
                 refresh_timeout=deadline,
@@ -113,7 +113,7 @@ class Client:
             for access, used in zip(ACCESSES, (contract, read_contract), strict=True)
             if used is not None
         }
-
+        self._libraries = Libraries()
         self._own = ExitStack()
         self.journal = opened_journal(journal, self._own)
 
@@ -121,111 +121,6 @@ class Client:
         """Close the connections. The client must not be used afterwards."""
         self._http.close()
         self._own.close()
-
-    def begin_authorization(
-        self,
-        account_id: str,
-        *,
-        access: Access = "write",
-        callback: str | None = None,
-        state: str | None = None,
-        user_access_token: UserAccessToken | str | None = None,
-        service_id: str | None = None,
-        locale: str | None = None,
-    ) -> AuthorizationFlow:
-        """Begin the authorization of a person: ask the service for a consent link.
-
-        Args:
-            account_id: The person's id in your own system.
-            access: ``"write"`` or ``"read"``: two contracts, two consents.
-            callback: Address, registered on the contract, to which the consent page sends the person. Default: the
-                contract's `redirect_uri`, else a free port of this machine. Where it is an address of this machine, a
-                listener is started on it.
-            state: Text that has to come back with the redirect. Default: 32 random bytes as hex.
-            user_access_token: Token of the same person, so that this consent is for the same library. Default: the
-                account's stored write token, if there is one. It may have expired.
-            service_id: Source to offer on the consent page.
-            locale: Language of the consent page.
-
-        Returns:
-            The flow: open its `url` in the person's browser, then `wait` or `complete`. The authorization that these
-            return is stored already. Where it opens another library than the account's stored authorization for the
-            other access, they warn, and `notice` has the warning's text.
-
-        Raises:
-            ConfigurationError: There is no contract for this access.
-            APIError: The service did not accept the request.
-        """
-        (account_id,) = _one_account(account_id)
-        asked_state, token = _masked(state), _access_token(user_access_token)
-        del state, user_access_token  # a traceback that shows local variables would show them
-        consents = self._for(access)
-        stored = self._consents["write"].get(account_id) if token is None else None
-        try:
-            return consents.begin(
-                account_id,
-                callback=callback,
-                state=asked_state,
-                access_token=token if stored is None else _access_token(stored.user_access_token),
-                service_id=service_id,
-                locale=locale,
-                notice=partial(another_library_notice, self._consents),
-            )
-        except InvalidTokenError as error:
-            if stored is not None:
-                error.add_note(
-                    f"The stored write authorization of account {account_id!r} is not known to the service any more. "
-                    f"Call client.forget({account_id!r}), then authorize again, for writing first."
-                )
-            raise
-
-    def authorization(self, account_id: str, *, access: Access = "write") -> Authorization:
-        """Return the stored authorization of an account.
-
-        Raises:
-            NotAuthorizedError: There is none; the message has the call that gets one.
-            ConfigurationError: There is no contract for this access.
-        """
-        # Every write passes here with an id that was checked: only what can be no id at all is explained, and any other
-        # unusable one is simply not stored.
-        if not isinstance(account_id, str) or not account_id.strip():
-            _one_account(account_id)
-        return self._for(access).require(account_id)
-
-    def usable_authorization(self, account_id: str, *, access: Access = "write") -> Authorization | None:
-        """Return the stored authorization of an account, or None where consent is needed.
-
-        One to read that opens another library than the stored one to write is not usable.
-
-        Raises:
-            ConfigurationError: There is no contract for this access.
-        """
-        (account_id,) = _one_account(account_id)
-        self._for(access)
-        return usable_authorization(self._consents, account_id, access)
-
-    def forget(self, account_id: str, *, access: Access = "write") -> bool:
-        """Forget the stored authorization of an account; the consent itself stays given.
-
-        Returns:
-            Whether one was stored.
-        """
-        return self._for(access).forget(account_id)
-
-    def refresh(self, authorization: Authorization) -> Authorization:
-        """Exchange the refresh token for a new pair of tokens.
-
-        One refresh happens at a time, across threads and processes that share a token store: a second one returns
-        what the first one stored.
-
-        Returns:
-            The new authorization. It is stored already; the old one must not be used any more.
-
-        Raises:
-            AuthorizationExpiredError: The refresh token is no longer valid; the person has to authorize again.
-            APIError: The request to the service failed.
-        """
-        return self._for(authorization.access).refresh(authorization)
 
     def write(
         self,
@@ -265,55 +160,93 @@ class Client:
         """Send a file under an authorization; `write` for what is already an `Upload`, see also `send_file`."""
         with ExitStack() as resources:
             used = opened_journal(journal, resources) or self.journal
+            resources.callback(self.note_written)
             return send_file(self._for("write"), file, authorization, journal=used, part=part)
+
+    @property
+    def write_consents(self) -> ContractAuthorizations:
+        """The authorizations for the contract that writes, for what signs uploads one by one."""
+        return self._for("write")
+
+    def note_written(self) -> None:
+        """Note that files were written, also by other processes, which listings that are kept do not have."""
+        self._libraries.begin_anew()
+
+    def grant(self, file_name: str, file_descriptor: FileDescriptor, authorization: Authorization) -> UploadGrant:
+        """Sign one upload that another process, which has no key and no tokens, sends within the next minutes.
+
+        Args:
+            file_name: As for `write`.
+            file_descriptor: As for `write`.
+            authorization: As for `write`; refreshed here where its access token has expired.
+
+        Returns:
+            The grant, for `UploadGrant.send`. Its pickle is a secret: it holds the person's access token.
+
+        Raises:
+            InputError: An argument is not valid.
+            AuthorizationError: The authorization cannot be used (any longer).
+            JournalError: The client has a journal, and the intent cannot be recorded.
+        """
+        check_authorization(authorization)
+        return grant_upload(self._for("write"), file_name, file_descriptor, authorization, self.journal)
+
+    def settle(self, grant: UploadGrant, result: UploadResult, *, rows: int | None = None) -> Receipt:
+        """Take back what came of a grant: record it in the client's journal, where it has one, once.
+
+        Args:
+            grant: What `grant` returned.
+            result: What its `send` returned.
+            rows: Rows of the file, for the receipt.
+
+        Raises:
+            DigimeError: Why the file was not delivered; the same file can be granted anew.
+        """
+        self.note_written()
+        return settle_upload(grant, result, self.journal, rows)
 
     def files(
         self,
         account: str | Authorization,
         *,
+        name: str | None = None,
         reference: str | Iterable[str] | None = None,
         tags: str | Iterable[str] | None = None,
         mime_type: str | None = None,
+        since: datetime | None = None,
         timeout: float = 60.0,
     ) -> list[LibraryFile]:
-        """List what is in a person's library.
+        """List what is in a person's library. The service is asked for the wanted files alone, where it allows that.
 
         Args:
-            account: Account id whose stored read authorization is used, or an authorization to read.
+            account: Account id whose stored read authorization is used, or an authorization to read, used as it is.
+            name: Name of the files: the first reference of each.
             reference: One reference or several, all of which a file has to carry.
             tags: One tag or several, all of which a file has to carry.
             mime_type: Media type a file has to have.
+            since: Time, with its zone, at or after which a file was changed.
             timeout: Seconds the service may take to collect the files.
 
         Returns:
-            The files of all contracts, newest first. A write of which the library holds several copies, which a
-            repeated upload can leave, is listed once.
+            The files of all contracts, newest first; of several copies of one write, which a repeated upload can leave,
+            the newest. What others write may be missing for a minute after the same files were asked for.
 
         Raises:
+            InputError: An argument is not valid.
             NotAuthorizedError: No read authorization is stored for the account.
-            AuthorizationError: The stored one opens another library than the stored one to write. An authorization
-                that is passed is used as it is.
+            AuthorizationError: The stored one opens another library than the stored one to write.
             ConfigurationError: The client has no read contract.
             ReadError: The service did not finish collecting in time.
         """
-        consents = self._for("read")
-        if isinstance(account, Authorization):
-            authorization = account
-        else:
-            authorization = authorization_to_read(self._consents, *_one_account(account))
-        listed = list_files(consents, authorization, timeout=timeout)
-        return select(listed, reference=_texts(reference), tags=_texts(tags), mime_type=mime_type)
+        query = FileQuery.of(name=name, reference=reference, tags=tags, mime_type=mime_type, since=since)
+        return self.library(account).files(query, timeout)
 
-    def _for(self, access: Access) -> ContractAuthorizations:
-        if access not in ACCESSES:
-            raise InputError(f"access is {access!r}; pass 'write' or 'read'.")
-        consents = self._consents.get(access)
-        if consents is None:
-            raise ConfigurationError(
-                "This client has no read contract, and reading back is a contract of its own. Pass read_contract=, or "
-                "set DIGIME_READ_CONTRACT_ID and DIGIME_READ_PRIVATE_KEY."
-            )
-        return consents
+    def library(self, account: str | Authorization) -> PersonLibrary:
+        """Return what finds the files of a person; `account` as for `files`."""
+        consents = self._for("read")
+        if not isinstance(account, Authorization):
+            account = authorization_to_read(self._consents, *one_account(account))
+        return self._libraries.of(consents, account)
 
     def __enter__(self) -> Self:
         return self
@@ -329,22 +262,3 @@ class Client:
 
     def __reduce__(self) -> NoReturn:
         raise SecretError("A Client holds private keys and is not pickled; make one where it is used, with connect().")
-
-
-def _access_token(given: UserAccessToken | str | None) -> Secret[str] | None:
-    return given.access_token.secret if isinstance(given, UserAccessToken) else _masked(given)
-
-
-def _masked(text: str | None) -> Secret[str] | None:
-    return None if text is None else Secret(text)
-
-
-def _one_account(account_id: str) -> tuple[str]:
-    accounts = check_accounts(account_id)
-    if not isinstance(account_id, str) or len(accounts) != 1:
-        raise DescriptorError(f"account_id is {account_id!r}; an authorization is one person's, so pass one str.")
-    return (account_id,)
-
-
-def _texts(values: str | Iterable[str] | None) -> tuple[str, ...]:
-    return () if values is None else (values,) if isinstance(values, str) else tuple(values)

@@ -2,5 +2,6 @@
 
 May import: `errors`; no pandas and no pyarrow. Files from bottom to top: ``process``, ``streams``, ``descriptor``,
 ``masking/``, ``contract``, ``authorization`` < ``receipt_members``, ``receipt``, ``messages`` < ``crypto/`` <
-``http/``, ``download`` < ``endpoints`` < ``upload``, ``oauth/``, ``journal/``.
+``http/``, ``download`` < ``endpoints`` < ``upload``, ``oauth/``, ``journal/``,
+``grants/``.
 """

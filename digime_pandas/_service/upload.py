@@ -83,7 +83,7 @@ def upload(
         The receipt.
     """
     started = clock()
-    hashed = _HashedContent(file.content)
+    hashed = HashedContent(file.content)
     sending = _Sending(endpoints, replace(file, content=hashed.content), hashed, outcome or FileOutcome())
     result = _send_and_refresh(sending, authorization, refresh)
     return Receipt(
@@ -153,7 +153,7 @@ class _Sending:
         outcome: Kept up to date.
     """
 
-    def __init__(self, endpoints: Endpoints, file: Upload, hashed: _HashedContent, outcome: FileOutcome) -> None:
+    def __init__(self, endpoints: Endpoints, file: Upload, hashed: HashedContent, outcome: FileOutcome) -> None:
         self._endpoints = endpoints
         self._file = file
         self._hashed = hashed
@@ -185,7 +185,7 @@ class _Sending:
         return self._endpoints.deliver_to_postbox(self._file, authorization.postbox, token)
 
 
-class _HashedContent:
+class HashedContent:
     """The content of a file to be sent, and what is known of the attempt that sent it last.
 
     Args:

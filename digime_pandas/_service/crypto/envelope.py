@@ -77,6 +77,20 @@ def wrap_key(key: Secret[bytes], public_key: RSAPublicKey) -> bytes:
         raise
 
 
+def seal_description(
+    metadata: bytes, public_key: RSAPublicKey, *, key: Secret[bytes], iv: Secret[bytes]
+) -> tuple[bytes, bytes]:
+    """Return what goes beside an encrypted file: its description, encrypted like the file, and the wrapped key.
+
+    Args:
+        metadata: The description.
+        public_key: Of the postbox.
+        key: As for `encrypt_bytes`.
+        iv: As for `encrypt_bytes`.
+    """
+    return encrypt_bytes(metadata, key=key, iv=iv), wrap_key(key, public_key)
+
+
 def sealed_size(size: int) -> int:
     """Return the bytes of a file of `size` bytes once it is encrypted."""
     return (size // BLOCK_BYTES + 1) * BLOCK_BYTES

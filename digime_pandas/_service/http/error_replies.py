@@ -29,6 +29,7 @@ _ADVICE = {
     "InvalidSignature": "The private key is not this contract's: check that contract and key belong together.",
     "InsufficientScope": "The contract does not allow this; ask digi.me to widen it.",
     "InvalidContractDataRequest": "The contract is of another type: writing and reading need one each.",
+    "NonceReused": "This very request was sent before: what became of it then, the reply of then says.",
     "SDKInvalid": "The service refuses this SDK name; pass a registered one as agent=.",
     "SDKVersionInvalid": "The service refuses this SDK version; pass a registered one as agent=.",
 }

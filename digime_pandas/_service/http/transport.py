@@ -50,6 +50,7 @@ DEFAULT_DEADLINE = 300.0
 DEFAULT_ATTEMPTS = 5
 _REPLY_LIMIT_BYTES = 16 << 20
 _PIECE_BYTES = 1 << 20
+_LIMITS = httpx.Limits()  # none: as many connections as threads send, all of which are kept
 _SESSION_IN_URL = re.compile(r"(permission-access/(?:query|postbox)/)[^/?#\s]+")
 
 
@@ -260,19 +261,19 @@ def _make_transport(route: Route) -> httpx.HTTPTransport:
     # Where there is no TLS, authorities take long to load in vain; a context without any trusts nothing.
     default = partial(httpx.create_ssl_context, trust_env=False)
     context = tls_context(default) if route.secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    proxy = route.proxy
+    proxy, make = route.proxy, partial(httpx.HTTPTransport, verify=context, limits=_LIMITS)
     if proxy is None:
-        return httpx.HTTPTransport(verify=context)
+        return make()
     if not _is_url(f"http://{proxy.netloc}"):
         raise ConfigurationError(f"{proxy.variable} names a proxy whose host is no name that can be used. Correct it.")
     if proxy.scheme in SOCKS_PROXIES:
-        transport = httpx.HTTPTransport(verify=context)
+        transport = make()
         transport._pool._network_backend = SocksBackend(proxy)  # noqa: SLF001 - nothing public leads there
         return transport
     auth = None if proxy.credentials is None else proxy.credentials.reveal()
     to_proxy = context if proxy.scheme == "https" else None
     url = f"{proxy.scheme}://{proxy.netloc}"
-    return httpx.HTTPTransport(verify=context, proxy=httpx.Proxy(url, auth=auth, ssl_context=to_proxy))
+    return make(proxy=httpx.Proxy(url, auth=auth, ssl_context=to_proxy))
 
 
 def _is_separable(transport: Transport) -> bool:

@@ -1,0 +1,4 @@
+"""Frames that are kept as many files: how the files are named and listed, and how they are read as one frame.
+
+May import ``_service``, ``_tabular`` and ``errors``. Files from bottom to top: ``manifest``, ``joining``, ``reading``.
+"""
