@@ -29,6 +29,7 @@ from digime_pandas.errors import (
     ConfigurationError,
     ConsentRefusedError,
     ContractError,
+    DatasetError,
     DescriptorError,
     DigestMismatchError,
     DigimeError,
@@ -36,6 +37,7 @@ from digime_pandas.errors import (
     FidelityWarning,
     FileNotInLibraryError,
     FormatError,
+    GrantExpiredError,
     InputError,
     NotAuthorizedError,
     RefusedError,
@@ -52,12 +54,14 @@ if TYPE_CHECKING:
     from digime_pandas._client.consent.authorize import authorize
     from digime_pandas._client.journal.journal import Journal
     from digime_pandas._client.library.file import LibraryFile
-    from digime_pandas._client.preview import Preview
-    from digime_pandas._client.read import read_batches, read_file, read_frame
+    from digime_pandas._client.preview import Preview, preview
+    from digime_pandas._client.read import files, read_batches, read_file, read_frame
     from digime_pandas._client.write import write
+    from digime_pandas._client.write_each import preview_each, write_each
     from digime_pandas._service.authorization import Authorization, Postbox, Token, UserAccessToken
     from digime_pandas._service.contract import Contract
     from digime_pandas._service.descriptor import FileDescriptor
+    from digime_pandas._service.grants.upload_grant import UploadGrant, UploadResult
     from digime_pandas._service.oauth.flow import AuthorizationFlow
     from digime_pandas._service.oauth.token_store import FileTokenStore, MemoryTokenStore
     from digime_pandas._service.receipt import Receipt
@@ -76,6 +80,7 @@ __all__ = [
     "ConsentRefusedError",
     "Contract",
     "ContractError",
+    "DatasetError",
     "DescriptorError",
     "DigestMismatchError",
     "DigimeError",
@@ -85,6 +90,7 @@ __all__ = [
     "FileNotInLibraryError",
     "FileTokenStore",
     "FormatError",
+    "GrantExpiredError",
     "InputError",
     "Journal",
     "LibraryFile",
@@ -96,15 +102,21 @@ __all__ = [
     "RefusedError",
     "ServiceUnreachableError",
     "Token",
+    "UploadGrant",
+    "UploadResult",
     "UserAccessToken",
     "__version__",
     "authorize",
     "connect",
     "errors",
+    "files",
+    "preview",
+    "preview_each",
     "read_batches",
     "read_file",
     "read_frame",
     "write",
+    "write_each",
 ]
 
 
@@ -124,13 +136,19 @@ _MODULES = {
     "Preview": "_client.preview",
     "Receipt": "_service.receipt",
     "Token": "_service.authorization",
+    "UploadGrant": "_service.grants.upload_grant",
+    "UploadResult": "_service.grants.upload_grant",
     "UserAccessToken": "_service.authorization",
     "authorize": "_client.consent.authorize",
     "connect": "_client.connect",
+    "files": "_client.read",
+    "preview": "_client.preview",
+    "preview_each": "_client.write_each",
     "read_batches": "_client.read",
     "read_file": "_client.read",
     "read_frame": "_client.read",
     "write": "_client.write",
+    "write_each": "_client.write_each",
 }
 
 

@@ -6,8 +6,8 @@ What it calls is loaded at the first call: this module is loaded whenever the pa
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Unpack
+from collections.abc import Hashable, Iterable
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import pandas as pd
 
@@ -33,11 +33,33 @@ class SendArguments(WriteArguments, total=False):
 _SEND_DEFAULTS: dict[str, object] = {"client": None, "authorization": None, "progress": None, "journal": None}
 
 
-class SendEachArguments(WriteArguments, total=False):
+class PreviewEachArguments(WriteArguments, total=False):
+    """Arguments of `digime_pandas.preview_each` beside frame, column and file name."""
+
+    drop_null: bool
+    keep_key: bool
+    client: Client | None
+
+
+class SendEachArguments(PreviewEachArguments, total=False):
     """Arguments of `digime_pandas.write_each` beside frame, column and file name."""
 
-    client: Client | None
+    missing: Literal["error", "skip"]
     workers: int
+    progress: object
+    journal: JournalLike | None
+    errors: Literal["collect", "raise"]
+
+
+_PREVIEW_EACH_DEFAULTS: dict[str, object] = {"drop_null": False, "keep_key": True, "client": None}
+_SEND_EACH_DEFAULTS: dict[str, object] = {
+    "missing": "error",
+    **_PREVIEW_EACH_DEFAULTS,
+    "workers": 8,
+    "progress": None,
+    "journal": None,
+    "errors": "collect",
+}
 
 
 class FrameAccessor:
@@ -80,28 +102,37 @@ class FrameAccessor:
         )
         return shown
 
+    @shows_arguments(SendEachArguments, {**_SEND_EACH_DEFAULTS, **WRITE_DEFAULTS})
+    def write_each(self, by: Hashable, file_name: str, **arguments: Unpack[SendEachArguments]) -> pd.DataFrame:
+        """Split the rows by the account column `by` and write each part into that person's own library.
+
+        See `digime_pandas.write_each`: the arguments, the result and the errors are the same.
+
+        Example:
+            >>> result = visits.digime.write_each("patient", "visits.csv", missing="skip")  # doctest: +SKIP
+            >>> result[result["status"] != "delivered"]  # doctest: +SKIP
+        """
+        outcome: pd.DataFrame = _each().write_each(self._frame, by, file_name, **arguments)
+        return outcome
+
+    @shows_arguments(PreviewEachArguments, {**_PREVIEW_EACH_DEFAULTS, **WRITE_DEFAULTS})
+    def preview_each(self, by: Hashable, file_name: str, **arguments: Unpack[PreviewEachArguments]) -> pd.DataFrame:
+        """Return what `write_each` would send to whom, without sending it: consent, size and losses per person.
+
+        See `digime_pandas.preview_each`: the arguments, the result and the errors are the same.
+
+        Example:
+            >>> visits.digime.preview_each("patient", "visits.csv")  # doctest: +SKIP
+        """
+        shown: pd.DataFrame = _each().preview_each(self._frame, by, file_name, **arguments)
+        return shown
+
 
 @pd.api.extensions.register_dataframe_accessor("digime")
 @pd.api.extensions.register_series_accessor("digime")
 class DigimeAccessor(FrameAccessor):
     """Writes this frame, or this series as a frame of one column, into people's digi.me libraries."""
 
-    @shows_arguments(SendEachArguments, {"client": None, "workers": 4, **WRITE_DEFAULTS})
-    def write_each(self, by: str, file_name: str, **arguments: Unpack[SendEachArguments]) -> pd.DataFrame:
-        """Split the rows by the account column `by` and write each part into that person's own library.
 
-        Args:
-            by: Column of account ids.
-            file_name: Name of each person's file.
-            arguments: As for `write`; and `workers`, how many files are written at the same time.
-
-        Returns:
-            One row per account, indexed by account id: status, file_name, rows, size (bytes), sha256, error.
-
-        Raises:
-            InputError: There is no such column, or a row has no account id. Nothing was sent.
-        """
-        outcome: pd.DataFrame = importlib.import_module("digime_pandas._client.write_each").write_each(
-            self._frame, by, file_name, **arguments
-        )
-        return outcome
+def _each() -> Any:
+    return importlib.import_module("digime_pandas._client.write_each")

@@ -141,11 +141,22 @@ def preview(
 def _size_and_sample(frame: object, request: WriteRequest, whole: SerializableFrame) -> tuple[int | None, str]:
     if whole.single_pass:
         return None, "not read: this stream can be read once only"
+    return estimated_size(frame, request, whole), _sample(inspect_rows(_head(frame, _SHOWN_ROWS), request))
+
+
+def estimated_size(frame: object, request: WriteRequest, whole: SerializableFrame) -> int:
+    """Return the size of a file in bytes: exact up to 10,000 rows, projected from the first 10,000 beyond.
+
+    Args:
+        frame: The rows, which can be read more than once.
+        request: The checked arguments.
+        whole: Their inspection.
+    """
     sampled = inspect_rows(_head(frame, _SAMPLED_ROWS), request)
     size = sum(map(len, sampled.chunks()))
     if sampled.rows and whole.rows and whole.rows > sampled.rows:
         size = size * whole.rows // sampled.rows
-    return size, _sample(inspect_rows(_head(frame, _SHOWN_ROWS), request))
+    return size
 
 
 def _head(frame: Any, rows: int) -> object:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from digime_pandas._service.streams import Progress
@@ -20,10 +21,37 @@ Clock: TypeAlias = Callable[[], float]
 _log = logging.getLogger("digime_pandas")
 
 
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What is counted.
+
+    Args:
+        bar: Arguments of tqdm for it.
+        line: What the line at the end says of a count.
+        called_with: What a callable is given, for messages.
+    """
+
+    bar: Mapping[str, Any]
+    line: Callable[[int, int | None], str]
+    called_with: str
+
+
+BYTES = Unit(
+    {"unit": "B", "unit_scale": True},
+    lambda sent, _: f"sent {sent / 1e6:,.1f} MB",
+    "the bytes sent and the bytes in all",
+)
+PERSONS = Unit(
+    {"unit": " persons"},
+    lambda done, total: f"{done:,} of {total:,} persons done",
+    "the persons done and the persons in all",
+)
+
+
 def show_progress(
-    progress: object, file_name: str, clock: Clock = time.monotonic
+    progress: object, file_name: str, clock: Clock = time.monotonic, *, unit: Unit = BYTES
 ) -> AbstractContextManager[Progress | None]:
-    """Return what shows the progress of one write, for a ``with`` block around it.
+    """Return what shows the progress of one write, or of many files, for a ``with`` block around it.
 
     Args:
         progress: None shows a bar once the write has taken two seconds, True at once, False never. A callable is
@@ -32,6 +60,7 @@ def show_progress(
             is not called any more; the write goes on. An error of the bar is handled in the same way.
         file_name: Shown before the bar.
         clock: Returns the time in seconds.
+        unit: What is counted; bytes above.
 
     Raises:
         InputError: `progress` is something else.
@@ -39,12 +68,12 @@ def show_progress(
     if progress is False:
         return nullcontext()
     if progress is None or progress is True:
-        display = _Bar(file_name, clock) if _has_room_for_bar() else _Line(file_name, clock)
+        display = _Bar(file_name, unit, clock) if _has_room_for_bar() else _Line(file_name, unit, clock)
         return _reporting(_Reporter(display, clock, delay=0.0 if progress else _DELAY))
     if not callable(progress):
         raise InputError(
-            f"progress is a {type(progress).__name__}; pass None, True, False, or a callable that takes the bytes sent "
-            "and the bytes in all."
+            f"progress is a {type(progress).__name__}; pass None, True, False, or a callable that takes "
+            f"{unit.called_with}."
         )
     return _reporting(_Reporter(_Callback(progress), clock, delay=0.0))
 
@@ -78,8 +107,9 @@ class _Bar:
     It is made when it is first shown: tqdm's own ``delay=`` would have tqdm loaded for every short write.
     """
 
-    def __init__(self, file_name: str, clock: Clock) -> None:
+    def __init__(self, file_name: str, unit: Unit, clock: Clock) -> None:
         self._file_name = file_name
+        self._unit = unit
         self._clock = clock
         self._started = clock()
         self._bar: Any = None
@@ -88,7 +118,7 @@ class _Bar:
         if self._bar is None:
             from tqdm.auto import tqdm
 
-            self._bar = tqdm(desc=self._file_name, unit="B", unit_scale=True)
+            self._bar = tqdm(desc=self._file_name, **self._unit.bar)
             self._bar.start_t -= self._clock() - self._started
         # Set, not added up: another attempt begins at 0 again.
         self._bar.n, self._bar.total = sent, total
@@ -104,17 +134,18 @@ class _Bar:
 class _Line:
     """One line at the end, for logs and other places where a bar would become many lines."""
 
-    def __init__(self, file_name: str, clock: Clock) -> None:
+    def __init__(self, file_name: str, unit: Unit, clock: Clock) -> None:
         self._file_name = file_name
+        self._unit = unit
         self._clock = clock
         self._started = clock()
 
     def show(self, sent: int, total: int | None) -> None:
         """Nothing is shown before the end."""
 
-    def end(self, sent: int, total: int | None) -> None:  # noqa: ARG002 - one signature for all displays
+    def end(self, sent: int, total: int | None) -> None:
         seconds = self._clock() - self._started
-        sys.stderr.write(f"{self._file_name}: sent {sent / 1e6:,.1f} MB in {seconds:,.1f} s\n")
+        sys.stderr.write(f"{self._file_name}: {self._unit.line(sent, total)} in {seconds:,.1f} s\n")
 
     def close(self) -> None:
         """Nothing is open."""

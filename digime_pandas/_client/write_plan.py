@@ -135,9 +135,14 @@ def inspect_rows(frame: object, request: WriteRequest) -> SerializableFrame:
 
 def complete_descriptor(request: WriteRequest, frame: SerializableFrame) -> FileDescriptor:
     """Return a request's descriptor, with the frame's schema where it has one and the descriptor may carry it."""
-    if not request.carries_schema or frame.schema is None:
+    return descriptor_with(request, frame.schema)
+
+
+def descriptor_with(request: WriteRequest, schema: str | None) -> FileDescriptor:
+    """Return a request's descriptor, with a schema where there is one and the descriptor may carry it."""
+    if not request.carries_schema or schema is None:
         return request.descriptor
-    return replace(request.descriptor, reference=(*request.descriptor.reference, SCHEMA_PREFIX + frame.schema))
+    return replace(request.descriptor, reference=(*request.descriptor.reference, SCHEMA_PREFIX + schema))
 
 
 def _default_reference(file_name: str) -> tuple[str, str]:

@@ -2,5 +2,5 @@
 
 May import: `errors` only. Files from bottom to top: ``formats``, ``columns``, ``arrow``, ``engines/``, ``text_values``,
 ``rules/``, ``fidelity_rules``, ``fidelity``, ``inspection``, ``frames/``, ``schema/``, ``codecs/``, ``serialize``,
-``rebuild``, ``parse``.
+``part_files``, ``rebuild``, ``parse``.
 """

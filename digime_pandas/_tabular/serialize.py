@@ -46,6 +46,11 @@ class SerializableFrame:
         refusal: Why the frame cannot be written, or None when it can.
         schema: ASCII text of at most 3,000 characters by which `parse` makes the same frame again; None where the rules
             of inference make it anyway, where the file itself has it (Parquet), and with ``typed=False``.
+        reasons: What `warnings` are made of: verdicts, and why.
+        schema_inside: The schema that is in the file, of a format that stores types.
+        source: The columns.
+        options: Every option of the format.
+        inspections: What was found in the values of each column.
     """
 
     format: Format
@@ -55,11 +60,11 @@ class SerializableFrame:
     warnings: tuple[str, ...]
     refusal: FidelityError | None
     schema: str | None
-    _schema_inside: Schema | None = field(repr=False)
-    _source: ColumnSource = field(repr=False)
-    _options: Mapping[str, Any] = field(repr=False)
-    _inspections: tuple[ColumnInspection, ...] = field(repr=False)
-    _reasons: frozenset[Reason] = field(repr=False)
+    reasons: tuple[Reason, ...]
+    schema_inside: Schema | None = field(repr=False)
+    source: ColumnSource = field(repr=False)
+    options: Mapping[str, Any] = field(repr=False)
+    inspections: tuple[ColumnInspection, ...] = field(repr=False)
 
     def checked(self) -> Self:
         """Return this frame when it can be written.
@@ -82,8 +87,8 @@ class SerializableFrame:
 
     def close(self) -> None:
         """Give up what the frame holds open, such as the result of a query; a single-pass stream ends with it."""
-        if self._source.close is not None:
-            self._source.close()
+        if self.source.close is not None:
+            self.source.close()
 
     def chunks(self, run: Run = run_one_by_one, *, workers: int = 1) -> Generator[Piece, None, None]:
         """Serialize from the first row.
@@ -104,11 +109,11 @@ class SerializableFrame:
         """
         if self.refusal is not None:
             raise self.refusal
-        source = replace(self._source, open=self._open_inspected) if self.single_pass else self._source
+        source = replace(self.source, open=self._open_inspected) if self.single_pass else self.source
         # The times of a stream are not known before they are written.
-        file_types = [None if self.single_pass else each.file_type for each in self._inspections]
+        file_types = [None if self.single_pass else each.file_type for each in self.inspections]
         job = EncodeJob(
-            source=source, options=self._options, file_types=file_types, schema=self._schema_inside, workers=workers
+            source=source, options=self.options, file_types=file_types, schema=self.schema_inside, workers=workers
         )
         try:
             yield from CODECS[self.format.name].encode(job, run)
@@ -121,7 +126,7 @@ class SerializableFrame:
 
     def _open_inspected(self) -> Callable[[int], pa.RecordBatch | None]:
         """Start to read a single-pass stream: every batch is inspected when it is read."""
-        read = self._source.open()
+        read = self.source.open()
         position = 0
 
         def read_inspected(rows: int) -> pa.RecordBatch | None:
@@ -137,24 +142,24 @@ class SerializableFrame:
         return read_inspected
 
     def _inspect_batch(self, position: int, batch: pa.RecordBatch) -> None:
-        for column, inspection, array in zip(self._source.columns, self._inspections, batch.columns, strict=True):
+        for column, inspection, array in zip(self.source.columns, self.inspections, batch.columns, strict=True):
             try:
                 inspection.inspect(position, array)
             except BaseException as error:  # noqa: BLE001 - raised again
                 raise_about_column(error, column.name)
-        refusal = _refusal(self._judged()[0], self._inspections)
+        refusal = _refusal(self._judged()[0], self.inspections)
         if refusal is not None:
             raise refusal
 
     def _warn_of_values(self) -> None:
-        sentences = _sentences(each for each in self._judged()[1] if each not in self._reasons)
+        sentences = warning_sentences(each for each in self._judged()[1] if each not in self.reasons)
         if sentences:
             self.warnings += sentences
             warn(" ".join(sentences), FidelityWarning)
 
     def _judged(self) -> tuple[tuple[ColumnVerdict, ...], list[Reason]]:
-        findings = _findings(self._source.columns, self._inspections, self.format)
-        return judge_columns(self._source.columns, findings, self.format, self._options)
+        findings = _findings(self.source.columns, self.inspections, self.format)
+        return judge_columns(self.source.columns, findings, self.format, self.options)
 
 
 def inspect_frame(
@@ -224,14 +229,14 @@ def _inspected(
         rows=source.rows,
         single_pass=source.single_pass,
         columns=verdicts,
-        warnings=_sentences(reasons),
+        warnings=warning_sentences(reasons),
         refusal=refusal,
         schema=schema.beside,
-        _schema_inside=schema.inside,
-        _source=source,
-        _options=options,
-        _inspections=inspections,
-        _reasons=frozenset(reasons),
+        reasons=tuple(reasons),
+        schema_inside=schema.inside,
+        source=source,
+        options=options,
+        inspections=inspections,
     )
 
 
@@ -257,8 +262,8 @@ def _refusal(verdicts: Iterable[ColumnVerdict], inspections: Sequence[ColumnInsp
     return None
 
 
-def _sentences(reasons: Iterable[Reason]) -> tuple[str, ...]:
-    """Return one sentence per verdict that there is to warn of."""
+def warning_sentences(reasons: Iterable[Reason]) -> tuple[str, ...]:
+    """Return one sentence per verdict that there is to warn of, for reasons such as a frame's."""
     found = list(reasons)
     by_verdict = {verdict: [text for each, text in found if each == verdict] for verdict in _WARNINGS}
     return tuple(f"{_WARNINGS[verdict]}: {'; '.join(texts)}." for verdict, texts in by_verdict.items() if texts)

@@ -12,11 +12,12 @@ from itertools import product
 from digime_pandas.errors import FidelityWarning
 
 from .contenders import FORMATS, PROTOCOLS, Keys, Ours, contenders
+from .each import DELAY_SECONDS, one_file_each
 from .frames import ROWS, Case
 from .sink import running_sink
 from .tables import growth, imports, latency, objects, ready_bytes, steps, writes
 
-TABLES = ("writes", "growth", "latency", "steps", "ready", "objects", "import")
+TABLES = ("writes", "growth", "latency", "steps", "ready", "objects", "each", "import")
 FEW_ROWS = 10
 GROWTH_ROWS = (10_000, 100_000, 1_000_000, 5_000_000)
 _MIB = 1 << 20
@@ -68,6 +69,9 @@ def main() -> None:
             ready_bytes(ours, (32 if asked.quick else 512) * _MIB, runs)
         if "objects" in asked.tables:
             objects(100_000 // shrink, runs)
+        if "each" in asked.tables:
+            with running_sink(DELAY_SECONDS) as slow_url:
+                one_file_each(base_url, slow_url, Keys(), 10_000 // (shrink // 5 or 1), runs)
         if "import" in asked.tables:
             imports(1 if asked.quick else 9)
 

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,9 +22,9 @@ _ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
-def running_sink() -> Iterator[str]:
-    """Run a sink in a process of its own; yield its base URL."""
-    command = [sys.executable, "-m", "tests.benchmarks.sink"]
+def running_sink(delay: float = 0.0) -> Iterator[str]:
+    """Run a sink in a process of its own, which waits so many seconds before each answer; yield its base URL."""
+    command = [sys.executable, "-m", "tests.benchmarks.sink", str(delay)]
     with subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -32,16 +33,16 @@ def running_sink() -> Iterator[str]:
             process.kill()
 
 
-def _serve() -> None:
-    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+def _serve(delay: float) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=256) as listener:
         print(listener.getsockname()[1], flush=True)
         while True:
             connection, _ = listener.accept()
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            threading.Thread(target=_answer_all, args=(connection,), daemon=True).start()
+            threading.Thread(target=_answer_all, args=(connection, delay), daemon=True).start()
 
 
-def _answer_all(connection: socket.socket) -> None:
+def _answer_all(connection: socket.socket, delay: float) -> None:
     scratch = bytearray(_SCRATCH_BYTES)
     with connection:
         while head := _until(connection, b"\r\n\r\n"):
@@ -51,6 +52,7 @@ def _answer_all(connection: socket.socket) -> None:
             else:
                 received = _drop(connection, _content_length(fields), scratch)
             length = len(_REPLY)
+            time.sleep(delay)
             connection.sendall(
                 b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
                 b"Content-Length: %d\r\nX-Received: %d\r\n\r\n%s" % (length, received, _REPLY)
@@ -95,4 +97,4 @@ def _drop(connection: socket.socket, size: int, scratch: bytearray) -> int:
 
 
 if __name__ == "__main__":
-    _serve()
+    _serve(float(sys.argv[1]))

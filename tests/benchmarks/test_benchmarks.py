@@ -31,6 +31,7 @@ def test_the_command_prints_every_table() -> None:
         "Steps",
         "Ready bytes",
         "Object columns of 200 rows",
+        "One file per person",
         "Import",
     ]
     assert printed.count("| sales |") == 4 + 8

@@ -27,6 +27,7 @@ WRITES = [
     DigimeAccessor.preview,
     DigimeAccessor.write_each,
     DaskDigimeAccessor.write,
+    DaskDigimeAccessor.write_each,
 ]
 READS = [digime.read_file, digime.read_frame, digime.read_batches]
 

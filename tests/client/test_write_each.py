@@ -12,7 +12,6 @@ import pyarrow as pa
 import pytest
 
 import digime_pandas as digime
-from digime_pandas._client.write import write_request
 from digime_pandas._client.write_each import write_each
 from digime_pandas.sandbox import Sandbox
 
@@ -65,16 +64,14 @@ def test_an_error_of_any_kind_is_told_beside_who_has_their_file(
     client: digime.Client,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    import digime_pandas._client.write_each as module
+    upload = digime.Client.upload
 
-    write = write_request
-
-    def short_of_room(part: pd.DataFrame, outline: Any, **options: Any) -> digime.Receipt:
-        if outline.descriptor.accounts == (everybody[1],):
+    def short_of_room(client: digime.Client, file: Any, *args: Any, **options: Any) -> digime.Receipt:
+        if file.descriptor.accounts == (everybody[1],):
             raise MemoryError("no room")
-        return write(part, outline, **options)
+        return upload(client, file, *args, **options)
 
-    monkeypatch.setattr(module, "write_request", short_of_room)
+    monkeypatch.setattr(digime.Client, "upload", short_of_room)
     result = visits.digime.write_each("patient", "visits.csv", client=client)
     assert result["status"].tolist() == ["delivered", "failed", "delivered"]
     assert result.loc[everybody[1], "error"] == "MemoryError: no room"
@@ -87,11 +84,16 @@ def test_who_has_not_authorized_gets_an_error_and_keeps_nobody_back(
     first, second, _ = visits["patient"].unique()
     authorize(sandbox, client, first)
 
-    result = visits.digime.write_each("patient", "visits.parquet", client=client)
+    with pytest.raises(digime.NotAuthorizedError, match=r"2 of 3 accounts have no consent .*Nothing was sent"):
+        visits.digime.write_each("patient", "visits.parquet", client=client)
+    assert sandbox.files(first) == []
+    result = visits.digime.write_each("patient", "visits.parquet", client=client, missing="skip")
 
     assert result.loc[first, "status"] == "delivered"
-    assert result.loc[first, "error"] is None
-    assert result.loc[second, "status"] == "failed"
+    assert pd.isna(result.loc[first, "error"])
+    assert result.loc[second, "status"] == "skipped"
+    assert result.loc[second, "outcome"] == "not sent"
+    assert result.loc[second, "error_type"] == "NotAuthorizedError"
     assert "digime.authorize" in result.loc[second, "error"]
     assert pd.isna(result.loc[second, "size"])
 
@@ -168,52 +170,79 @@ def test_rows_that_do_not_come_apart_as_they_should_stop_the_call(
     assert not [file for account_id in everybody for file in sandbox.files(account_id)]
 
 
-def test_a_frame_that_is_changed_while_it_is_split_gives_nobody_another_s_rows(
+def test_a_frame_that_is_changed_after_it_was_split_gives_nobody_another_s_rows(
     visits: pd.DataFrame,
     everybody: list[str],
     sandbox: Sandbox,
     client: digime.Client,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    import digime_pandas._client.write_each as module
+    from digime_pandas._tabular.frames import parts as module
 
-    write = write_request
+    take = module._take
 
-    def changing(part: pd.DataFrame, outline: Any, **options: Any) -> digime.Receipt:
-        visits["patient"] = everybody[0]
-        return write(part, outline, **options)
+    def changing(frame: pd.DataFrame, positions: Any) -> Any:
+        frame["patient"] = everybody[0]
+        return take(frame, positions)
 
-    monkeypatch.setattr(module, "write_request", changing)
+    monkeypatch.setattr(module, "_take", changing)
     result = visits.digime.write_each("patient", "visits.csv", client=client, workers=1)
 
-    assert list(result["status"]) == ["delivered", "failed", "failed"]
-    assert "changed by another thread" in result.loc[everybody[1], "error"]
-    assert [len(sandbox.files(account_id)) for account_id in everybody] == [1, 0, 0]
+    assert list(result["status"]) == ["failed"] * 3
+    assert result["error"].str.contains("changed by another thread").all()
+    assert [sandbox.files(account_id) for account_id in everybody] == [[], [], []]
 
 
-def test_a_part_is_taken_when_its_turn_comes(
+def test_a_frame_that_is_changed_while_its_parts_are_sent_gives_nobody_another_s_rows(
+    visits: pd.DataFrame,
+    everybody: list[str],
+    sandbox: Sandbox,
+    client: digime.Client,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    upload = digime.Client.upload
+
+    def changing(client: digime.Client, *args: Any, **options: Any) -> digime.Receipt:
+        visits["patient"] = everybody[0]
+        visits.loc[:, "pulse"] = -1
+        return upload(client, *args, **options)
+
+    monkeypatch.setattr(digime.Client, "upload", changing)
+    pulses = visits.groupby("patient")["pulse"].agg(list).to_dict()
+    result = visits.digime.write_each("patient", "visits.csv", client=client, workers=1)
+
+    for account_id in everybody:
+        held = [pd.read_csv(io.BytesIO(file.content)) for file in sandbox.files(account_id)]
+        assert [list(each["patient"].unique()) for each in held] == [[account_id]] * len(held)
+        assert all(each["pulse"].tolist() == pulses[account_id] for each in held)
+        assert len(held) == int(result.loc[account_id, "status"] == "delivered")
+    assert "delivered" in list(result["status"]), result["error"].tolist()
+
+
+def test_rows_are_taken_when_their_turn_comes(
     visits: pd.DataFrame, everybody: list[str], client: digime.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import digime_pandas._client.write_each as module
+    from digime_pandas._tabular.frames import parts
 
     steps: list[str] = []
-    take = pd.DataFrame.take
+    take, upload = parts._take, digime.Client.upload
 
-    def taking(frame: pd.DataFrame, *args: Any, **options: Any) -> pd.DataFrame:
+    def taking(*args: Any) -> Any:
         steps.append("take")
-        return take(frame, *args, **options)
+        return take(*args)
 
-    write = write_request
-
-    def writing(part: pd.DataFrame, outline: Any, **options: Any) -> digime.Receipt:
+    def writing(client: digime.Client, *args: Any, **options: Any) -> digime.Receipt:
         steps.append("write")
-        return write(part, outline, **options)
+        return upload(client, *args, **options)
 
-    monkeypatch.setattr(pd.DataFrame, "take", taking)
-    monkeypatch.setattr(module, "write_request", writing)
-    visits.digime.write_each("patient", "visits.csv", client=client, workers=1)
-
-    assert steps == ["take", "write"] * 3
+    monkeypatch.setattr(parts, "_take", taking)
+    monkeypatch.setattr(parts, "BLOCK_PARTS", 1)
+    monkeypatch.setattr(digime.Client, "upload", writing)
+    people = pd.DataFrame({"patient": everybody * 20, "pulse": range(60)})
+    # As many are taken as the threads have before them.
+    pd.concat([people, visits]).digime.write_each("patient", "visits.csv", client=client, workers=1)
+    assert steps.index("write") <= 3
+    assert sorted(steps) == ["take"] * 3 + ["write"] * 3
 
 
 @pytest.mark.parametrize(
@@ -268,13 +297,20 @@ def test_what_cannot_be_split_is_refused_before_anything_is_sent(
         ({"escape_formula": True}, "no option 'escape_formula'"),
         ({"account_id": "patient-17"}, "no option 'account_id'"),
         ({"workers": 0}, "workers"),
+        ({"workers": True}, "workers"),
+        ({"missing": "ignore"}, "missing is 'ignore'; pass 'error' or 'skip'"),
+        ({"errors": "ignore"}, "errors is 'ignore'; pass 'collect' or 'raise'"),
+        ({"drop_null": 1}, "drop_null is 1"),
+        ({"keep_key": None}, "keep_key is None"),
+        ({"progress": 3}, "progress is a int"),
     ],
 )
 def test_what_is_wrong_for_everybody_is_an_error_and_not_a_row_for_each(
     arguments: dict[str, Any], named: str, everybody: list[str], sandbox: Sandbox, client: digime.Client
 ) -> None:
+    frame = pd.DataFrame({"patient": [*everybody, "who has not given consent"]})
     with pytest.raises(digime.InputError, match=named):
-        pd.DataFrame({"patient": everybody}).digime.write_each("patient", "visits.csv", client=client, **arguments)
+        frame.digime.write_each("patient", "visits.csv", client=client, **arguments)
 
     assert not [file for account_id in everybody for file in sandbox.files(account_id)]
 
@@ -288,7 +324,8 @@ def test_what_is_wrong_with_one_person_s_rows_is_theirs_alone(
     result = visits.assign(note=notes).digime.write_each("patient", "visits.csv", client=client)
 
     assert result["status"].to_dict() == {first: "delivered", second: "delivered", third: "failed"}
-    assert "'note'" in result.loc[third, "error"]
+    assert f"Account {third!r}: Column 'note'" in result.loc[third, "error"]
+    assert result.loc[third, ["outcome", "error_type"]].tolist() == ["not sent", "FidelityError"]
 
 
 def test_who_is_left_over_can_be_tried_again_until_nobody_is(
@@ -296,11 +333,11 @@ def test_who_is_left_over_can_be_tried_again_until_nobody_is(
 ) -> None:
     people = list(visits["patient"].unique())
     authorize(sandbox, client, people[0])
-    result = visits.digime.write_each("patient", "visits.csv", client=client)
+    result = visits.digime.write_each("patient", "visits.csv", client=client, missing="skip")
     for account_id in people[1:]:
         authorize(sandbox, client, account_id)
 
-    left = visits[visits["patient"].isin(result.index[result["status"] == "failed"])]
+    left = visits[visits["patient"].isin(result.index[result["status"] == "skipped"])]
     again = left.digime.write_each("patient", "visits.csv", client=client)
     nobody = left.iloc[:0].digime.write_each("patient", "visits.csv", client=client)
 

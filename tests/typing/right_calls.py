@@ -11,6 +11,7 @@ import polars as pl
 import digime_pandas as digime
 import digime_pandas.dask
 from digime_pandas._client.accessor import DigimeAccessor
+from digime_pandas._client.partitions.frames import DelayedWrite
 from digime_pandas._client.preview import preview
 from digime_pandas._client.write_each import write_each
 from digime_pandas.dask import DaskDigimeAccessor
@@ -40,12 +41,23 @@ def by_accessor(accessor: DigimeAccessor, partitions: DaskDigimeAccessor) -> Non
     assert_type(accessor.write("a.csv", "patient-17", typed=False), digime.Receipt)
     assert_type(accessor.preview("a.csv", account_id="patient-17", escape_formulas=True), digime.Preview)
     assert_type(accessor.write_each("patient", "a.csv", workers=2, tags=["visits"]), pd.DataFrame)
+    assert_type(accessor.preview_each("patient", "a.csv", drop_null=True, tags=["visits"]), pd.DataFrame)
     assert_type(partitions.write("a-*.csv", "patient-17", index=True), pd.DataFrame)
+    assert_type(partitions.write("a-*.csv", "patient-17", errors="collect", compute=False), DelayedWrite)
+    assert_type(partitions.write_each("patient", "a.csv", missing="skip", journal="a.journal"), pd.DataFrame)
+
+
+def by_grant(client: digime.Client, descriptor: digime.FileDescriptor, authorization: digime.Authorization) -> None:
+    grant = client.grant("a.csv", descriptor, authorization)
+    assert_type(grant, digime.UploadGrant)
+    assert_type(grant.send([b"a"]), digime.UploadResult)
+    assert_type(client.settle(grant, grant.send(b"a"), rows=1), digime.Receipt)
 
 
 def other_functions(frame: pd.DataFrame) -> None:
     assert_type(preview(frame, "a.csv", "patient-17").columns[0].name, str)
     assert_type(write_each(frame, "patient", "a.csv", compression="gzip"), pd.DataFrame)
+    assert_type(write_each(frame, "patient", "a.csv", missing="skip", errors="raise", keep_key=False), pd.DataFrame)
 
 
 def reading(client: digime.Client) -> None:

@@ -26,6 +26,8 @@ def writing(frame: pd.DataFrame) -> None:
 def by_accessor(accessor: DigimeAccessor) -> None:
     accessor.write("a.csv", "p", typo=True)  # type: ignore[call-arg]
     accessor.write_each("patient", "a.csv", workers="2")  # type: ignore[arg-type]
+    accessor.write_each("patient", "a.csv", missing="ignore")  # type: ignore[arg-type]
+    accessor.preview_each("patient", "a.csv", workers=2)  # type: ignore[call-arg]
 
 
 def reading(receipt: digime.Receipt) -> None:

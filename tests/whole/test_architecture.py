@@ -32,13 +32,16 @@ digime_pandas/
   _client/     What users call: connect, authorize, write, read.  imports _service, _tabular, data, errors
   _service/    How digi.me is spoken to: keys, requests, consent.  imports errors
   _tabular/    How a frame becomes the bytes of a file, and back.  imports errors
-  sandbox/     An embedded digi.me.                               imports _service.contract, _service.descriptor, errors
+  sandbox/     An embedded digi.me.  imports _service.authorization, _service.contract, _service.descriptor, errors
   data/        The table of the demonstration.                    imports nothing
 """
 ROWS = re.findall(r"^  (\w+)(?:\.py|/) .+ imports (.+)$", TREE, flags=re.MULTILINE)
 MAY_IMPORT = {name: [] if allowed == "nothing" else allowed.split(", ") for name, allowed in ROWS}
 VERSION = "_version"  # a constant, which every file may import
-SANDBOX_ORDER = ["_wire", "_server", "_browser", "_store", "_context", "_endpoints", "_app", "_sandbox"]
+SANDBOX_ORDER = [
+    *("_wire", "_server", "_browser", "_store", "_context"),
+    *("_setup", "_approvals", "_endpoints", "_app", "_sandbox"),
+]
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 FOLDERS = sorted({path.parent for path in FILES})
@@ -199,6 +202,7 @@ def test_the_public_names_are_these() -> None:
         "ConsentRefusedError",
         "Contract",
         "ContractError",
+        "DatasetError",
         "DescriptorError",
         "DigestMismatchError",
         "DigimeError",
@@ -208,6 +212,7 @@ def test_the_public_names_are_these() -> None:
         "FileNotInLibraryError",
         "FileTokenStore",
         "FormatError",
+        "GrantExpiredError",
         "InputError",
         "Journal",
         "LibraryFile",
@@ -219,15 +224,21 @@ def test_the_public_names_are_these() -> None:
         "RefusedError",
         "ServiceUnreachableError",
         "Token",
+        "UploadGrant",
+        "UploadResult",
         "UserAccessToken",
         "__version__",
         "authorize",
         "connect",
         "errors",
+        "files",
+        "preview",
+        "preview_each",
         "read_batches",
         "read_file",
         "read_frame",
         "write",
+        "write_each",
     ]
 
 

@@ -85,7 +85,7 @@ def _entry_metadata(type: pa.DataType) -> dict[str, Any] | None:
 
 
 def _label_entry(labels: pd.Index[Any], level: int) -> dict[str, Any]:
-    values = without_names(labels).get_level_values(level)
+    values = without_names(labels).get_level_values(level) if labels.nlevels > 1 else labels.get_level_values(0)
     numpy_type, metadata = get_extension_dtype_info(values)
     pandas_type = get_logical_type_from_numpy(values)
     name = labels.names[level]

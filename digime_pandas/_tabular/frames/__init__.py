@@ -1,5 +1,5 @@
 """The rows of frames as Arrow values, and pandas columns made of Arrow values.
 
-May import: what is below it in `_tabular`; `errors`. From bottom to top: used_values,
-arrow_input/, objects/, object_columns, pandas_columns, labels, source, batches; beside them restore, inference, split.
+May import: what is below it in `_tabular`; `errors`. From bottom to top: used_values, arrow_input/,
+objects/, object_columns, pandas_columns, labels, source, batches; beside them restore, inference, split < parts.
 """

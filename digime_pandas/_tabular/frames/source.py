@@ -146,7 +146,7 @@ def _source_of(frame: Any, index: bool | None, *, keep_unused: bool) -> ColumnSo
         frame = frame.to_frame()
     if _is_of_polars(frame, "DataFrame"):
         return _of_arrow(describe_polars(frame, keep_unused=keep_unused), frame.height)
-    return _stream(_reader(frame), keep_unused=keep_unused)
+    return _stream(arrow_reader(frame), keep_unused=keep_unused)
 
 
 def _pandas(frame: pd.DataFrame, index: bool | None, *, keep_unused: bool) -> ColumnSource:
@@ -258,7 +258,7 @@ class _SlicesOfBatches:
         return batch
 
 
-def _reader(frame: Any) -> pa.RecordBatchReader:
+def arrow_reader(frame: Any) -> pa.RecordBatchReader:
     """Return the reader of an Arrow stream.
 
     Raises:

@@ -25,6 +25,7 @@ from digime_pandas.errors import DescriptorError, InputError
 Positions = npt.NDArray[np.intp]
 AccountCheck = Callable[[str], object]  # raises DescriptorError for what cannot be an account id
 
+_COMPARED_ROWS = 1 << 18
 _SHOWN = Repr()
 _SHOWN.maxstring = _SHOWN.maxother = 200
 _ALLOWED = "Account ids are text or whole numbers, the same one in every row of a person."
@@ -36,14 +37,19 @@ class AccountSplit:
 
     Attributes:
         accounts: The account ids in order of first appearance. No two are the same.
-        positions: For each account the positions of its rows, counted from 0, ascending. Together each row once.
+        positions: For each account the positions of its rows, counted from 0, ascending. Together each row once, but
+            for those that were left out.
+        left_out: How many rows have no account id and are in no part.
     """
 
     accounts: tuple[str, ...]
     positions: tuple[Positions, ...]
+    left_out: int = 0
 
 
-def split_rows(frame: pd.DataFrame, by: Hashable, check_account: AccountCheck) -> AccountSplit:
+def split_rows(
+    frame: pd.DataFrame, by: Hashable, check_account: AccountCheck, *, drop_null: bool = False
+) -> AccountSplit:
     """Split the rows of a frame by account, and check the result before returning it.
 
     Args:
@@ -51,6 +57,7 @@ def split_rows(frame: pd.DataFrame, by: Hashable, check_account: AccountCheck) -
         by: Label of the column of account ids. Its values are text or whole numbers (taken as their decimal text), in
             any dtype that holds such: str, string, object, category, integers, and their Arrow forms.
         check_account: Raises `DescriptorError` for a text that cannot be an account id.
+        drop_null: Whether rows without an account id are left out, instead of refused.
 
     Returns:
         The accounts and the positions of their rows.
@@ -63,28 +70,33 @@ def split_rows(frame: pd.DataFrame, by: Hashable, check_account: AccountCheck) -
     column = key_column(frame, by)
     name = _name(column, by)
     missing = column.isna().to_numpy()
-    if missing.any():
+    left_out = int(missing.sum())
+    if left_out and not drop_null:
         raise InputError(
-            f"{name} has no account id in row {int(missing.argmax())}; every row needs one. Fill it in, or leave "
-            f"such rows out with dropna(subset=[{by!r}])."
+            f"{name} has no account id in row {int(missing.argmax())}; every row needs one. Fill it in, or leave such "
+            "rows out with drop_null=True."
         )
-    if not len(column):
-        return AccountSplit((), ())
+    if left_out == len(column):
+        return AccountSplit((), (), left_out)
+    kept = np.flatnonzero(~missing) if left_out else None
+    rows: Sequence[int] = range(len(column)) if kept is None else kept.tolist()
+    filled = column if kept is None else column.iloc[kept]
     try:
-        keys, codes = _factorize(column, name)
+        keys, codes = _factorize(filled, rows, name)
     except UnicodeEncodeError:
         # Arrow names no row; a text without UTF-8 form cannot be an account id either.
-        texts = [_account_text(key, row, name) for row, key in enumerate(_objects(column))]
-        _check_accounts(texts, range(len(texts)), name, check_account)
+        texts = _account_texts(_objects(filled), rows, name)
+        _check_accounts(texts, rows, name, check_account)
         raise
     order = np.argsort(codes.astype(np.min_scalar_type(len(keys))), kind="stable")
+    order = order if kept is None else kept[order]
     ends = np.cumsum(np.bincount(codes, minlength=len(keys))).tolist()
     positions = tuple(order[start:end] for start, end in zip([0, *ends], ends, strict=False))
     first_rows = [int(own[0]) for own in positions]
-    accounts = _accounts(keys, first_rows, name)
+    accounts = tuple(_account_texts(keys, first_rows, name))
     _check_accounts(accounts, first_rows, name, check_account)
     _check_visible_difference(accounts, keys, first_rows, name)
-    split = AccountSplit(accounts, positions)
+    split = AccountSplit(accounts, positions, left_out)
     check_split(column, split, by)
     return split
 
@@ -151,37 +163,20 @@ def check_split(column: pd.Series[Any], split: AccountSplit, by: Hashable) -> No
             f"more rows. {advice}"
         )
     order = np.concatenate([np.empty(0, np.intp), *split.positions])
-    if len(order) != rows or (np.bincount(order[order >= 0], minlength=rows) != 1).any():
+    seen = np.zeros(rows, dtype=bool)
+    seen[order[(order >= 0) & (order < rows)]] = True
+    left_out = np.flatnonzero(~seen)
+    is_complete = len(order) == rows - len(left_out) and len(left_out) == split.left_out
+    if not is_complete or not column.iloc[left_out].isna().all():
         raise InputError(f"{name}: not every row is in exactly one of {len(sizes)} persons' parts. {advice}")
     firsts = np.array([own[0] for own in split.positions], np.intp)
-    first_of_part = np.empty(rows, np.intp)
-    first_of_part[order] = np.repeat(firsts, sizes)
-    alike = _alike(column, first_of_part)
-    if not alike.all():
-        row = int(alike.argmin())
-        raise InputError(f"{name}: rows {int(first_of_part[row])} and {row} of one part differ. {advice}")
+    differing = _first_difference(column, order, firsts, np.cumsum(sizes))
+    if differing is not None:
+        raise InputError(f"{name}: rows {differing[0]} and {differing[1]} of one part differ. {advice}")
     keys = _objects(column.iloc[firsts])
     for account_id, row, key in zip(split.accounts, firsts.tolist(), keys, strict=True):
         if _account_text(key, row, name) != account_id:
             raise InputError(f"{name} holds {_shown(key)} in row {row}, which is not {account_id!r}. {advice}")
-
-
-def check_part(part: pd.DataFrame, by: Hashable, account_id: str) -> None:
-    """Check that all rows taken for an account are that account's.
-
-    The frame may have been changed, by another thread, between the split and the moment the rows were taken.
-
-    Args:
-        part: The rows taken.
-        by: Label of the column of account ids.
-        account_id: The account.
-
-    Raises:
-        InputError: There are rows of other accounts among them.
-    """
-    column = key_column(part, by)
-    everything = np.arange(len(column), dtype=np.intp)
-    check_split(column, AccountSplit((account_id,), (everything,)), by)
 
 
 def _name(column: pd.Series[Any], by: Hashable) -> str:
@@ -207,8 +202,11 @@ def _cast(column: pd.Series[Any], arrow_type: pa.DataType) -> pd.Series[Any]:
     return pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array(pa.array(column.array)).cast(arrow_type)))
 
 
-def _factorize(column: pd.Series[Any], name: str) -> tuple[list[Any], Positions]:
-    """Return the distinct keys in order of first appearance, and for each row the position of its key among them."""
+def _factorize(column: pd.Series[Any], rows: Sequence[int], name: str) -> tuple[list[Any], Positions]:
+    """Return the distinct keys in order of first appearance, and for each value the position of its key among them.
+
+    The values are those of `rows` of the frame; none is missing.
+    """
     dtype: Any = column.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         used, codes = _encode(pa.array(column.cat.codes.to_numpy()))
@@ -225,11 +223,11 @@ def _factorize(column: pd.Series[Any], name: str) -> tuple[list[Any], Positions]
     if inferred == "integer":
         with suppress(OverflowError, pa.ArrowException):  # wider than 64 bits
             return _encode(pa.array(values, type=pa.int64()))
-    return _factorize_mixed(values, name)
+    return _factorize_mixed(values, rows, name)
 
 
-def _factorize_mixed(values: npt.NDArray[np.object_], name: str) -> tuple[list[Any], Positions]:
-    texts = [_account_text(value, row, name) for row, value in enumerate(values)]
+def _factorize_mixed(values: npt.NDArray[np.object_], rows: Sequence[int], name: str) -> tuple[list[Any], Positions]:
+    texts = _account_texts(values, rows, name)
     are_text = np.fromiter((isinstance(value, str) for value in values), dtype=bool, count=len(values))
     found, codes = _encode_texts(texts)
     # A number and the text of the same digits are two keys.
@@ -244,7 +242,7 @@ def _encode_texts(values: Any) -> tuple[list[Any], Positions]:
 
 def _encode(array: pa.Array | pa.ChunkedArray) -> tuple[list[Any], Positions]:
     encoded = as_array(array).dictionary_encode()
-    return encoded.dictionary.to_pylist(), encoded.indices.to_numpy().astype(np.intp)
+    return encoded.dictionary.to_pylist(), encoded.indices.to_numpy()
 
 
 def _is_integer(dtype: Any) -> bool:
@@ -264,16 +262,25 @@ def _objects(column: pd.Series[Any]) -> list[Any]:
     return list(column.astype(object).array)
 
 
-def _alike(column: pd.Series[Any], others: Positions) -> npt.NDArray[np.bool_]:
-    """Return for each row whether its value equals the value of another row."""
-    codes = isinstance(column.dtype, pd.CategoricalDtype)
-    values = column.cat.codes.to_numpy() if codes else raw_values(column)
-    return np.asarray(values == values.take(others), dtype=bool)
+def _first_difference(
+    column: pd.Series[Any], order: Positions, firsts: Positions, ends: Positions
+) -> tuple[int, int] | None:
+    """Return the first row whose value is not that of the first row of its part, with that row before it."""
+    values: Any = column.cat.codes.to_numpy() if isinstance(column.dtype, pd.CategoricalDtype) else raw_values(column)
+    found: list[tuple[int, int]] = []
+    for start in range(0, len(order), _COMPARED_ROWS):  # the values of so many rows are copied
+        rows = order[start : start + _COMPARED_ROWS]
+        others = firsts[np.searchsorted(ends, np.arange(start, start + len(rows)), side="right")]
+        differs = ~np.asarray(values.take(rows) == values.take(others), dtype=bool)
+        if differs.any():
+            row = int(rows[differs].min())
+            found.append((row, int(others[rows == row][0])))
+    return min(found)[::-1] if found else None
 
 
-def _accounts(keys: Sequence[Any], rows: Sequence[int], name: str) -> tuple[str, ...]:
-    """Return the account ids of the distinct keys, which are first in `rows`."""
-    return tuple(_account_text(key, row, name) for key, row in zip(keys, rows, strict=True))
+def _account_texts(keys: Iterable[Any], rows: Iterable[int], name: str) -> list[str]:
+    """Return the account ids of keys, which are (first) in `rows`."""
+    return [_account_text(key, row, name) for key, row in zip(keys, rows, strict=True)]
 
 
 def _check_visible_difference(accounts: Sequence[str], keys: Sequence[Any], rows: Sequence[int], name: str) -> None:

@@ -101,7 +101,7 @@ def written_schema(source: ColumnSource, format: Format, options: Mapping[str, A
             lost = (*lost, "a JSON file without rows and schema does not name its columns")
         return WrittenSchema(lost=lost)
     escaped = bool(options.get("escape_formulas"))
-    if _is_implied(source, format) and not escaped and not (attrs and source.labels and source.labels.attrs):
+    if is_implied(source, format, options):
         return WrittenSchema(lost=lost)
     schema = schema_of(source, escaped=escaped, attrs=attrs)
     text = schema.to_text()
@@ -165,10 +165,18 @@ def _lost_of_attrs(source: ColumnSource, format: Format, options: Mapping[str, A
     return ()
 
 
-def _is_implied(source: ColumnSource, format: Format) -> bool:
-    """Return whether the rules of inference make exactly this frame again."""
+def is_implied(source: ColumnSource, format: Format, options: Mapping[str, Any]) -> bool:
+    """Return whether the rules of inference make exactly this frame again, so that a text file needs no schema.
+
+    Args:
+        source: The frame.
+        format: The format of its file.
+        options: Options of the format.
+    """
     labels, rows = source.labels, source.rows
     if labels is None or not rows or labels.index or labels.levels:
+        return False
+    if options.get("escape_formulas") or (options["attrs"] and labels.attrs):
         return False
     if format.only_text and len(source.columns) == 1 and str(source.columns[0].type) not in _NEVER_MISSING:
         return False  # without a schema, the empty line of a missing value would be skipped as any blank line is

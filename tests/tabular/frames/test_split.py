@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from digime_pandas._service.descriptor import check_accounts
 from digime_pandas._tabular.frames import split as module
-from digime_pandas._tabular.frames.split import AccountSplit, check_part, check_split, split_rows
+from digime_pandas._tabular.frames.split import AccountSplit, check_split, split_rows
 from digime_pandas.errors import DescriptorError, InputError
 
 EXAMPLES = int(os.environ.get("DIGIME_TEST_EXAMPLES", "200"))
@@ -367,20 +367,57 @@ def test_a_wrong_split_of_numbers_is_noticed_too(make: Make) -> None:
 
 
 def test_keys_that_the_split_takes_for_one_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_factorize", lambda column, _: (["a"], np.zeros(len(column), np.intp)))
+    monkeypatch.setattr(module, "_factorize", lambda column, *_: (["a"], np.zeros(len(column), np.intp)))
 
     with pytest.raises(InputError, match="Nothing was sent"):
         split(pd.Series(["a", "a\0b", "a"], dtype=object))
 
 
 def test_a_part_must_be_one_person_s() -> None:
-    frame = pd.DataFrame({"who": ["a", "a", "b"]})
+    keys = pd.Series(["a", "a", "b"])
 
-    check_part(frame.iloc[:2], "who", "a")
+    def check(rows: int, account_id: str) -> None:
+        check_split(keys[:rows], AccountSplit((account_id,), (np.arange(rows, dtype=np.intp),)), "who")
+
+    check(2, "a")
     with pytest.raises(InputError, match="rows 0 and 2"):
-        check_part(frame, "who", "a")
+        check(3, "a")
     with pytest.raises(InputError, match="not 'b'"):
-        check_part(frame.iloc[:2], "who", "b")
+        check(2, "b")
+
+
+@pytest.mark.parametrize("dtype", [object, "str", "string", "category", pd.ArrowDtype(pa.string())])
+def test_rows_without_a_key_are_left_out_where_that_is_asked_for(dtype: Any) -> None:
+    keys = pd.Series([None, "b", None, "a", "b", None], dtype=dtype)
+    found = split_rows(pd.DataFrame({"who": keys}), "who", check_accounts, drop_null=True)
+    assert (found.accounts, found.left_out) == (("b", "a"), 3)
+    assert [list(own) for own in found.positions] == [[1, 4], [3]]
+    nobody = split_rows(pd.DataFrame({"who": keys[keys.isna()]}), "who", check_accounts, drop_null=True)
+    assert (nobody.accounts, nobody.positions, nobody.left_out) == ((), (), 3)
+
+
+def test_an_error_names_the_row_in_the_frame_where_others_are_left_out() -> None:
+    frame = pd.DataFrame({"who": pd.Series([None, "a", None, 1.5, "a"], dtype=object)})
+    with pytest.raises(InputError, match="a float, in row 3"):
+        split_rows(frame, "who", check_accounts, drop_null=True)
+
+
+def test_a_row_with_a_key_is_not_left_out() -> None:
+    keys = pd.Series(["a", None, "a"])
+    check_split(keys, AccountSplit(("a",), (np.array([0, 2], np.intp),), 1), "who")
+    for own, left_out in (([0], 2), ([0, 2], 0), ([0, 1], 1)):
+        with pytest.raises(InputError, match="exactly one"):
+            check_split(keys, AccountSplit(("a",), (np.array(own, np.intp),), left_out), "who")
+
+
+def test_rows_are_compared_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_COMPARED_ROWS", 2)
+    keys = pd.Series(["a", "b", "a", "b", "b", "a"])
+    parts = (np.array([0, 2, 5], np.intp), np.array([1, 3, 4], np.intp))
+    check_split(keys, AccountSplit(("a", "b"), parts), "who")
+    keys[4] = "c"
+    with pytest.raises(InputError, match="rows 1 and 4 of one part differ"):
+        check_split(keys, AccountSplit(("a", "b"), parts), "who")
 
 
 def test_the_frame_is_not_changed_and_its_labels_do_not_matter() -> None:

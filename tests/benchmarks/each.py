@@ -1,0 +1,111 @@
+"""One file per person, beside the signatures alone that this many files take."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP, PSS
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+import digime_pandas as digime
+
+from .contenders import Keys
+from .tables import show
+
+FORMATS = ("csv", "ndjson", "json", "parquet")
+ROWS_EACH = 20
+DELAY_SECONDS = 0.05
+_WORKERS, _WORKERS_OF_SLOW = 8, 64
+_FAR_FUTURE = 4_000_000_000
+_CLAIMS = b"x" * 1_600  # about as long as what is signed for a file
+
+
+def one_file_each(base_url: str, slow_url: str, keys: Keys, persons: int, runs: int) -> None:
+    """Show how fast files are written, beside signatures alone in two threads, and with answers after 50 ms.
+
+    Args:
+        base_url: Of a sink that answers at once.
+        slow_url: Of one that answers after 50 ms.
+        keys: The contract's and the postbox's.
+        persons: How many files of 20 rows there are.
+        runs: Of which the best counts, each beside its own signatures.
+    """
+    frame = _visits(persons)
+    fast, slow = (_client(url, keys, frame) for url in (base_url, slow_url))
+
+    def rows() -> Iterator[tuple[str, ...]]:
+        for suffix in FORMATS:
+            ratios, seconds, rates = [], [], []
+            for _ in range(runs):
+                signatures = _seconds(partial(_sign, keys, persons))
+                seconds.append(_seconds(partial(_write, frame, suffix, fast, _WORKERS)))
+                ratios.append(signatures / seconds[-1])
+                rates.append(persons / _seconds(partial(_write, frame, suffix, slow, _WORKERS_OF_SLOW)))
+            ideal = _WORKERS_OF_SLOW / DELAY_SECONDS
+            yield suffix, f"{persons / min(seconds):,.0f}", f"{max(ratios):.2f}", f"{max(rates) / ideal:.2f}"
+
+    show(
+        f"One file per person: {persons:,} persons with {ROWS_EACH} rows each",
+        ["format", "files a second", "signatures alone / ours", "part of the ideal rate with answers after 50 ms"],
+        rows(),
+    )
+
+
+def _visits(persons: int) -> pd.DataFrame:
+    random = np.random.default_rng(1)
+    rows = persons * ROWS_EACH
+    accounts = np.repeat([f"patient-{number:06d}" for number in range(persons)], ROWS_EACH)
+    return pd.DataFrame(
+        {
+            "who": random.permutation(accounts),
+            "day": pd.Timestamp("2026-01-05") + pd.to_timedelta(random.integers(0, 90, rows), unit="D"),
+            "ward": random.choice(["cardiology", "general", "surgery"], rows),
+            "pulse": random.integers(50, 120, rows),
+            "temperature": random.normal(36.8, 0.4, rows).round(1),
+        }
+    )
+
+
+def _client(base_url: str, keys: Keys, frame: pd.DataFrame) -> digime.Client:
+    contract = digime.Contract("application", "contract", keys.contract)
+    client = digime.Client(contract, base_url=base_url, tokens=digime.MemoryTokenStore())
+    token = digime.Token("0" * 160, _FAR_FUTURE)
+    public_key = keys.postbox.public_bytes(Encoding.PEM, PublicFormat.PKCS1).decode()
+    for account_id in frame["who"].unique():
+        authorization = digime.Authorization(
+            account_id=account_id,
+            access="write",
+            user_access_token=digime.UserAccessToken(token, token),
+            postbox=digime.Postbox("postbox", public_key),
+        )
+        client.tokens.put(client.base_url, contract.client_id, authorization)
+    return client
+
+
+def _write(frame: pd.DataFrame, suffix: str, client: digime.Client, workers: int) -> None:
+    result = digime.write_each(frame, "who", f"visits.{suffix}", client=client, workers=workers, progress=False)
+    assert set(result["status"]) == {"delivered"}
+
+
+def _sign(keys: Keys, count: int) -> None:
+    pss, oaep = PSS(MGF1(hashes.SHA512()), 64), OAEP(MGF1(hashes.SHA1()), hashes.SHA1(), None)
+
+    def sign(_: int) -> None:
+        keys.contract.sign(_CLAIMS, pss, hashes.SHA512())
+        keys.postbox.encrypt(os.urandom(32), oaep)
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(sign, range(count)))
+
+
+def _seconds(act: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    act()
+    return time.perf_counter() - started
