@@ -14,7 +14,25 @@ from digime_pandas.errors import DigimeError, DigimeWarning, FidelityError
 BLOCK_ROWS = 65_536
 TEXT_DTYPE = pd.Series(["a"]).dtype  # str since pandas 3, object before
 
+UnreadableRule = Literal[
+    "other",
+    "complex",
+    "long double",
+    "extension without Arrow form",
+    "mixed objects",
+    "objects of another type",
+    "keys that are not text",
+    "time of day with a zone",
+    "nested too deeply",
+    "text with a lone surrogate",
+    "text that is not UTF-8",
+    "invalid Arrow values",
+    "zone without a name",
+    "unreadable",
+]
+"""Rules of values that Arrow cannot hold: a column that falls under one cannot be read."""
 RuleName = Literal[
+    UnreadableRule,
     # Of a type: each column falls under exactly one of them.
     "null",
     "boolean",
@@ -36,21 +54,6 @@ RuleName = Literal[
     "struct",
     "map",
     "extension",
-    "other",
-    # Of a type that Arrow does not have.
-    "complex",
-    "long double",
-    "extension without Arrow form",
-    "mixed objects",
-    "objects of another type",
-    "keys that are not text",
-    "time of day with a zone",
-    "nested too deeply",
-    "text with a lone surrogate",
-    "text that is not UTF-8",
-    "invalid Arrow values",
-    "zone without a name",
-    "unreadable",
     # Of a type or of values, in some formats or with some options.
     "decimal as number",
     "escaped text",
@@ -100,25 +103,7 @@ TICKS_PER_SECOND: dict[TimeUnit, int] = {"s": 1, "ms": 10**3, "us": 10**6, "ns":
 
 SliceReader = Callable[[int, int], pa.Array]  # returns rows `start` to `stop`
 
-# Rules of values that Arrow cannot hold: a column that falls under one cannot be read.
-_UNREADABLE: frozenset[RuleName] = frozenset(
-    (
-        "other",
-        "complex",
-        "long double",
-        "extension without Arrow form",
-        "mixed objects",
-        "objects of another type",
-        "keys that are not text",
-        "time of day with a zone",
-        "nested too deeply",
-        "text with a lone surrogate",
-        "text that is not UTF-8",
-        "invalid Arrow values",
-        "zone without a name",
-        "unreadable",
-    )
-)
+_UNREADABLE: frozenset[RuleName] = frozenset(get_args(UnreadableRule))
 _LONGEST_LINE = 160  # characters of an error of a library that are shown
 _PANICS = "pyo3_runtime"  # the module of what a library in Rust raises, outside Exception, where it fails
 

@@ -117,14 +117,7 @@ def check_limit(limit: Any) -> int | None:
     Raises:
         InputError: `limit` is no whole number, or negative.
     """
-    if limit is None:
-        return None
-    count = _whole_number(limit)
-    if count is None:
-        raise InputError(f"limit={limit!r} is no whole number. Give the number of rows, or None for all.")
-    if count < 0:
-        raise InputError(f"limit={limit} is negative. Give the number of rows, or None for all.")
-    return count
+    return None if limit is None else _row_count("limit", limit, 0, "the number of rows, or None for all")
 
 
 def check_batch_rows(batch_rows: Any) -> int:
@@ -133,11 +126,15 @@ def check_batch_rows(batch_rows: Any) -> int:
     Raises:
         InputError: `batch_rows` is no whole number, or not positive.
     """
-    count = _whole_number(batch_rows)
+    return _row_count("batch_rows", batch_rows, 1, "a number of rows")
+
+
+def _row_count(name: str, value: Any, least: int, wanted: str) -> int:
+    count = _whole_number(value)
     if count is None:
-        raise InputError(f"batch_rows={batch_rows!r} is no whole number. Give a number of rows.")
-    if count < 1:
-        raise InputError(f"batch_rows={batch_rows} is not positive. Give a number of rows.")
+        raise InputError(f"{name}={value!r} is no whole number. Give {wanted}.")
+    if count < least:
+        raise InputError(f"{name}={value} is {'not positive' if least else 'negative'}. Give {wanted}.")
     return count
 
 

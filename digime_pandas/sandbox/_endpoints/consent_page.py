@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from digime_pandas.sandbox._context import Registration, SandboxContext
-from digime_pandas.sandbox._endpoints.pages import Pages
+from digime_pandas.sandbox._context import Registration
+from digime_pandas.sandbox._endpoints.pages import PageEndpoint
 from digime_pandas.sandbox._endpoints.request_bodies import read_form
 from digime_pandas.sandbox._store.keys import public_pem
 from digime_pandas.sandbox._store.records import ConsentRequest
@@ -35,19 +35,11 @@ class _PageError(Exception):
         self.advice = advice
 
 
-class ConsentPage:
+class ConsentPage(PageEndpoint):
     """The page that clients open in a person's browser.
 
     Of its query parameters only `code` and `callback` are used; the others, such as the language, are ignored.
-
-    Args:
-        context: What all endpoints share.
-        pages: Makes the page.
     """
-
-    def __init__(self, context: SandboxContext, pages: Pages) -> None:
-        self._context = context
-        self._pages = pages
 
     async def show(self, request: Request) -> Response:
         """Answer ``GET authorize``: the page."""

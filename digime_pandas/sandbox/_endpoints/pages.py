@@ -8,6 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
+from digime_pandas.sandbox._context import SandboxContext
 from digime_pandas.sandbox._wire.redirect_uris import origin_source
 
 
@@ -50,3 +51,16 @@ class Pages:
             "X-Frame-Options": "DENY",
         }
         return HTMLResponse(content, status, headers)
+
+
+class PageEndpoint:
+    """An endpoint that answers with pages.
+
+    Args:
+        context: What all endpoints share.
+        pages: Makes the pages.
+    """
+
+    def __init__(self, context: SandboxContext, pages: Pages) -> None:
+        self._context = context
+        self._pages = pages

@@ -5,24 +5,14 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from digime_pandas.sandbox._context import SandboxContext
-from digime_pandas.sandbox._endpoints.pages import Pages
+from digime_pandas.sandbox._endpoints.pages import PageEndpoint
 
 _PEOPLE_SHOWN = 50
 _FILES_SHOWN = 20  # per person
 
 
-class RootPage:
-    """Shows who is there, and what their libraries hold: names and sizes, not contents.
-
-    Args:
-        context: What all endpoints share.
-        pages: Makes the page.
-    """
-
-    def __init__(self, context: SandboxContext, pages: Pages) -> None:
-        self._context = context
-        self._pages = pages
+class RootPage(PageEndpoint):
+    """Shows who is there, and what their libraries hold: names and sizes, not contents."""
 
     async def show(self, request: Request) -> Response:  # noqa: ARG002 - the signature of an endpoint
         """Answer ``GET /``: the people added last, each with their newest files."""
