@@ -8,18 +8,12 @@ from typing import Any
 
 import pandas as pd
 
+from digime_pandas._client.tables.typed_frame import dtypes_of, typed_frame
 from digime_pandas._service.oauth.consent_status import ConsentStatus
 
-_TIME = "datetime64[us, UTC]"
 _LATEST = 253_402_300_799.0  # the end of the year 9999, the last that `datetime` knows
-INVITATIONS: Mapping[str, Any] = {"account_id": "string", "url": "string", "expires": _TIME, "error": "string"}
-CONSENTS: Mapping[str, Any] = {
-    "account_id": "string",
-    "access": "string",
-    "status": "string",
-    "until": _TIME,
-    "user_id": "string",
-}
+INVITATIONS = dtypes_of("account_id", "url", "expires", "error")
+CONSENTS = dtypes_of("account_id", "access", "status", "until", "user_id")
 
 
 def table(columns: Mapping[str, Any], rows: Sequence[Sequence[Any]]) -> pd.DataFrame:
@@ -29,13 +23,7 @@ def table(columns: Mapping[str, Any], rows: Sequence[Sequence[Any]]) -> pd.DataF
         columns: Names and dtypes.
         rows: The values of each row; None where there is none.
     """
-    by_column = zip(*rows, strict=True) if rows else ((),) * len(columns)
-    return pd.DataFrame(
-        {
-            name: pd.Series(list(values), dtype=dtype)
-            for (name, dtype), values in zip(columns.items(), by_column, strict=True)
-        }
-    )
+    return typed_frame((dict(zip(columns, row, strict=True)) for row in rows), columns)
 
 
 def consents_table(statuses: Iterable[ConsentStatus]) -> pd.DataFrame:

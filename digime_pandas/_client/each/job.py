@@ -82,12 +82,12 @@ def check_each(
     """Check the arguments and split the rows.
 
     Args:
-        frame: As for `write_each`.
-        by: As for `write_each`.
-        file_name: As for `write_each`.
+        frame: The rows of all persons, of any kind that `write_each` takes.
+        by: The column of account ids.
+        file_name: May have ``{account_id}`` in it.
         arguments: As for `write`.
-        drop_null: As for `write_each`.
-        keep_key: As for `write_each`.
+        drop_null: Whether rows without an account id are left out.
+        keep_key: Whether the parts have the column `by`.
 
     Raises:
         InputError: One of them is not valid.

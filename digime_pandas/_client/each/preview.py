@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from types import MappingProxyType
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -12,19 +11,18 @@ from digime_pandas._client.each.consents import Consents
 from digime_pandas._client.each.job import EachJob
 from digime_pandas._client.each.preflight import inspect_parts
 from digime_pandas._client.preview import estimated_size
+from digime_pandas._client.tables.typed_frame import dtypes_of, typed_frame
 from digime_pandas.errors import InputError
 
-COLUMNS: Mapping[str, Any] = MappingProxyType(
-    {
-        "account_id": "string",
-        "consent": "string",
-        "file_name": "string",
-        "rows": "Int64",
-        "estimated_size": "Int64",
-        "verdict": "string",
-        "lost": "string",
-        "error": "string",
-    }
+COLUMNS = dtypes_of(
+    "account_id",
+    "consent",
+    "file_name",
+    "rows",
+    "estimated_size",
+    "verdict",
+    "lost",
+    "error",
 )
 """The columns, and their dtypes with and without rows."""
 _BY_SEVERITY = ("impossible", "lost", "changed", "kept")
@@ -37,8 +35,7 @@ def preview_table(job: EachJob, consents: Consents) -> pd.DataFrame:
         job: The files that would be written.
         consents: The consents of their accounts.
     """
-    rows = list(_rows(job, consents))
-    return pd.DataFrame({name: pd.Series([row[name] for row in rows], dtype=kind) for name, kind in COLUMNS.items()})
+    return typed_frame(_rows(job, consents), COLUMNS)
 
 
 def _rows(job: EachJob, consents: Consents) -> Iterator[dict[str, Any]]:

@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Literal
 
 import pandas as pd
 
+from digime_pandas._client.tables.typed_frame import dtypes_of, typed_frame
 from digime_pandas._service.receipt import Receipt
 from digime_pandas.errors import APIError, DigimeError, Outcome
 
 PartStatus = Literal["delivered", "pending", "failed", "skipped", "not sent"]
 
-COLUMNS: Mapping[str, Any] = MappingProxyType(
-    {
-        "account_id": "string",
-        "status": "string",
-        "outcome": "string",
-        "file_name": "string",
-        "rows": "Int64",
-        "size": "Int64",
-        "sha256": "string",
-        "write_id": "string",
-        "delivered_at": "datetime64[us, UTC]",
-        "attempts": "Int64",
-        "lost": "string",
-        "error_type": "string",
-        "error": "string",
-    }
+COLUMNS = dtypes_of(
+    "account_id",
+    "status",
+    "outcome",
+    "file_name",
+    "rows",
+    "size",
+    "sha256",
+    "write_id",
+    "delivered_at",
+    "attempts",
+    "lost",
+    "error_type",
+    "error",
 )
 """The columns of the result, and their dtypes with and without rows."""
 
@@ -134,8 +132,7 @@ def result_table(
     ]
     name: Any = None if by in COLUMNS else by
     index = pd.Index(list(accounts), name=name, dtype=None if accounts else object)
-    columns = {name: pd.Series([each.get(name) for each in values], dtype=kind) for name, kind in COLUMNS.items()}
-    return EachResult(pd.DataFrame(columns).set_axis(index))
+    return EachResult(typed_frame(values, COLUMNS).set_axis(index))
 
 
 def _values(result: PartResult) -> dict[str, Any]:

@@ -8,29 +8,29 @@ from typing import Any
 
 import pandas as pd
 
+from digime_pandas._client.tables.typed_frame import dtypes_of, typed_frame
 from digime_pandas._service.journal.records import receipt_of, status_of
 from digime_pandas._service.journal.write_journal import Attempt
 from digime_pandas._service.receipt import Receipt
 
-_TIME = "datetime64[us, UTC]"
-COLUMNS: dict[str, Any] = {
-    "account_id": "string",
-    "file_name": "string",
-    "status": "string",
-    "rows": "Int64",
-    "size": "Int64",
-    "sha256": "string",
-    "write_id": "string",
-    "contract_id": "string",
-    "consent_id": "string",
-    "environment": "string",
-    "started_at": _TIME,
-    "ended_at": _TIME,
-    "attempts": "Int64",
-    "losses": "string",
-    "error_type": "string",
-    "error": "string",
-}
+COLUMNS = dtypes_of(
+    "account_id",
+    "file_name",
+    "status",
+    "rows",
+    "size",
+    "sha256",
+    "write_id",
+    "contract_id",
+    "consent_id",
+    "environment",
+    "started_at",
+    "ended_at",
+    "attempts",
+    "losses",
+    "error_type",
+    "error",
+)
 """The columns, and their dtypes with and without rows."""
 _OF_ATTEMPT = ("account_id", "file_name", "write_id", "contract_id", "consent_id", "environment")
 
@@ -42,8 +42,7 @@ def journal_table(attempts: Iterable[Attempt]) -> pd.DataFrame:
         attempts: All attempts in the order in which they began. Those of one write, which have one write id, are one
             row.
     """
-    rows = [_row(each) for each in _by_write(attempts)]
-    return pd.DataFrame({name: pd.Series([row[name] for row in rows], dtype=kind) for name, kind in COLUMNS.items()})
+    return typed_frame(map(_row, _by_write(attempts)), COLUMNS)
 
 
 def _by_write(attempts: Iterable[Attempt]) -> Iterable[list[Attempt]]:

@@ -9,25 +9,26 @@ from typing import Any
 import pandas as pd
 
 from digime_pandas._client.partitions.deliveries import Deliveries, Delivery
+from digime_pandas._client.tables.typed_frame import dtypes_of, typed_frame
 from digime_pandas.errors import DatasetError, DigimeError
 
-COLUMNS: dict[str, Any] = {
-    "account_id": "string",
-    "status": "string",
-    "outcome": "string",
-    "file_name": "string",
-    "mime_type": "string",
-    "rows": "Int64",
-    "size": "Int64",
-    "sha256": "string",
-    "write_id": "string",
-    "delivered_at": "datetime64[us, UTC]",
-    "attempts": "Int64",
-    "elapsed": "Float64",
-    "lost": "string",
-    "error_type": "string",
-    "error": "string",
-}
+COLUMNS = dtypes_of(
+    "account_id",
+    "status",
+    "outcome",
+    "file_name",
+    "mime_type",
+    "rows",
+    "size",
+    "sha256",
+    "write_id",
+    "delivered_at",
+    "attempts",
+    "elapsed",
+    "lost",
+    "error_type",
+    "error",
+)
 """The columns, and their dtypes with and without rows."""
 _OF_RECEIPT = ("status", "mime_type", "rows", "size", "sha256", "write_id", "delivered_at", "attempts", "elapsed")
 _NAMED = 5  # failures that an error names
@@ -64,8 +65,7 @@ def stopping(deliveries: Deliveries, make_result: Callable[[], pd.DataFrame]) ->
 
 def result_frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     """Return the rows as a frame, whose dtypes are the same whatever came of the parts."""
-    every = list(rows)
-    return pd.DataFrame({name: pd.Series([row[name] for row in every], dtype=kind) for name, kind in COLUMNS.items()})
+    return typed_frame(rows, COLUMNS)
 
 
 def raise_failures(what: str, result: pd.DataFrame) -> None:

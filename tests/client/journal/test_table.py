@@ -66,7 +66,7 @@ def test_without_rows_it_has_the_same_dtypes() -> None:
     assert len(empty) == 0
     assert len(full) == 2
     assert empty.dtypes.to_dict() == full.dtypes.to_dict()
-    assert {name: str(dtype) for name, dtype in full.dtypes.items()} == COLUMNS
+    assert {name: str(dtype) for name, dtype in full.dtypes.items()} == dict(COLUMNS)
 
 
 def test_a_write_that_was_cut_off_is_unknown_and_nothing_else_is_known() -> None:

@@ -1,0 +1,4 @@
+"""Tables of what was written.
+
+May import nothing of this package. One file: ``typed_frame``.
+"""
