@@ -635,6 +635,7 @@ def test_a_missing_value_in_the_only_column_of_csv_comes_back(values: list[Any])
     assert sum(map(len, pieces)) == len(values)
 
 
+@pytest.mark.slow
 @TEXTUAL
 def test_a_cell_may_be_longer_than_what_is_read_at_a_time(format: Format) -> None:
     frame = pd.DataFrame({"n": [1, 2, 3], "t": ["x" * (40 << 20), "y", "z"]})

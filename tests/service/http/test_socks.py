@@ -141,6 +141,7 @@ def test_a_socks4_proxy_connects_too(scheme: str, url: str, host: bytes) -> None
     assert connections[0].asked | {"request": b""} == {"user": "user", "host": host, "port": 81, "request": b""}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "script",
     [
