@@ -149,7 +149,7 @@ def _tuples(value: Any) -> Any:
 
 
 def flat_index(values: Any, name: Any) -> pd.Index[Any]:
-    """Return an index of values, with their dtype.
+    """Return an index of values, with their dtype; of float16, of which pandas makes no index, as float32.
 
     Args:
         values: An array of numpy or pandas, or a RangeIndex.
@@ -157,6 +157,8 @@ def flat_index(values: Any, name: Any) -> pd.Index[Any]:
     """
     if isinstance(values, pd.RangeIndex):
         return pd.RangeIndex(values, name=name)
+    if values.dtype == np.float16:
+        values = values.astype(np.float32)
     index: pd.Index[Any] = pd.Index(values, dtype=values.dtype, name=name)
     return index
 

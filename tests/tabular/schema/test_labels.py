@@ -17,6 +17,7 @@ from digime_pandas._tabular.schema.labels import (
     LabelLevel,
     MixedLevel,
     TypedLevel,
+    flat_index,
     label_index,
     level_from_json,
     levels_of,
@@ -124,3 +125,8 @@ def test_levels_get_the_frequencies_that_their_values_have() -> None:
     assert isinstance(found, pd.MultiIndex)
     assert found.levels[1].freq == pd.offsets.Day()
     assert with_frequencies(days, ()) is days
+
+
+def test_an_index_of_short_floats_has_the_same_numbers() -> None:
+    found = flat_index(np.array([0.1, np.nan], np.float16), "i")
+    pd.testing.assert_index_equal(found, pd.Index(np.array([0.1, np.nan], np.float16).astype(np.float32), name="i"))
