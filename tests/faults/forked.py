@@ -9,6 +9,7 @@ import signal
 import socket
 import ssl
 import threading
+import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, MutableMapping
@@ -169,3 +170,19 @@ def served(app: Any, certificate: Certificate | None = None) -> Iterator[str]:
         finally:
             server.should_exit = True
             thread.join(_PATIENCE_SECONDS)
+
+
+def killed(work: Callable[[], object], seconds: float) -> bool:
+    """Do something in a forked child and kill it after so long; tell whether it was still at it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # there are threads, which is meant here
+        child = os.fork()
+    if child == 0:
+        try:
+            work()
+        finally:
+            os._exit(0)
+    time.sleep(seconds)
+    os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status)

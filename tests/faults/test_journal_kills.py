@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 import sqlite3
 import time
-import warnings
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -27,10 +25,13 @@ from digime_pandas._service.journal.records import RunPart
 from digime_pandas.sandbox import Sandbox
 from digime_pandas.sandbox._store.library import SandboxFile
 
+from .forked import killed
+
 KILLS = 30
 PARTS = 12
 THREADS = 3
-LONGEST_LIFE_SECONDS = 0.15
+WARM_UP = 2  # runs, of which the last says how long one takes
+RUNS = WARM_UP + KILLS
 
 pytestmark = [
     pytest.mark.slow,
@@ -50,22 +51,6 @@ def write_all(client: Client, account_id: str, run: str) -> None:
         list(threads.map(write_part, range(PARTS)))
 
 
-def killed(work: Callable[[], None], seconds: float) -> bool:
-    """Do something in a forked child and kill it after so long; tell whether it was still at it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # there are threads, which is meant here
-        child = os.fork()
-    if child == 0:
-        try:
-            work()
-        finally:
-            os._exit(0)
-    time.sleep(seconds)
-    os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
-    return os.WIFSIGNALED(status)
-
-
 def write_id(file: SandboxFile) -> str:
     return next(text for text in file.reference if text.startswith(WRITE_ID_PREFIX))
 
@@ -78,10 +63,14 @@ def test_a_killed_run_is_in_the_journal_and_made_again_leaves_each_file_once(
     kills, cut_off = 0, 0
     with Journal(path) as journal:
         recording = connected(sandbox, tokens=client.tokens, journal=journal)
-        for number in range(KILLS):
+        for number in range(WARM_UP):
+            began = time.monotonic()
+            write_all(recording, reader.account_id, f"run-{number}")
+        longest = time.monotonic() - began
+        for number in range(WARM_UP, RUNS):
             run = f"run-{number}"
             work = lambda run=run: write_all(recording, reader.account_id, run)  # noqa: E731 - bound in the loop
-            kills += killed(work, chance.uniform(0.01, LONGEST_LIFE_SECONDS))
+            kills += killed(work, chance.uniform(0, longest))
 
             with closing(sqlite3.connect(path)) as other:
                 assert other.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
@@ -94,7 +83,7 @@ def test_a_killed_run_is_in_the_journal_and_made_again_leaves_each_file_once(
         table = journal.to_frame()
     assert kills > KILLS / 3
     assert cut_off > 0
-    assert table["status"].tolist() == ["delivered"] * (KILLS * PARTS)
-    expected = Counter(f"run-{run}-{part}.csv" for run in range(KILLS) for part in range(PARTS))
+    assert table["status"].tolist() == ["delivered"] * (RUNS * PARTS)
+    expected = Counter(f"run-{run}-{part}.csv" for run in range(RUNS) for part in range(PARTS))
     assert Counter(file.name for file in client.files(reader.account_id)) == expected
     assert set(map(write_id, sandbox.files(reader.account_id))) == set(table["write_id"])

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 import time
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,31 +15,17 @@ import digime_pandas as digime
 from digime_pandas._service.descriptor import WRITE_ID_PREFIX
 from digime_pandas.sandbox import Sandbox
 
+from .forked import killed
+
 KILLS = int(os.environ.get("DIGIME_TEST_KILLS", "4"))
 PERSONS = 200
 ROWS = 3
-LONGEST_LIFE_SECONDS = 0.6
+WARM_UP = 2  # runs, of which the last says how long one takes
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here"),
 ]
-
-
-def killed(work: Callable[[], object], seconds: float) -> bool:
-    """Do something in a forked child and kill it after so long; tell whether it was still at it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # there are threads, which is meant here
-        child = os.fork()
-    if child == 0:
-        try:
-            work()
-        finally:
-            os._exit(0)
-    time.sleep(seconds)
-    os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
-    return os.WIFSIGNALED(status)
 
 
 @pytest.mark.timeout(60 + 20 * KILLS)
@@ -55,6 +39,11 @@ def test_a_killed_run_made_again_leaves_every_person_one_file(
         client = connected(sandbox)
         for access in ("write", "read"):
             sandbox.approve_all(persons, access=access, tokens=client.tokens)
+        for number in range(WARM_UP):
+            began = time.monotonic()
+            frame = pd.DataFrame({"who": persons * ROWS, "run": number})
+            digime.write_each(frame, "who", f"warm-up-{number}.csv", client=client, progress=False)
+        longest = time.monotonic() - began
         for number in range(KILLS):
             frame = pd.DataFrame({"who": persons * ROWS, "run": number})
             name, path = f"run-{number}.csv", tmp_path / f"{number}.journal"
@@ -62,7 +51,7 @@ def test_a_killed_run_made_again_leaves_every_person_one_file(
             def write(frame: pd.DataFrame = frame, name: str = name, path: Path = path) -> pd.DataFrame:
                 return digime.write_each(frame, "who", name, client=client, journal=path, progress=False)
 
-            kills += killed(write, chance.uniform(0.05, LONGEST_LIFE_SECONDS))
+            kills += killed(write, chance.uniform(0, longest))
             with digime.Journal(path) as journal:
                 before = journal.to_frame()
             cut_off += int((before["status"] == "unknown").sum())
