@@ -225,16 +225,25 @@ def test_damaged_json_has_the_values_that_the_json_module_finds(format: Format, 
     assert columns_of(found) == [with_none(row.get(name) for row in rows) for name in found.columns]
 
 
+def labels_by_pyarrow(table: pa.Table) -> list[Any]:
+    """The labels by the metadata of pandas, in which a changed byte may be of a label, or else the columns' names."""
+    try:
+        return list(table.to_pandas().columns)
+    except Exception:  # noqa: BLE001 - whatever pandas raises at damaged metadata
+        return list(table.column_names)
+
+
 @pytest.mark.slow
 @many
 @given(changes=_CHANGES)
+@example([(flip, 0.385544672105565, 1, b"")])
 def test_damaged_parquet_is_what_pyarrow_reads(changes: Any) -> None:
     data = changed(GOOD[PARQUET][1][0], changes)
     found = found_in(data, PARQUET, None)
     if isinstance(found, DigimeError):
         return
     table = pq.ParquetFile(io.BytesIO(data)).read()
-    assert list(found.columns) == table.column_names
+    assert list(found.columns) == labels_by_pyarrow(table)
     assert columns_of(found) == [with_none(column.to_pylist()) for column in table.columns]
 
 
