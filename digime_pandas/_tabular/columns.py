@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, NoReturn, get_args
 
@@ -85,6 +85,7 @@ RuleName = Literal[
     "other Python types",
     "byte order",
     "zone of another kind",
+    "frequency without a name",
     "Arrow type that is not restored",
     "type that Parquet lacks",
     "member names that JSON lacks",
@@ -124,11 +125,12 @@ class StringParameters(NamedTuple):
 
 
 class CategoryParameters(NamedTuple):
-    """Order of a categorical column, its categories where they are not just its sorted values, and their frequency."""
+    """Order of a categorical column; its categories where they are not just its sorted values; their freq and name."""
 
     ordered: bool
     categories: pa.Array | None
     freq: str | None = None
+    name: Hashable = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from digime_pandas._tabular.columns import Column, Finding, RuleName
 from digime_pandas._tabular.fidelity_rules import IN_SCHEMA, LEFT_OUT, NOT_IN_JSON, RULES, SAID_BY_VALUES
 from digime_pandas._tabular.formats import Format
 from digime_pandas._tabular.rules.rule import Outcome, Verdict
+from digime_pandas._tabular.rules.sentences import COUNTED, HOLDS
 
 Reason = tuple[Verdict, str]  # what to warn of: a verdict, and why
 _SEVERITY: dict[Verdict, int] = {"kept": 0, "changed": 1, "lost": 2, "impossible": 3}
@@ -27,6 +28,8 @@ class ColumnVerdict:
         note: The reasons, in words; empty when there is nothing to say.
         row: Position of the first row that the verdict is due to, counted from 0, or None.
         stored_as: The form its values have in the file.
+        problem: Why it is impossible, in words, or an empty text.
+        advice: What to do about that.
     """
 
     name: str
@@ -35,6 +38,8 @@ class ColumnVerdict:
     note: str
     row: int | None
     stored_as: str
+    problem: str = ""
+    advice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +50,33 @@ class _Applied:
     outcome: Outcome
 
     @property
-    def note(self) -> str:
+    def said(self) -> str:
+        """What the column has, in words."""
+        rule, count, seen = self.finding.rule, self.finding.count, self.finding.seen
+        if count and rule in COUNTED and self.outcome.verdict != "impossible":
+            return f"{count:,} {COUNTED[rule][count > 1]}"
+        if seen is None:
+            return HOLDS[rule]
+        return seen if rule in SAID_BY_VALUES else f"{HOLDS[rule]}; here {seen}"
+
+    @property
+    def form(self) -> str:
+        """What becomes of it, or what to do instead."""
+        advice = "" if self.finding.advice is None else f", for instance with {self.finding.advice}"
+        return self.outcome.form + advice
+
+    def problem_in(self, format: Format) -> str:
+        """Say why it is impossible."""
         rule = RULES[self.finding.rule]
-        count, seen = self.finding.count, self.finding.seen
-        if not count:
-            about = f"{rule.about}; here {seen}" if rule.name not in SAID_BY_VALUES else seen
-            advice = "" if self.finding.advice is None else f", for instance with {self.finding.advice}"
-            return f"{about if seen else rule.about}: {self.outcome.form}{advice}"
-        counted = f"of {rule.about}" if rule.counted is None else rule.counted[count > 1]
-        return f"{count:,} {counted}: {self.outcome.form}"
+        is_everywhere = {rule.csv.verdict, rule.json.verdict, rule.parquet.verdict} == {"impossible"}
+        if is_everywhere or self.finding.rule in SAID_BY_VALUES:
+            return self.said
+        return f"{self.said}, which {format.title} cannot keep"
+
+    def note_in(self, format: Format) -> str:
+        """Say what becomes of it, as far as it is not just kept."""
+        what = self.problem_in(format) if self.outcome.verdict == "impossible" else self.said
+        return f"{what}: {self.form}"
 
 
 def judge_columns(
@@ -114,7 +137,7 @@ def judge_labels(
         options: Options of the format.
         warn_of_cut: Whether to warn of what is left out because no column has it.
     """
-    return _reasons(_applied(findings, format, options), warn_of_cut=warn_of_cut)
+    return _reasons(_applied(findings, format, options), format, warn_of_cut=warn_of_cut)
 
 
 @lru_cache(maxsize=1024)
@@ -130,10 +153,11 @@ def _verdict(
     decisive = _decisive(every)
     verdict = decisive.outcome.verdict
     stored_as = "" if verdict == "impossible" else _outcome(rule, format, dict(options)).form
-    note = "; ".join(each.note for each in every if each.outcome.verdict != "kept")
+    note = "; ".join(each.note_in(format) for each in every if each.outcome.verdict != "kept")
+    problem, advice = (decisive.problem_in(format), decisive.form) if verdict == "impossible" else ("", "")
     return (
-        ColumnVerdict("", "", verdict, note, decisive.finding.row, stored_as),
-        _reasons(every, warn_of_cut=warn_of_cut),
+        ColumnVerdict("", "", verdict, note, decisive.finding.row, stored_as, problem, advice),
+        _reasons(every, format, warn_of_cut=warn_of_cut),
     )
 
 
@@ -151,9 +175,9 @@ def _decisive(every: Sequence[_Applied]) -> _Applied:
     return next((each for each in of_worst if each.finding.row is not None), of_worst[0])
 
 
-def _reasons(every: Iterable[_Applied], *, warn_of_cut: bool) -> tuple[Reason, ...]:
+def _reasons(every: Iterable[_Applied], format: Format, *, warn_of_cut: bool) -> tuple[Reason, ...]:
     return tuple(
-        (each.outcome.verdict, each.note)
+        (each.outcome.verdict, each.note_in(format))
         for each in every
         if each.outcome.warned and (warn_of_cut or each.finding.rule not in LEFT_OUT)
     )

@@ -28,7 +28,9 @@ NOT_IN_JSON: frozenset[RuleName] = frozenset(
 # Rules of so many types that what was seen says more than what they are about.
 SAID_BY_VALUES: frozenset[RuleName] = frozenset(("mixed objects", "objects of another type"))
 # What the schema of a text format holds.
-IN_SCHEMA: frozenset[RuleName] = frozenset(("unused categories", "unused categories sent", "unused fill value"))
+IN_SCHEMA: frozenset[RuleName] = frozenset(
+    ("unused categories", "unused categories sent", "unused fill value", "frequency without a name")
+)
 # What a file leaves out because no row of it has it.
 LEFT_OUT: frozenset[RuleName] = frozenset(("unused categories", "unused dictionary values", "unused fill value"))
 

@@ -16,6 +16,7 @@ from digime_pandas._tabular.columns import (
     Finding,
     RangeParameters,
 )
+from digime_pandas._tabular.frames.frequencies import INDEX_OF_TIMES, named_frequency
 from digime_pandas._tabular.frames.pandas_columns import describe, raw_values
 from digime_pandas._tabular.frames.used_values import Codes, code_blocks, new_positions, used_positions
 
@@ -32,7 +33,7 @@ def level_columns(index: pd.Index[Any], *, keep_unused: bool) -> tuple[Column, .
     name = "index" if index.name is None else str(index.name)
     if isinstance(index, pd.RangeIndex):
         return (_range(name, index),)
-    return (describe(name, raw_values(index), keep_unused=keep_unused),)
+    return (_with_frequency(describe(name, raw_values(index), keep_unused=keep_unused), index),)
 
 
 def _range(name: str, index: pd.RangeIndex) -> Column:
@@ -63,7 +64,15 @@ def _level(index: pd.MultiIndex, level: int, *, keep_unused: bool) -> Column:
         part = codes[start:stop]
         return values.take(pa.array(part, mask=part < 0))
 
-    return replace(column, read=read)
+    return _with_frequency(replace(column, read=read), index.levels[level])
+
+
+def _with_frequency(column: Column, index: pd.Index[Any]) -> Column:
+    """Return the column of an index with what was found of its frequency."""
+    if not isinstance(index, INDEX_OF_TIMES):
+        return column
+    _, findings = named_frequency(index)
+    return replace(column, findings=(*column.findings, *findings))
 
 
 def used_labels(labels: pd.Index[Any], *, keep_unused: bool) -> tuple[pd.Index[Any], tuple[Finding, ...]]:

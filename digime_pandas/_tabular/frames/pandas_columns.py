@@ -31,6 +31,7 @@ from digime_pandas._tabular.columns import (
 )
 from digime_pandas._tabular.frames.arrow_input.arrow_columns import describe_arrow, first_invalid
 from digime_pandas._tabular.frames.arrow_input.type_facts import is_encodable, stored_type
+from digime_pandas._tabular.frames.frequencies import INDEX_OF_TIMES, named_frequency
 from digime_pandas._tabular.frames.object_columns import describe_objects, first_unconvertible_row
 from digime_pandas._tabular.frames.used_values import code_blocks, new_positions, used_positions
 
@@ -248,10 +249,10 @@ def _category(name: str, values: Any, *, keep_unused: bool) -> Column:
 
     # Categories that are just the sorted values are not written down: `restore` sorts the values.
     implied = inner.rule != "null" and categories.is_monotonic_increasing and not (unused and keep_unused)
-    freq = frequency_name(frequencies_of(categories)[0])
-    parameters = CategoryParameters(ordered, None if implied else dictionary, freq)
+    freq, of_freq = named_frequency(categories) if isinstance(categories, INDEX_OF_TIMES) else (None, ())
+    parameters = CategoryParameters(ordered, None if implied else dictionary, freq, categories.name)
     spec = ColumnSpec("category", arrow_type, parameters, inner.spec)
-    findings = (Finding(inner.rule), *found)
+    findings = (Finding(inner.rule), *found, *of_freq)
     if unused:
         findings += (Finding("unused categories sent" if keep_unused else "unused categories", None, unused),)
     return Column(name, "category", str(values.dtype), arrow_type, spec, read, findings)
@@ -279,30 +280,6 @@ def _interval(name: str, values: Any) -> Column:
         return _to_arrow(values[start:stop], arrow_type)
 
     return Column(name, "interval", str(values.dtype), arrow_type, spec, read, inner.findings)
-
-
-def frequencies_of(index: pd.Index[Any]) -> tuple[Any, ...]:
-    """Return the frequency of each level of an index, or None; that of periods is in their dtype."""
-    levels = index.levels if isinstance(index, pd.MultiIndex) else [index]
-    return tuple(each.freq if isinstance(each, pd.DatetimeIndex | pd.TimedeltaIndex) else None for each in levels)
-
-
-def frequency_name(freq: Any) -> str | None:
-    """Return the name by which pandas makes a frequency again.
-
-    Args:
-        freq: The frequency of an index, or None.
-
-    Returns:
-        The name; None where there is none, as for most offsets with arguments.
-    """
-    if freq is None:
-        return None
-    try:
-        name: str = freq.freqstr
-        return name if pd.tseries.frequencies.to_offset(name) == freq else None
-    except ValueError:
-        return None
 
 
 def raw_values(values: pd.Series[Any] | pd.Index[Any]) -> Any:

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from digime_pandas._tabular.arrow import as_array
 from digime_pandas._tabular.columns import CategoryParameters, ColumnSpec, RangeParameters, StringParameters
+from digime_pandas._tabular.frames.frequencies import with_frequency
 from digime_pandas._tabular.text_values import from_text, text_type
 
 _HAS_STR_DTYPE = "na_value" in signature(pd.StringDtype).parameters  # since pandas 2.3
@@ -43,8 +44,7 @@ def restore(  # noqa: C901, PLR0911 - one case per dtype family
         case "category", CategoryParameters() as parameters, ColumnSpec() as inner:
             return _category(values, inner, parameters, as_text=as_text)
         case "sparse", fill, ColumnSpec() as inner:
-            dense = restore(values, inner, as_text=as_text)
-            return pd.arrays.SparseArray(dense, dtype=pd.SparseDtype(dense.dtype, _fill(dense.dtype, fill)))
+            return _sparse(restore(values, inner, as_text=as_text), fill)
     if as_text:
         values = from_text(as_array(values), spec.type)
     elif values.type != spec.type:
@@ -61,6 +61,24 @@ def restore(  # noqa: C901, PLR0911 - one case per dtype family
         case "arrow", _:
             return pd.array(values, dtype=pd.ArrowDtype(spec.type))
     return values.to_pandas()
+
+
+def own_dtype(dtype: Any, spec: ColumnSpec) -> Any:
+    """Return the dtype that a level of a MultiIndex had; `dtype` may be another one where values are missing.
+
+    Args:
+        dtype: The dtype of the level that was made of the values: numbers of which some are missing are nullable.
+        spec: What the level was.
+    """
+    match spec.dtype_family, spec.parameters, spec.inner:
+        case "numpy", _, _:
+            return getattr(dtype, "numpy_dtype", dtype)
+        case "interval", str() as closed, ColumnSpec("numpy", ends) if pa.types.is_integer(ends):
+            return pd.api.types.pandas_dtype(f"interval[{np.dtype(ends.to_pandas_dtype())}, {closed}]")
+        case "sparse", fill, ColumnSpec() as inner if not isinstance(dtype, pd.SparseDtype):
+            dense = own_dtype(dtype, inner)
+            return pd.SparseDtype(dense, _fill(dense, fill))
+    return dtype
 
 
 def stored_type(spec: ColumnSpec) -> pa.DataType:
@@ -80,6 +98,12 @@ def _cast(values: Any, type: pa.DataType) -> Any:
     except pa.ArrowNotImplementedError:
         # Parquet gives the values of most dictionaries, and Arrow casts nothing to a dictionary.
         return from_text(as_array(values), type)
+
+
+def _sparse(dense: Any, fill: Any) -> Any:
+    if not isinstance(dense.dtype, np.dtype):
+        return dense  # nullable numbers, of which some are missing; only a level of a MultiIndex can be this
+    return pd.arrays.SparseArray(dense, dtype=pd.SparseDtype(dense.dtype, _fill(dense.dtype, fill)))
 
 
 def _fill(dtype: Any, fill: Any) -> Any:
@@ -132,12 +156,19 @@ def _period(values: Any, freq: str, *, as_text: bool) -> Any:
 def _interval(values: pa.Array, inner: ColumnSpec, closed: Any, *, as_text: bool) -> Any:
     if as_text:
         pairs = [(None, None) if each is None else each[1:-1].split(", ") for each in values.to_pylist()]
-        texts = [pa.array([pair[i] for pair in pairs], pa.string()).cast(text_type(inner.type)) for i in (0, 1)]
-        left, right = (_index(restore(each, inner, as_text=True)) for each in texts)
+        ends = [pa.array([pair[i] for pair in pairs], pa.string()).cast(text_type(inner.type)) for i in (0, 1)]
     else:
         storage = values.storage if isinstance(values, pa.ExtensionArray) else values
-        left, right = (_index(restore(storage.field(i), inner)) for i in (0, 1))
+        ends = [storage.field(i) for i in (0, 1)]
+    left, right = (_ends(each, inner, as_text=as_text) for each in ends)
     return pd.arrays.IntervalArray.from_arrays(left, right, closed=closed)
+
+
+def _ends(values: pa.Array, inner: ColumnSpec, *, as_text: bool) -> pd.Index[Any]:
+    if values.null_count and inner.dtype_family == "numpy" and pa.types.is_integer(inner.type):
+        # Missing intervals have ends that are floats; only a level of a MultiIndex can be this.
+        values, inner = values.cast(pa.float64()), ColumnSpec("numpy", pa.float64())
+    return _index(restore(values, inner, as_text=as_text))
 
 
 def _index(values: Any) -> pd.Index[Any]:
@@ -146,30 +177,15 @@ def _index(values: Any) -> pd.Index[Any]:
 
 
 def _category(values: Any, inner: ColumnSpec, parameters: CategoryParameters, *, as_text: bool) -> Any:
-    ordered, categories, freq = parameters
+    ordered, categories, freq, name = parameters
     found, codes = _factorized(as_array(values), inner, as_text=as_text)
     known = found.sort_values() if categories is None else _index(restore(categories, inner, as_text=True))
     positions = _positions(known, found)
     if (positions < 0).any():
         raise ValueError("a value is none of the categories")
-    known = with_frequency(known, freq)
+    known = with_frequency(known, freq).rename(name)
     positions = np.append(positions, -1)  # the last one is where the code -1 of a missing value points
     return pd.Categorical.from_codes(positions[codes], categories=known, ordered=ordered)
-
-
-def with_frequency(index: pd.Index[Any], freq: str | None) -> pd.Index[Any]:
-    """Return an index of times with a frequency, or as it is where its values do not have it.
-
-    Args:
-        index: The index.
-        freq: Name of the frequency, or None.
-    """
-    if freq is None or not isinstance(index, pd.DatetimeIndex | pd.TimedeltaIndex):
-        return index
-    try:
-        return type(index)(index, freq=freq)
-    except ValueError:
-        return index
 
 
 def _positions(index: pd.Index[Any], values: pd.Index[Any]) -> Any:
@@ -180,15 +196,22 @@ def _positions(index: pd.Index[Any], values: pd.Index[Any]) -> Any:
 
 def _factorized(array: pa.Array, inner: ColumnSpec, *, as_text: bool) -> tuple[pd.Index[Any], Any]:
     """Return the distinct values and, for each value, where it is among them; -1 for missing ones."""
-    if isinstance(
-        array.type, pa.BaseExtensionType
-    ):  # Arrow cannot encode them, and only pandas finds their missing values
-        values = _index(restore(array, inner))
-        found = values.unique().dropna()
-        return found, _positions(found, values)
+    if isinstance(array.type, pa.BaseExtensionType) or pa.types.is_struct(array.type):
+        return _factorized_by_pandas(array, inner)
     encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
     if encoded.null_count == len(encoded):  # of nothing but nulls, null may be called a value
         encoded = encoded.slice(0, 0)
     found = _index(restore(encoded.dictionary.drop_null(), inner, as_text=as_text))
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     return found, codes if len(codes) else np.full(len(array), -1)
+
+
+def _factorized_by_pandas(array: pa.Array, inner: ColumnSpec) -> tuple[pd.Index[Any], Any]:
+    """Return what `_factorized` does, of what Arrow cannot encode: extension types and structs."""
+    # The missing ones are left out before: of whole numbers that are missing, pandas would make nullable ones.
+    valid = array.is_valid()
+    values = _index(restore(array.filter(valid), inner))
+    found = values.unique().dropna()  # of some, only pandas finds that they are missing
+    codes = np.full(len(array), -1)
+    codes[valid.to_numpy(zero_copy_only=False)] = _positions(found, values)
+    return found, codes

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from digime_pandas._tabular.rules.rule import Rule, changed, changed_and_warned, everywhere, impossible, kept, lost
 
-_CATEGORIES = "category that no row has", "categories that no row has"
-_DICTIONARY_VALUES = "dictionary value that no row has", "dictionary values that no row has"
 _KEPT_ON_REQUEST = "left out; keep_unused_categories=True sends them"
 
 RULES: tuple[Rule, ...] = (
@@ -139,27 +137,24 @@ RULES: tuple[Rule, ...] = (
         changed("its value; categories and order are in the schema"),
         kept("its value, dictionary-encoded; categories and order are in the metadata"),
     ),
-    everywhere("unused categories", "categories that no row has", changed_and_warned(_KEPT_ON_REQUEST), _CATEGORIES),
+    everywhere("unused categories", "categories that no row has", changed_and_warned(_KEPT_ON_REQUEST)),
     Rule(
         "unused categories sent",
         "categories that no row has, with keep_unused_categories=True",
         *(changed_and_warned("in the schema, where the file's readers see them"),) * 2,
         changed_and_warned("in the file, where its readers see them"),
-        _CATEGORIES,
     ),
     Rule(
         "unused dictionary values",
         "values of an Arrow dictionary that no row has (polars Enum, …)",
         *(changed("left out, as the file has no dictionaries"),) * 2,
         changed_and_warned(_KEPT_ON_REQUEST),
-        _DICTIONARY_VALUES,
     ),
     Rule(
         "unused dictionary values sent",
         "values of an Arrow dictionary that no row has, with keep_unused_categories=True",
         *(changed("left out, as the file has no dictionaries"),) * 2,
         changed_and_warned("in the file, where its readers see them"),
-        _DICTIONARY_VALUES,
     ),
     Rule(
         "ordered dictionary of a stream",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from digime_pandas._tabular.arrow import DEEPEST
 from digime_pandas._tabular.rules.rule import Rule, changed, changed_and_warned, everywhere, impossible, kept, lost
 
-_NESTED = impossible('JSON text with nested="json", or choose JSON, NDJSON or Parquet')
+_NESTED = impossible("nested='json' writes them as text, or choose JSON, NDJSON or Parquet")
 
 RULES: tuple[Rule, ...] = (
     Rule("list", "object of list, Arrow list", _NESTED, kept("array"), kept("LIST")),
@@ -73,7 +73,7 @@ RULES: tuple[Rule, ...] = (
     everywhere(
         "objects of another type",
         "object of a type not listed here (UUID, set, Enum, …), int past 64 bits, Decimal past 76 digits",
-        impossible("convert the values to a type of this table"),
+        impossible("convert the values to text, numbers or times"),
     ),
     everywhere(
         "keys that are not text", "object of dict with keys that are not str", impossible("make each key a str")

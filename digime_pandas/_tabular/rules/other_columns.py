@@ -42,6 +42,11 @@ RULES: tuple[Rule, ...] = (
         lost("the zone that pandas has by that name; instants stay"),
     ),
     everywhere(
+        "frequency without a name",
+        "an index, labels or categories with a frequency without a name (a DateOffset, holidays)",
+        lost("the same times; the frequency does not come back"),
+    ),
+    everywhere(
         "zone without a name",
         "a zone without a name, or with one that is not known (tzlocal, offsets with seconds)",
         impossible("convert it to a zone with one, for instance with tz_convert('UTC')"),
@@ -64,7 +69,7 @@ RULES: tuple[Rule, ...] = (
     everywhere("extension without Arrow form", "an extension type that Arrow does not know", impossible(_AS_TEXT)),
     everywhere("complex", "complex64, complex128", impossible("write real and imag as two columns")),
     everywhere("long double", "longdouble", impossible("convert it with astype('float64')")),
-    everywhere("other", "any other Arrow type (union, view, …)", impossible("cast it to a type of this table")),
+    everywhere("other", "any other Arrow type (union, view, …)", impossible("cast it to text, numbers or times")),
     everywhere("name that is not text", "column names that are not str, MultiIndex columns", changed("str(name)")),
     everywhere("duplicate name", "a name that comes twice", impossible("rename one; see index= for index levels")),
     everywhere(

@@ -36,7 +36,6 @@ class Rule:
         csv: What becomes of it in CSV.
         json: What becomes of it in JSON and NDJSON.
         parquet: What becomes of it in Parquet.
-        counted: What a count is followed by, for one and for more of them; without it, "of" and `about`.
     """
 
     name: RuleName
@@ -44,7 +43,6 @@ class Rule:
     csv: Outcome
     json: Outcome
     parquet: Outcome
-    counted: tuple[str, str] | None = None
 
     def outcome(self, format: Format) -> Outcome:
         """Return what the rule says for a format."""
@@ -96,6 +94,6 @@ def changed_and_warned(form: str) -> Outcome:
     return Outcome("changed", form, warned=True)
 
 
-def everywhere(name: RuleName, about: str, outcome: Outcome, counted: tuple[str, str] | None = None) -> Rule:
+def everywhere(name: RuleName, about: str, outcome: Outcome) -> Rule:
     """Return a rule with the same outcome in each format; see `Rule`."""
-    return Rule(name, about, outcome, outcome, outcome, counted)
+    return Rule(name, about, outcome, outcome, outcome)

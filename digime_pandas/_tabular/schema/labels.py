@@ -12,10 +12,19 @@ import pandas as pd
 import pyarrow as pa
 
 from digime_pandas._tabular.columns import Column, ColumnSpec, is_of_a_library
+from digime_pandas._tabular.frames.frequencies import with_frequency
 from digime_pandas._tabular.frames.labels import without_names
-from digime_pandas._tabular.frames.restore import restore, with_frequency
+from digime_pandas._tabular.frames.restore import own_dtype, restore
 from digime_pandas._tabular.schema.json_values import sayable, value_from_json, value_to_json
-from digime_pandas._tabular.schema.specs import array_of, is_certain, spec_from_json, spec_to_json, texts_of
+from digime_pandas._tabular.schema.specs import (
+    array_of,
+    changed_name,
+    check_texts,
+    is_certain,
+    spec_from_json,
+    spec_to_json,
+    texts_of,
+)
 
 _ONE_BY_ONE = "values"  # instead of a specification
 
@@ -110,28 +119,34 @@ def levels_of(labels: pd.Index[Any], columns: Sequence[Column]) -> tuple[tuple[L
         if level is None:
             level = MixedLevel(tuple(map(sayable, values)))
             change = _change(_values_again(level, is_multi=is_multi), values)
-            changes += [] if change is None else [change]
+        else:
+            change = changed_name(column.spec)
+        changes += [] if change is None else [change]
         levels.append(level)
     return tuple(levels), tuple(changes)
 
 
-def index_of(levels: Sequence[Any], names: list[Any], *, is_multi: bool, whole: Sequence[bool]) -> pd.Index[Any]:
+def index_of(
+    levels: Sequence[Any], names: list[Any], *, is_multi: bool, specs: Sequence[ColumnSpec | None]
+) -> pd.Index[Any]:
     """Return the index of some levels.
 
     Args:
         levels: The values of each, as arrays of numpy or pandas, or a RangeIndex.
         names: The name of each.
         is_multi: Whether it is a MultiIndex; otherwise there is one level.
-        whole: Whether a level had a dtype of numpy, and nullable values only because some are missing.
+        specs: What each level was; None where that is not known.
     """
     if not is_multi:
         return flat_index(levels[0], names[0])
     # An index keeps its dtype, of an array of objects pandas would look for another one.
     index = pd.MultiIndex.from_arrays([flat_index(_hashable(each), None) for each in levels], names=names)
     # Whole numbers with missing values had to come as nullable ones; the level itself has none.
-    for number, level in enumerate(index.levels):
-        if whole[number] and hasattr(level.dtype, "numpy_dtype"):
-            index = index.set_levels(level.astype(level.dtype.numpy_dtype), level=number)
+    pairs: Any = zip(index.levels, specs, strict=True)
+    for number, (level, spec) in enumerate(pairs):
+        dtype = level.dtype if spec is None else own_dtype(level.dtype, spec)
+        if dtype != level.dtype:
+            index = index.set_levels(level.astype(dtype), level=number)
     return index
 
 
@@ -186,8 +201,8 @@ def label_index(levels: Sequence[LabelLevel], names: list[Any], *, is_multi: boo
         names: The name of each.
         is_multi: Whether they are a MultiIndex.
     """
-    whole = [isinstance(each, TypedLevel) and each.spec.dtype_family == "numpy" for each in levels]
-    return index_of([each.restored() for each in levels], names, is_multi=is_multi, whole=whole)
+    specs = [each.spec if isinstance(each, TypedLevel) else None for each in levels]
+    return index_of([each.restored() for each in levels], names, is_multi=is_multi, specs=specs)
 
 
 def _typed(column: Column, values: pd.Index[Any], *, is_multi: bool) -> TypedLevel | None:
@@ -196,6 +211,7 @@ def _typed(column: Column, values: pd.Index[Any], *, is_multi: bool) -> TypedLev
         return None
     try:
         written = TypedLevel(column.spec, column.read(0, len(values)))
+        check_texts(written.array)
         if is_certain(column.spec):
             return written
         level = level_from_json(written.to_json())

@@ -11,12 +11,12 @@ import pandas as pd
 
 from digime_pandas._tabular.columns import Column, ColumnSpec, RuleName, first_line_of, is_of_a_library
 from digime_pandas._tabular.formats import Format
+from digime_pandas._tabular.frames.frequencies import frequency_name
 from digime_pandas._tabular.frames.inference import is_inferable
-from digime_pandas._tabular.frames.pandas_columns import frequency_name
 from digime_pandas._tabular.frames.source import ColumnSource
 from digime_pandas._tabular.schema.json_values import sayable
 from digime_pandas._tabular.schema.labels import levels_of
-from digime_pandas._tabular.schema.specs import dtype_by_schema, without_categories
+from digime_pandas._tabular.schema.specs import changed_name, dtype_by_schema, without_categories
 from digime_pandas._tabular.schema.stored import LONGEST, Schema
 
 # Rules that say themselves that the column comes back with another dtype.
@@ -62,8 +62,6 @@ def schema_of(source: ColumnSource, *, escaped: bool = False, attrs: bool = Fals
             *(f"column labels: {each}" for each in changed_labels),
             *_changed_names("index", labels.index_names if has_index else (), index_names),
             *_changed_names("column labels", labels.columns.names, label_names),
-            *_unsaid_freqs("index", index_freqs),
-            *_unsaid_freqs("column labels", labels.level_freqs),
         ),
     )
 
@@ -135,7 +133,9 @@ def _spec(column: Column) -> tuple[ColumnSpec | None, str | None]:
     is_prefix = column.spec.dtype_family in {"arrow", "sparse"}
     is_it = column.dtype.startswith(found) if is_prefix else column.dtype == found
     is_said = column.rule == "extension" or any(each.rule in _SAID for each in column.findings)
-    return column.spec, None if is_it or is_said else f"it comes back as {found}"
+    if not is_it and not is_said:
+        return column.spec, f"it comes back as {found}"
+    return column.spec, changed_name(column.spec) if has_categories else None
 
 
 def _changed_names(what: str, names: Sequence[Any], said: Sequence[Any]) -> list[str]:
@@ -146,11 +146,6 @@ def _changed_names(what: str, names: Sequence[Any], said: Sequence[Any]) -> list
 def _names_of_freqs(freqs: Sequence[Any]) -> tuple[str | None, ...]:
     names = tuple(map(frequency_name, freqs))
     return names if any(names) else ()
-
-
-def _unsaid_freqs(what: str, freqs: Sequence[Any]) -> list[str]:
-    unsaid = [freq for freq in freqs if freq is not None and frequency_name(freq) is None]
-    return [f"{what}: its frequency {type(freq).__name__} has no name and does not come back" for freq in unsaid]
 
 
 def _lost_of_attrs(source: ColumnSource, format: Format, options: Mapping[str, Any]) -> tuple[str, ...]:

@@ -7,10 +7,12 @@ from typing import Any, cast
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from digime_pandas._tabular.arrow import type_from_json, type_to_json
 from digime_pandas._tabular.columns import (
     DTYPE_FAMILIES,
+    TICKS_PER_SECOND,
     CategoryParameters,
     ColumnSpec,
     DtypeFamily,
@@ -18,10 +20,12 @@ from digime_pandas._tabular.columns import (
     StringParameters,
 )
 from digime_pandas._tabular.frames.restore import NULLS, restore, stored_type
-from digime_pandas._tabular.schema.json_values import value_from_json, value_to_json
+from digime_pandas._tabular.schema.json_values import sayable, value_from_json, value_to_json
 from digime_pandas._tabular.text_values import to_text
 
 _DEEPEST_SPEC = 4
+# A day within the years 1 to 9999, whose ends differ by zone.
+_FIRST_SECOND, _END_SECOND = -62_135_510_400, 253_402_214_400
 _WITH_INNER = frozenset(("category", "interval", "sparse"))
 _Stored = str | list[Any]
 
@@ -109,8 +113,25 @@ def array_of(spec: ColumnSpec, texts: Any) -> pa.Array:
     return pa.nulls(len(texts)) if pa.types.is_null(stored) else pa.array(texts, pa.string()).cast(stored)
 
 
+def check_texts(array: pa.Array) -> None:
+    """Check that values have texts: all have but times of years with more or fewer than four digits.
+
+    Args:
+        array: The values.
+
+    Raises:
+        ValueError: One has none.
+    """
+    if not pa.types.is_timestamp(array.type) or array.null_count == len(array):
+        return
+    bounds = pc.min_max(array.view(pa.int64()))
+    per_second = TICKS_PER_SECOND[array.type.unit]
+    if bounds["min"].as_py() < _FIRST_SECOND * per_second or bounds["max"].as_py() >= _END_SECOND * per_second:
+        raise ValueError("times before the year 1 or after 9999 have no text")
+
+
 def is_certain(spec: ColumnSpec) -> bool:
-    """Return whether any values of a spec come back of their texts, so that it need not be tried.
+    """Return whether any values of a spec that have texts come back of them, so that it need not be tried.
 
     Args:
         spec: The specification.
@@ -152,8 +173,22 @@ def dtype_by_schema(spec: ColumnSpec) -> str:
     return "RangeIndex" if spec.dtype_family == "range" else str(made.dtype)
 
 
+def changed_name(spec: ColumnSpec) -> str | None:
+    """Return in words that the name of the categories comes back as text; None where it does not, or there is none.
+
+    Args:
+        spec: The specification of any column.
+    """
+    parameters = spec.parameters
+    name = parameters.name if isinstance(parameters, CategoryParameters) else None
+    return None if sayable(name) is name else f"the name of its categories, a {type(name).__name__}, comes back as text"
+
+
 def _check_categories(spec: ColumnSpec, parameters: CategoryParameters) -> None:
-    if parameters.categories is None or spec.inner is None or is_certain(spec.inner):
+    if parameters.categories is None or spec.inner is None:
+        return
+    check_texts(parameters.categories)
+    if is_certain(spec.inner):
         return
     if pa.types.is_string(parameters.categories.type):
         return
@@ -166,8 +201,9 @@ def _check_categories(spec: ColumnSpec, parameters: CategoryParameters) -> None:
 def _parameters_to_json(spec: ColumnSpec) -> Any:
     parameters = spec.parameters
     if isinstance(parameters, CategoryParameters):
-        ordered, categories, freq = parameters
-        return [ordered, None if categories is None else texts_of(categories), *([] if freq is None else [freq])]
+        ordered, categories, freq, name = parameters
+        parts = [ordered, None if categories is None else texts_of(categories), freq, value_to_json(sayable(name))]
+        return parts if name is not None else parts[:3] if freq is not None else parts[:2]
     return value_to_json(parameters) if spec.dtype_family == "sparse" else parameters
 
 
@@ -175,9 +211,10 @@ def _parameters_from_json(  # noqa: PLR0911 - one case per family
     family: DtypeFamily, value: Any, inner: ColumnSpec | None
 ) -> Any:
     match family, value:
-        case "category", [ordered, categories, *freq] if inner:
+        case "category", [ordered, categories, *rest] if inner:
             known = None if categories is None else array_of(inner, categories)
-            return CategoryParameters(bool(ordered), known, *map(str, freq[:1]))
+            freq, name = (*rest, None, None)[:2]
+            return CategoryParameters(bool(ordered), known, None if freq is None else str(freq), value_from_json(name))
         case "range", [int(start), int(stop), int(step)]:
             return RangeParameters(start, stop, step)
         case "string", ["python" | "pyarrow" as storage, "NA" | "nan" as na_value]:

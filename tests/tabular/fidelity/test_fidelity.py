@@ -2,16 +2,19 @@
 # mypy: disable-error-code="arg-type, assignment, attr-defined, call-overload, comparison-overlap, list-item, operator"
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from digime_pandas._tabular.columns import Finding
+from digime_pandas._tabular.columns import Finding, RuleName
 from digime_pandas._tabular.fidelity import judge_columns, judge_labels, verdict_for
-from digime_pandas._tabular.formats import CSV, FORMATS, JSON, PARQUET
+from digime_pandas._tabular.fidelity_rules import RULES
+from digime_pandas._tabular.formats import CSV, FORMATS, JSON, PARQUET, Format
 from digime_pandas._tabular.frames.pandas_columns import describe
+from digime_pandas._tabular.rules.sentences import COUNTED, HOLDS
 from digime_pandas._tabular.serialize import inspect_frame
 from digime_pandas.errors import FidelityError
 
@@ -22,7 +25,7 @@ def test_the_worst_rule_decides_and_its_row_is_told() -> None:
     findings = (Finding("missing float", 0, 3), Finding("infinity", 7, 1))
     verdict, warned = verdict_for(column, findings, JSON, {})
     assert (verdict.verdict, verdict.row, verdict.dtype) == ("lost", 7, "float64")
-    assert [(kind, note[:4]) for kind, note in warned] == [("changed", "3 of"), ("lost", "1 of")]
+    assert [(kind, note[:5]) for kind, note in warned] == [("changed", "3 NaN"), ("lost", "1 inf")]
     assert verdict_for(column, findings, PARQUET, {})[0].verdict == "kept"
     assert verdict_for(column, findings, JSON, {"strict": True})[0].row == 0
 
@@ -39,11 +42,11 @@ def test_a_refusal_says_what_was_seen_and_what_to_call() -> None:
         inspect_frame(frame, CSV).checked()
     assert str(caught.value) == (
         "Column 'id' (first in row 1): UUID('00000000-0000-0000-0000-000000000001') is of type uuid.UUID: convert the "
-        "values to a type of this table, for instance with astype(str)."
+        "values to text, numbers or times, for instance with astype(str)."
     )
     finding = Finding("time of day with a zone", 3, seen="12:00 in UTC")
     note = verdict_for(describe("x", np.array([1])), (finding,), CSV, {})[0].note
-    assert note.startswith("object of time with a zone; here 12:00 in UTC: convert it")
+    assert note.startswith("holds times of day with a time zone; here 12:00 in UTC: convert it")
 
 
 @pytest.mark.parametrize("format", FORMATS.values(), ids=lambda each: each.name)
@@ -61,7 +64,7 @@ def test_columns_are_judged_together_and_reasons_name_them() -> None:
     columns = (describe("i", np.array([1])), describe("f", np.array([np.inf])))
     verdicts, reasons = judge_columns(columns, ((), (Finding("infinity", 0, 1),)), JSON, {})
     assert [each.verdict for each in verdicts] == ["kept", "lost"]
-    assert reasons == [("lost", "column 'f': 1 of +inf, -inf: null; refused with strict=True")]
+    assert reasons == [("lost", "column 'f': 1 infinite value (inf, -inf): null; refused with strict=True")]
     assert judge_columns((), (), JSON, {}) == ((), [])
 
 
@@ -79,3 +82,44 @@ def test_without_a_schema_nothing_is_said_of_what_it_would_hold() -> None:
     verdict, reasons = verdict_for(column, (), CSV, {"typed": False})
     assert reasons == ()
     assert "no row has" not in verdict.note
+
+
+NESTED = "nested='json' writes them as text, or choose JSON, NDJSON or Parquet."
+SENTENCES: dict[str, tuple[object, str, str]] = {
+    "lists": ([None, [1, 2]], "holds lists, which CSV cannot keep (row 1 has [1, 2], of type list):", NESTED),
+    "dicts": ([{"a": 1}], "holds dicts, which CSV cannot keep (row 0 has {'a': 1}, of type dict):", NESTED),
+    "far dates": (
+        np.array(["2024-01-01", "-5000-01-01"], dtype="datetime64[s]"),
+        "(first in row 1) holds dates before the year 1 or after 9999, which CSV cannot keep:",
+        "ISO 8601 has four digits for the year; choose Parquet.",
+    ),
+    "numbers": ([1j], "holds complex numbers:", "write real and imag as two columns."),
+}
+
+
+@pytest.mark.parametrize(("values", "said", "remedy"), SENTENCES.values(), ids=SENTENCES)
+def test_a_refusal_says_what_the_column_holds_with_a_value_and_what_to_do(
+    values: object, said: str, remedy: str
+) -> None:
+    with pytest.raises(FidelityError) as caught:
+        inspect_frame(pd.DataFrame({"x": values}), CSV).checked()
+    assert (caught.value.what, caught.value.remedy) == (f"Column 'x' {said}", remedy)
+    assert str(caught.value) == f"Column 'x' {said} {remedy}"
+
+
+@pytest.mark.parametrize("rule", sorted(RULES))
+@pytest.mark.parametrize("format", FORMATS.values(), ids=lambda each: each.name)
+@pytest.mark.parametrize("seen", [{}, {"count": 1}, {"count": 2}, {"seen": "what was seen"}], ids=str)
+def test_no_sentence_is_made_of_the_label_of_a_row_of_the_table(
+    rule: RuleName, format: Format, seen: dict[str, Any]
+) -> None:
+    column = describe("x", np.array([1]))
+    verdict, reasons = verdict_for(column, [Finding(rule, 0, **seen)], format, {})
+    said = [verdict.note, *(note for _, note in reasons)]
+    assert not [text for text in said if RULES[rule].about in text and RULES[rule].about not in HOLDS[rule]]
+
+
+def test_every_rule_has_words_of_its_own() -> None:
+    assert HOLDS.keys() == RULES.keys()
+    assert set(COUNTED) <= set(RULES)
+    assert all(not said.startswith("object of") and said == said.strip() for said in HOLDS.values())

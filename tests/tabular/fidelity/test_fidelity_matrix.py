@@ -519,6 +519,17 @@ CASES: dict[RuleName, dict[str, Callable[[], pd.Series[Any]]]] = {
         "offset of dateutil": lambda: _in_zone(tzoffset(None, 3600)),
         "category": lambda: _in_zone(gettz(BERLIN)).astype("category"),
     },
+    "frequency without a name": {
+        "category": lambda: pd.Series(
+            pd.Categorical(pd.date_range("2024-01-31", periods=3, freq=pd.DateOffset(months=1)))
+        ),
+        "holidays": lambda: pd.Series(
+            pd.Categorical(pd.date_range("2024-01-01", periods=3, freq=pd.offsets.CDay(holidays=["2024-01-02"])))
+        ),
+        "zoned": lambda: pd.Series(
+            pd.Categorical(pd.date_range("2024-01-01", periods=2, freq=pd.offsets.Easter(), tz=BERLIN))
+        ),
+    },
     "zone without a name": {
         "offset with seconds": lambda: _in_zone(dt.timezone(dt.timedelta(seconds=3601))),
         "offset with a name of its own": lambda: _in_zone(tzoffset("Here", 3600)),
@@ -745,9 +756,9 @@ def test_a_warning_tells_what_is_lost_from_what_is_only_changed() -> None:
         inspect_frame(frame, FORMATS["json"]).checked()
     (warning,) = caught
     lost, changed = str(warning.message).split(" Written in another form: ")
-    assert lost.startswith("Not everything is in the file: column 'a': 1 of +inf")
-    assert changed.startswith("column 'a': 1 of NaN")
-    assert "column 'b': 2 of NaN" in changed
+    assert lost.startswith("Not everything is in the file: column 'a': 1 infinite value")
+    assert changed.startswith("column 'a': 1 NaN")
+    assert "column 'b': 2 NaN" in changed
 
 
 @pytest.mark.parametrize(("format", "make"), INDEXED)
@@ -781,3 +792,6 @@ def _assert_identical(one: pd.DataFrame, other: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(one, other)
     for name in other.columns[other.dtypes.map(pd.api.types.is_object_dtype)]:
         assert same_cells(one[name], other[name])
+    for name in other.columns[other.dtypes.map(lambda dtype: isinstance(dtype, pd.CategoricalDtype))]:
+        freqs = [getattr(each[name].cat.categories, "freq", None) for each in (one, other)]
+        assert freqs[0] == freqs[1]

@@ -33,6 +33,8 @@ ARRAYS: dict[str, Any] = {
     "interval of floats": pd.arrays.IntervalArray.from_tuples([(0.5, 1.5), None], closed="both"),
     "category": pd.Categorical(["b", "a", None]),
     "ordered category": pd.Categorical(["b", "a"], ["b", "a"], ordered=True),
+    "category of intervals of whole numbers": pd.Categorical.from_codes([1, -1, 0], pd.interval_range(0, 2)),
+    "category with a name": pd.Categorical.from_codes([1, 0], pd.Index(["a", "b"], name="n")),
     "category of nothing": pd.Categorical([None, None]),
     "category of times": pd.Categorical(pd.to_datetime(["2024-01-02", "2024-01-01"])),
     "sparse": pd.arrays.SparseArray([0, 0, 7]),

@@ -26,6 +26,8 @@ ARRAYS: dict[str, Any] = {
     "category": pd.Categorical(["b", "a", None]),
     "ordered category": pd.Categorical(["b", "a"], ["b", "a"], ordered=True),
     "category of days that follow each other": pd.Categorical(pd.date_range("2024-01-01", periods=2, freq="D")),
+    "category with a name": pd.Categorical.from_codes([0, 1], pd.Index(["a", "b"], name=("n", 1))),
+    "category with a name and a frequency": pd.Categorical(pd.date_range("2024-01-01", periods=2, name="n")),
     "category of overlapping intervals": pd.Categorical(pd.IntervalIndex.from_tuples([(0, 2), (0, 1), (0, 2)])),
     "sparse": pd.arrays.SparseArray([7, 7, 8], fill_value=7),
     "sparse times": pd.arrays.SparseArray(np.array([5, 5, 6], "M8[ns]"), fill_value=np.datetime64(5, "ns")),
@@ -43,6 +45,18 @@ def test_a_spec_comes_back_through_json_and_changes_nothing(values: Any) -> None
     assert json.loads(json.dumps(spec_to_json(again))) == stored
     assert without_categories(again).parameters == without_categories(column.spec).parameters
     assert column.dtype.startswith(dtype_by_schema(without_categories(column.spec)))
+
+
+@pytest.mark.parametrize(
+    ("rest", "freq", "name"),
+    [([], None, None), (["D"], "D", None), (["D", "n"], "D", "n"), ([None, ["n", 1]], None, ("n", 1))],
+    ids=["neither", "frequency", "both", "name"],
+)
+def test_what_a_spec_of_categories_does_not_say_is_not_there(rest: list[Any], freq: str | None, name: Any) -> None:
+    stored = ["category", ["dictionary", "int32", "timestamp[ns]", False], [False, None, *rest], "timestamp[ns]"]
+    spec = spec_from_json(stored)
+    assert spec.parameters == CategoryParameters(ordered=False, categories=None, freq=freq, name=name)
+    assert spec_to_json(spec) == stored
 
 
 def test_the_dtype_that_a_spec_comes_back_as_is_known() -> None:
