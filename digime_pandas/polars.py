@@ -1,6 +1,6 @@
-"""The namespace ``digime`` for frames and series of polars.
+"""The namespace ``digime`` for frames, series and queries of polars.
 
-Registered by ``import digime_pandas`` where polars was imported before it, and by ``import digime_pandas.polars``.
+Registered by ``import digime_pandas``, whether polars is imported before it or later.
 """
 
 from __future__ import annotations
@@ -15,6 +15,11 @@ from digime_pandas._client.accessor import FrameAccessor
 @pl.api.register_dataframe_namespace("digime")
 class PolarsDataFrameNamespace(FrameAccessor):
     """Writes this frame into people's digi.me libraries. It is never changed."""
+
+
+@pl.api.register_lazyframe_namespace("digime")
+class PolarsLazyFrameNamespace(FrameAccessor):
+    """Writes the rows of this query into people's digi.me libraries. It is run twice."""
 
 
 @pl.api.register_series_namespace("digime")

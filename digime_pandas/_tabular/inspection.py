@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -89,9 +90,19 @@ class ColumnInspection:
         """
         if not self._needs_values or not self._column.readable:
             return
-        try:
+        with self._noting_failures():
             for start, array in self._column.blocks(rows):
                 self.inspect(start, array)
+
+    def inspect_or_note(self, start: int, array: pa.Array) -> None:
+        """Inspect one block as `inspect` does; that a library fails at it is a finding."""
+        with self._noting_failures():
+            self.inspect(start, array)
+
+    @contextmanager
+    def _noting_failures(self) -> Iterator[None]:
+        try:
+            yield
         except BaseException as error:
             if not is_of_a_library(error):
                 raise
@@ -218,7 +229,7 @@ def inspect_columns(columns: Sequence[Column], rows: int | None, format: Format)
 
     Args:
         columns: All columns of the file.
-        rows: How many rows they have; None for a stream, whose batches are to be inspected one by one.
+        rows: How many rows they have; None for what is not in memory, whose batches are to be inspected one by one.
         format: The format of the file.
 
     Returns:

@@ -7,6 +7,7 @@ and whether the format can hold them. `SerializableFrame.chunks` then serializes
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Self
@@ -15,12 +16,15 @@ import pyarrow as pa
 
 from digime_pandas._tabular.codecs.codec import EncodeJob, Piece, Run, run_one_by_one
 from digime_pandas._tabular.codecs.registry import CODECS
-from digime_pandas._tabular.columns import Column, Finding, raise_about_column, raise_about_frame
+from digime_pandas._tabular.columns import BLOCK_ROWS, Column, Finding, raise_about_column, raise_about_frame
 from digime_pandas._tabular.fidelity import ColumnVerdict, Reason, judge_columns, judge_labels
 from digime_pandas._tabular.formats import Format, check_options
+from digime_pandas._tabular.frames.objects.advice import shown, type_name
 from digime_pandas._tabular.frames.source import ColumnSource, column_source_of
+from digime_pandas._tabular.frames.streamed.readings import Inspect
 from digime_pandas._tabular.inspection import ColumnInspection, inspect_columns
 from digime_pandas._tabular.rules.rule import Verdict
+from digime_pandas._tabular.rules.sentences import joined_to
 from digime_pandas._tabular.schema.making import WrittenSchema, written_schema
 from digime_pandas._tabular.schema.stored import Schema
 from digime_pandas.errors import FidelityError, FidelityWarning, warn
@@ -51,6 +55,7 @@ class SerializableFrame:
         source: The columns.
         options: Every option of the format.
         inspections: What was found in the values of each column.
+        about: Which file it is, for what is warned of.
     """
 
     format: Format
@@ -65,6 +70,7 @@ class SerializableFrame:
     source: ColumnSource = field(repr=False)
     options: Mapping[str, Any] = field(repr=False)
     inspections: tuple[ColumnInspection, ...] = field(repr=False)
+    about: str = ""
 
     def checked(self) -> Self:
         """Return this frame when it can be written.
@@ -78,8 +84,7 @@ class SerializableFrame:
         try:
             if self.refusal is not None:
                 raise self.refusal
-            if self.warnings:
-                warn(" ".join(self.warnings), FidelityWarning)
+            self._warn(self.warnings)
         except BaseException:  # also a warning that a filter of the user makes an error
             self.close()
             raise
@@ -147,7 +152,7 @@ class SerializableFrame:
                 inspection.inspect(position, array)
             except BaseException as error:  # noqa: BLE001 - raised again
                 raise_about_column(error, column.name)
-        refusal = _refusal(self._judged()[0], self.inspections)
+        refusal = _refusal(self._judged()[0], self.inspections, self.source)
         if refusal is not None:
             raise refusal
 
@@ -155,7 +160,11 @@ class SerializableFrame:
         sentences = warning_sentences(each for each in self._judged()[1] if each not in self.reasons)
         if sentences:
             self.warnings += sentences
-            warn(" ".join(sentences), FidelityWarning)
+            self._warn(sentences)
+
+    def _warn(self, sentences: Sequence[str]) -> None:
+        if sentences:
+            warn(": ".join(filter(None, (self.about, " ".join(sentences)))), FidelityWarning)
 
     def _judged(self) -> tuple[tuple[ColumnVerdict, ...], list[Reason]]:
         findings = _findings(self.source.columns, self.inspections, self.format)
@@ -177,8 +186,9 @@ def inspect_frame(
     NaN, 0 or False as fill value. Arrow dictionaries hold the values that rows have, those of a stream batch by batch.
 
     Args:
-        frame: A pandas DataFrame or Series, or an object that exports Arrow streams (polars, pyarrow, DuckDB). It is
-            never changed. A single-pass stream is not read.
+        frame: A pandas DataFrame or Series, an object that exports Arrow streams (polars, pyarrow), or what
+            `batches_of` takes. It is never changed. A single-pass stream is not read; any other source that is not in
+            memory is read once.
         format: The format to write.
         index: Whether the index is kept; None keeps every index but a default RangeIndex.
         options: Options of the format. All formats: `attrs` (False) sends the frame's `attrs`, which are left out
@@ -201,20 +211,30 @@ def inspect_frame(
     source: ColumnSource | None = None
     try:
         source = column_source_of(frame, index=index, keep_unused=bool(checked["keep_unused_categories"]))
-        return _inspected(source, format, checked, warn_of_cut=warn_of_cut)
+        return inspect_source(source, format, checked, warn_of_cut=warn_of_cut)
     except BaseException as error:  # noqa: BLE001 - raised again
         if source is not None and source.close is not None:
             source.close()
         raise_about_frame(error, "read")
 
 
-def _inspected(
+def inspect_source(
     source: ColumnSource, format: Format, options: Mapping[str, Any], *, warn_of_cut: bool
 ) -> SerializableFrame:
+    """Inspect columns; `inspect_frame` for what is a source already.
+
+    Args:
+        source: The columns.
+        format: The format to write.
+        options: Every option of the format.
+        warn_of_cut: As for `inspect_frame`.
+    """
     inspections = inspect_columns(source.columns, source.rows, format)
+    if source.survey is not None:
+        source, inspections = _surveyed(source, source.survey, inspections, format)
     findings = _findings(source.columns, inspections, format)
     verdicts, reasons = judge_columns(source.columns, findings, format, options, warn_of_cut=warn_of_cut)
-    refusal = _refusal(verdicts, inspections)
+    refusal = _refusal(verdicts, inspections, source)
     if refusal is None and source.rows and not source.columns:
         refusal = FidelityError(f"The frame has {source.rows} rows and no column. Give index=True to write its index.")
     schema = WrittenSchema()
@@ -240,6 +260,22 @@ def _inspected(
     )
 
 
+def _surveyed(
+    source: ColumnSource,
+    survey: Callable[[Inspect], ColumnSource],
+    inspections: tuple[ColumnInspection, ...],
+    format: Format,
+) -> tuple[ColumnSource, tuple[ColumnInspection, ...]]:
+    """Read a source that is not in memory for the first time, while its values are inspected."""
+    known = survey(lambda place, start, array: inspections[place].inspect_or_note(start, array))
+    pairs = zip(source.columns, known.columns, inspections, strict=True)
+    return known, tuple(
+        # What was found in the values of a column before one of them was damaged says nothing.
+        each if new.readable == old.readable else ColumnInspection(new, format, alone=len(inspections) == 1)
+        for old, new, each in pairs
+    )
+
+
 def _findings(
     columns: Sequence[Column], inspections: Sequence[ColumnInspection], format: Format
 ) -> list[tuple[Finding, ...]]:
@@ -251,15 +287,37 @@ def _findings(
     ]
 
 
-def _refusal(verdicts: Iterable[ColumnVerdict], inspections: Sequence[ColumnInspection]) -> FidelityError | None:
+def _refusal(
+    verdicts: Iterable[ColumnVerdict], inspections: Sequence[ColumnInspection], source: ColumnSource
+) -> FidelityError | None:
     """Return the error about the first column that the format cannot hold, or None."""
-    for each, inspection in zip(verdicts, inspections, strict=True):
+    for each, inspection, column in zip(verdicts, inspections, source.columns, strict=True):
         if each.verdict == "impossible":
             where = "" if each.row is None else f" (first in row {each.row})"
-            refusal = FidelityError(f"Column {each.name!r}{where}: {each.note}.", column=each.name, row=each.row)
+            example = "" if source.single_pass or not source.rows else _example(column, each, source.rows)
+            refusal = FidelityError(
+                f"Column {each.name!r}{where}{joined_to(each.problem)}{each.problem}{example}:",
+                column=each.name,
+                row=each.row,
+                remedy=f"{each.advice}.",
+            )
             refusal.__cause__ = inspection.cause
             return refusal
     return None
+
+
+def _example(column: Column, verdict: ColumnVerdict, rows: int) -> str:
+    """Return the first value that a column is refused for, in words, as far as it can be read."""
+    if not column.readable or not verdict.problem.startswith("holds "):
+        return ""
+    start = verdict.row or 0
+    with suppress(Exception):
+        values = column.read(start, min(rows, start + (BLOCK_ROWS if verdict.row is None else 1)))
+        place = values.is_valid().index(True).as_py()
+        if place >= 0:
+            value = values[place].as_py()
+            return f" (row {start + place} has {shown(value)}, of type {type_name(type(value))})"
+    return ""
 
 
 def warning_sentences(reasons: Iterable[Reason]) -> tuple[str, ...]:

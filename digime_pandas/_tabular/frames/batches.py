@@ -19,17 +19,22 @@ class SizedBatches:
         source: Where the rows come from, from the first one.
         size: Bytes that a batch should give.
         first_bytes: Bytes that the first batch should have in Arrow.
+        of_arrow: Whether the bytes in Arrow are what counts. Else `adapt` is to be called with what batches have given.
     """
 
-    def __init__(self, source: ColumnSource, *, size: int, first_bytes: int) -> None:
+    def __init__(self, source: ColumnSource, *, size: int, first_bytes: int, of_arrow: bool = False) -> None:
         self._source = source
         self._size = size
+        self._of_arrow = of_arrow
         self._rows = source.first_rows(first_bytes)
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         read, left = self._source.open(), self._source.rows
         while left != 0 and (batch := read(self._rows)) is not None:
-            yield from _split_oversized(batch, self._size)
+            for part in _split_oversized(batch, self._size):
+                yield part
+                if self._of_arrow:
+                    self.adapt(part.num_rows, part.nbytes)
             left = None if left is None else left - batch.num_rows
 
     def adapt(self, rows: int, size: int) -> None:

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from digime_pandas._tabular.account_keys import AccountCheck
 from digime_pandas._tabular.columns import raise_about_frame
 from digime_pandas._tabular.frames.source import arrow_reader
-from digime_pandas._tabular.frames.split import AccountCheck, AccountSplit, check_split, key_column, split_rows
+from digime_pandas._tabular.frames.split import AccountSplit, check_split, key_column, split_rows
 from digime_pandas.errors import InputError
 
 BLOCK_ROWS = 65_536
@@ -37,7 +38,7 @@ class Block:
 
     def part(self, number: int) -> Any:
         """Return the rows of an account, by its number in the block."""
-        return _cut(self.rows, self.bounds[number], self.bounds[number + 1])
+        return rows_between(self.rows, self.bounds[number], self.bounds[number + 1])
 
     def parts(self) -> Iterator[tuple[int, Any]]:
         """Yield each account's place and its rows."""
@@ -126,9 +127,9 @@ class SplitFrame:
         return Block(group, rows if self._keep_key else _without(rows, self._by), bounds)
 
 
-def first_rows(frame: Any, count: int) -> Any:
-    """Return the first rows of a frame that `SplitFrame.whole` or `Block.parts` returned."""
-    return _cut(frame, 0, min(count, len(frame)))
+def rows_between(frame: Any, start: int, stop: int) -> Any:
+    """Return rows `start` to `stop` of a frame that `SplitFrame.whole` returned, or that a block has."""
+    return frame.iloc[start:stop] if isinstance(frame, pd.DataFrame) else frame.slice(start, stop - start)
 
 
 def _readable(frame: Any) -> Any:
@@ -183,10 +184,6 @@ def _take(frame: Any, positions: Any) -> Any:
     if isinstance(frame, pd.DataFrame):
         return frame.take(positions)
     return frame.take(pa.array(positions)) if isinstance(frame, pa.Table) else frame[positions]
-
-
-def _cut(frame: Any, start: int, stop: int) -> Any:
-    return frame.iloc[start:stop] if isinstance(frame, pd.DataFrame) else frame.slice(start, stop - start)
 
 
 def _without(frame: Any, by: Hashable) -> Any:

@@ -28,8 +28,12 @@ from digime_pandas._tabular.frames.arrow_input.arrow_columns import (
     describe_stream,
 )
 from digime_pandas._tabular.frames.arrow_input.polars_columns import describe_polars
+from digime_pandas._tabular.frames.frequencies import frequencies_of
 from digime_pandas._tabular.frames.labels import label_columns, level_columns, used_labels
-from digime_pandas._tabular.frames.pandas_columns import SlicesOfColumns, describe_columns, frequencies_of
+from digime_pandas._tabular.frames.pandas_columns import SlicesOfColumns, describe_columns
+from digime_pandas._tabular.frames.streamed.batch_source import BatchSource, SingleStream, readable
+from digime_pandas._tabular.frames.streamed.kinds import batches_of
+from digime_pandas._tabular.frames.streamed.readings import Inspect, Readings, columns_of
 from digime_pandas.errors import InputError
 
 # Returns the next rows, at most so many and at least one, or None at the end.
@@ -73,12 +77,17 @@ class ColumnSource:
 
     Attributes:
         columns: All columns of the file in their order, index levels first.
-        rows: How many rows, or None for a stream that has not been read.
+        rows: How many rows, or None for a stream that has not been read, and for what has a `survey`.
         single_pass: Whether `open` works only once.
         open: Starts at the first row, and returns the reader of the batches.
         labels: What only pandas frames have, or None.
         close: Gives up what a stream holds, such as the result of a query; nothing can be read then. None where
             nothing is held.
+        survey: Reads the rows of a source that is not in memory for the first time, hands them to a function that
+            inspects them, and returns the source with what is known then. To be called before anything else; None
+            where the columns are known.
+        row_bytes: Bytes of a row in Arrow on average, where the columns cannot tell.
+        head: Returns the first rows of a source that is not in memory, at most so many; None for others.
     """
 
     columns: tuple[Column, ...]
@@ -87,6 +96,9 @@ class ColumnSource:
     open: Callable[[], BatchReader]
     labels: PandasLabels | None
     close: Callable[[], None] | None = None
+    survey: Callable[[Inspect], ColumnSource] | None = None
+    row_bytes: float | None = None
+    head: Callable[[int], pa.Table] | None = None
 
     def first_rows(self, size: int) -> int:
         """Return about how many of the first rows make `size` bytes in Arrow.
@@ -94,7 +106,9 @@ class ColumnSource:
         Args:
             size: Bytes.
         """
-        if self.rows is None or not self.columns:
+        if self.row_bytes:
+            return max(1, int(size / self.row_bytes))
+        if self.rows is None or self.head is not None or not self.columns:
             return _STREAM_ROWS
         probed = min(self.rows, _PROBE_ROWS)
         probe = sum(_size(each, probed) for each in self.columns)
@@ -113,8 +127,8 @@ def column_source_of(frame: object, *, index: bool | None = None, keep_unused: b
     """Return the columns of a frame.
 
     Args:
-        frame: A pandas DataFrame or Series, or an object with ``__arrow_c_stream__`` (polars, pyarrow, DuckDB) or
-            ``to_reader`` (a pyarrow scanner). It is not changed, and must not change while it is being written.
+        frame: A pandas DataFrame or Series, an object with ``__arrow_c_stream__`` (polars, pyarrow), or what
+            `batches_of` takes. It is not changed, and must not change while it is being written.
         index: Whether the index of a pandas frame is kept; see the rule above. Other frames have none.
         keep_unused: Whether categories and dictionary values that no row has stay.
 
@@ -146,7 +160,10 @@ def _source_of(frame: Any, index: bool | None, *, keep_unused: bool) -> ColumnSo
         frame = frame.to_frame()
     if _is_of_polars(frame, "DataFrame"):
         return _of_arrow(describe_polars(frame, keep_unused=keep_unused), frame.height)
-    return _stream(arrow_reader(frame), keep_unused=keep_unused)
+    found = batches_of(frame) or _exported_stream(frame)
+    if isinstance(found, BatchSource):
+        return _repeated(found, keep_unused=keep_unused)
+    return _stream(found, keep_unused=keep_unused)
 
 
 def _pandas(frame: pd.DataFrame, index: bool | None, *, keep_unused: bool) -> ColumnSource:
@@ -182,7 +199,7 @@ def _labels(frame: pd.DataFrame, levels: tuple[Column, ...], *, keep_unused: boo
 def _findings_of_label_dtypes(levels: Iterable[Column]) -> Iterator[Finding]:
     for column in levels:
         for finding in column.findings:
-            if finding.rule in {"byte order", "zone of another kind"}:
+            if finding.rule in {"byte order", "zone of another kind", "frequency without a name"}:
                 yield finding
             elif finding.rule == "zone without a name":  # which labels, unlike rows, can do without
                 yield Finding("zone of another kind", seen=column.dtype)
@@ -259,20 +276,30 @@ class _SlicesOfBatches:
 
 
 def arrow_reader(frame: Any) -> pa.RecordBatchReader:
-    """Return the reader of an Arrow stream.
+    """Return the reader of the rows of what is not in memory.
 
     Raises:
-        InputError: The frame gives no stream, or none of a table.
+        InputError: The frame gives no stream, or none of a table. Also when it fails while it is read.
     """
+    found = batches_of(frame) or _exported_stream(frame)
+    if isinstance(found, BatchSource):
+        return found.reader()
+    return pa.RecordBatchReader.from_batches(found.schema, readable(found.batches, found.what, found.schema))
+
+
+def _exported_stream(frame: Any) -> SingleStream:
+    reader = _exported_reader(frame)
+    return SingleStream(f"The {type(frame).__name__}", reader.schema, reader, reader.close)
+
+
+def _exported_reader(frame: Any) -> pa.RecordBatchReader:
     if isinstance(frame, pa.RecordBatchReader):
         return frame  # and not a reader of it, so that it is the one that is closed
     kind = type(frame).__name__
-    if not hasattr(frame, "__arrow_c_stream__") and not hasattr(frame, "to_reader"):
+    if not hasattr(frame, "__arrow_c_stream__"):
         raise InputError(f"frame is a {kind}. {_advice(frame)}")
     try:
-        if hasattr(frame, "__arrow_c_stream__"):
-            return pa.RecordBatchReader.from_stream(frame)
-        return frame.to_reader()
+        return pa.RecordBatchReader.from_stream(frame)
     except BaseException as error:
         if not is_of_a_library(error):
             raise
@@ -284,25 +311,40 @@ def arrow_reader(frame: Any) -> pa.RecordBatchReader:
 def _advice(frame: object) -> str:
     if hasattr(frame, "__arrow_c_array__"):
         return _NAMED
-    if _is_of_polars(frame, "LazyFrame"):
-        return "Call its collect() first."
     return (
-        "Give a pandas DataFrame or Series, or an object that exports Arrow streams (__arrow_c_stream__): polars, "
-        "pyarrow, a DuckDB relation."
+        "Give a pandas DataFrame or Series, an object that exports Arrow streams (__arrow_c_stream__), such as one of "
+        "polars or pyarrow, the path of a Parquet file, a DuckDB relation, or an iterable of record batches."
     )
 
 
-def _stream(reader: pa.RecordBatchReader, *, keep_unused: bool) -> ColumnSource:
+def _repeated(found: BatchSource, *, keep_unused: bool) -> ColumnSource:
+    names = [_name_of(found.schema, place) for place in range(len(found.schema))]
+    bare = columns_of(found, names)
+    readings = Readings(found, bare, keep_unused=keep_unused)
+
+    def survey(inspect: Inspect) -> ColumnSource:
+        known = readings.survey(inspect)
+        columns = _with_findings_of_names(known.columns, None)
+        return replace(source, columns=columns, rows=known.rows, row_bytes=known.row_bytes, survey=None)
+
+    source = ColumnSource(
+        bare, None, single_pass=False, open=readings.open, labels=None, survey=survey, head=readings.head
+    )
+    return source
+
+
+def _stream(found: SingleStream, *, keep_unused: bool) -> ColumnSource:
+    schema = found.schema
     try:
-        schema = reader.schema
         columns = tuple(
             describe_stream(_name_of(schema, i), each, keep_unused=keep_unused) for i, each in enumerate(schema.types)
         )
     except BaseException:
-        reader.close()
+        found.close()
         raise
 
     def open_once() -> BatchReader:
-        return _SlicesOfBatches(checked_batches(reader, columns, keep_unused=keep_unused))
+        batches = readable(found.batches, found.what, schema)
+        return _SlicesOfBatches(checked_batches(batches, columns, keep_unused=keep_unused))
 
-    return ColumnSource(columns, None, single_pass=True, open=open_once, labels=None, close=reader.close)
+    return ColumnSource(columns, None, single_pass=True, open=open_once, labels=None, close=found.close)

@@ -6,10 +6,10 @@ first NUL character, so that all texts that are equal up to there are one key fo
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from reprlib import Repr
 from typing import Any
 
@@ -18,17 +18,24 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from digime_pandas._tabular.account_keys import (
+    AccountCheck,
+    account_text,
+    account_texts,
+    check_accounts,
+    check_visible_difference,
+    shown_key,
+)
 from digime_pandas._tabular.arrow import as_array, rule_of_type
 from digime_pandas._tabular.frames.pandas_columns import raw_values
-from digime_pandas.errors import DescriptorError, InputError
+from digime_pandas.errors import InputError
+from digime_pandas.errors.names import did_you_mean
 
-Positions = npt.NDArray[np.intp]
-AccountCheck = Callable[[str], object]  # raises DescriptorError for what cannot be an account id
+Positions = npt.NDArray[np.integer]  # in 32 bits where that is enough: of millions of rows they take memory
 
 _COMPARED_ROWS = 1 << 18
 _SHOWN = Repr()
 _SHOWN.maxstring = _SHOWN.maxother = 200
-_ALLOWED = "Account ids are text or whole numbers, the same one in every row of a person."
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,24 +85,25 @@ def split_rows(
         )
     if left_out == len(column):
         return AccountSplit((), (), left_out)
-    kept = np.flatnonzero(~missing) if left_out else None
+    kept = np.flatnonzero(~missing).astype(_positions_type(len(column))) if left_out else None
     rows: Sequence[int] = range(len(column)) if kept is None else kept.tolist()
     filled = column if kept is None else column.iloc[kept]
     try:
         keys, codes = _factorize(filled, rows, name)
     except UnicodeEncodeError:
         # Arrow names no row; a text without UTF-8 form cannot be an account id either.
-        texts = _account_texts(_objects(filled), rows, name)
-        _check_accounts(texts, rows, name, check_account)
+        texts = account_texts(_objects(filled), rows, name)
+        check_accounts(texts, rows, name, check_account)
         raise
-    order = np.argsort(codes.astype(np.min_scalar_type(len(keys))), kind="stable")
+    ends = np.cumsum(np.bincount(codes, minlength=len(keys)))
+    order = _sorted_positions(codes, ends)
+    del codes  # of millions of rows it takes memory
     order = order if kept is None else kept[order]
-    ends = np.cumsum(np.bincount(codes, minlength=len(keys))).tolist()
-    positions = tuple(order[start:end] for start, end in zip([0, *ends], ends, strict=False))
+    positions = tuple(order[start:end] for start, end in pairwise([0, *ends.tolist()]))
     first_rows = [int(own[0]) for own in positions]
-    accounts = tuple(_account_texts(keys, first_rows, name))
-    _check_accounts(accounts, first_rows, name, check_account)
-    _check_visible_difference(accounts, keys, first_rows, name)
+    accounts = tuple(account_texts(keys, first_rows, name))
+    check_accounts(accounts, first_rows, name, check_account)
+    check_visible_difference(accounts, keys, first_rows, name)
     split = AccountSplit(accounts, positions, left_out)
     check_split(column, split, by)
     return split
@@ -133,9 +141,12 @@ def key_column(frame: pd.DataFrame, by: Hashable) -> pd.Series[Any]:
         )
     if not found:
         advice = " It is in the index: call reset_index() first." if by in set(frame.index.names) else ""
+        names = [each for each in frame.columns if isinstance(each, str)]
+        near = did_you_mean(by, names) if isinstance(by, str) else ""
         raise InputError(
             f"by={by!r} names no single column; pass the column of account ids.{advice} "
-            f"The columns are {_SHOWN.repr(list(frame.columns))}."
+            f"The columns are {_SHOWN.repr(list(frame.columns))}.",
+            remedy=near,
         )
     column: pd.Series[Any] = frame.iloc[:, found[0]]
     return _plain(column)
@@ -162,21 +173,21 @@ def check_split(column: pd.Series[Any], split: AccountSplit, by: Hashable) -> No
             f"{name}: {len(split.accounts)} account ids do not match {len(sizes)} parts of {min(sizes, default=0)} or "
             f"more rows. {advice}"
         )
-    order = np.concatenate([np.empty(0, np.intp), *split.positions])
     seen = np.zeros(rows, dtype=bool)
-    seen[order[(order >= 0) & (order < rows)]] = True
+    for piece, _ in _pieces(split.positions):
+        seen[piece[(piece >= 0) & (piece < rows)]] = True
     left_out = np.flatnonzero(~seen)
-    is_complete = len(order) == rows - len(left_out) and len(left_out) == split.left_out
+    is_complete = sum(sizes) == rows - len(left_out) and len(left_out) == split.left_out
     if not is_complete or not column.iloc[left_out].isna().all():
         raise InputError(f"{name}: not every row is in exactly one of {len(sizes)} persons' parts. {advice}")
     firsts = np.array([own[0] for own in split.positions], np.intp)
-    differing = _first_difference(column, order, firsts, np.cumsum(sizes))
+    differing = _first_difference(column, split.positions, firsts)
     if differing is not None:
         raise InputError(f"{name}: rows {differing[0]} and {differing[1]} of one part differ. {advice}")
     keys = _objects(column.iloc[firsts])
     for account_id, row, key in zip(split.accounts, firsts.tolist(), keys, strict=True):
-        if _account_text(key, row, name) != account_id:
-            raise InputError(f"{name} holds {_shown(key)} in row {row}, which is not {account_id!r}. {advice}")
+        if account_text(key, row, name) != account_id:
+            raise InputError(f"{name} holds {shown_key(key)} in row {row}, which is not {account_id!r}. {advice}")
 
 
 def _name(column: pd.Series[Any], by: Hashable) -> str:
@@ -227,7 +238,7 @@ def _factorize(column: pd.Series[Any], rows: Sequence[int], name: str) -> tuple[
 
 
 def _factorize_mixed(values: npt.NDArray[np.object_], rows: Sequence[int], name: str) -> tuple[list[Any], Positions]:
-    texts = _account_texts(values, rows, name)
+    texts = account_texts(values, rows, name)
     are_text = np.fromiter((isinstance(value, str) for value in values), dtype=bool, count=len(values))
     found, codes = _encode_texts(texts)
     # A number and the text of the same digits are two keys.
@@ -236,13 +247,62 @@ def _factorize_mixed(values: npt.NDArray[np.object_], rows: Sequence[int], name:
 
 
 def _encode_texts(values: Any) -> tuple[list[Any], Positions]:
-    # Values of Arrow keep their own type here, and more than 2 GiB of them do not fit in one array of `string`.
-    return _encode(pa.array(values, type=pa.large_string()).cast(pa.large_string()))
+    # What Arrow makes of objects is a copy, and more than 2 GiB of text do not fit in one array of `string`.
+    return _encode_pieces(values, lambda piece: pa.array(piece, type=pa.large_string()).cast(pa.large_string()))
 
 
-def _encode(array: pa.Array | pa.ChunkedArray) -> tuple[list[Any], Positions]:
-    encoded = as_array(array).dictionary_encode()
-    return encoded.dictionary.to_pylist(), encoded.indices.to_numpy()
+def _encode(values: pa.Array | pa.ChunkedArray) -> tuple[list[Any], Positions]:
+    return _encode_pieces(values, lambda piece: piece)
+
+
+def _encode_pieces(values: Any, as_arrow: Callable[[Any], pa.Array | pa.ChunkedArray]) -> tuple[list[Any], Positions]:
+    """Return the distinct values in order of first appearance, and for each value its position among them."""
+    found: dict[Any, int] = {}
+    codes = np.empty(len(values), _positions_type(len(values)))
+    for start in range(0, len(values), _COMPARED_ROWS):
+        encoded = as_array(as_arrow(values[start : start + _COMPARED_ROWS])).dictionary_encode()
+        places = [found.setdefault(each, len(found)) for each in encoded.dictionary.to_pylist()]
+        codes[start : start + len(encoded)] = np.array(places)[encoded.indices.to_numpy()]
+    return list(found), codes
+
+
+def _sorted_positions(codes: Positions, ends: Positions) -> Positions:
+    """Return the positions of codes in their order, those of one code ascending.
+
+    Sorted piece by piece, since to sort takes several times the memory of what is sorted.
+
+    Args:
+        codes: The codes, from 0.
+        ends: How many codes are at most 0, 1, 2 and so on.
+    """
+    order = np.empty(len(codes), _positions_type(len(codes)))
+    places = np.concatenate([[0], ends[:-1]])  # where the next position of each code goes
+    size = max(_COMPARED_ROWS, len(ends))
+    for start in range(0, len(codes), size):
+        piece = codes[start : start + size]
+        own = np.argsort(piece.astype(np.min_scalar_type(len(ends))), kind="stable")
+        counts = np.bincount(piece, minlength=len(ends))
+        begins = places - np.cumsum(counts) + counts
+        order[np.repeat(begins, counts) + np.arange(len(piece))] = start + own
+        places += counts
+    return order
+
+
+def _positions_type(count: int) -> type[np.integer]:
+    return np.int32 if count <= np.iinfo(np.int32).max else np.int64
+
+
+def _pieces(positions: Sequence[Positions]) -> Iterator[tuple[Positions, Positions]]:
+    """Yield the positions of all parts, so many at a time, and for each the number of its part."""
+    ends = np.cumsum([len(own) for own in positions], dtype=np.intp)
+    for start in range(0, int(ends[-1]) if len(ends) else 0, _COMPARED_ROWS):
+        stop = min(start + _COMPARED_ROWS, int(ends[-1]))
+        first, last = np.searchsorted(ends, [start, stop - 1], side="right").tolist()
+        parts = list(positions[first : last + 1])
+        parts[-1] = parts[-1][: stop - int(ends[last]) + len(parts[-1])]
+        parts[0] = parts[0][start - int(ends[first]) + len(positions[first]) :]
+        numbers = np.repeat(np.arange(first, last + 1), [len(own) for own in parts])
+        yield np.concatenate(parts), numbers
 
 
 def _is_integer(dtype: Any) -> bool:
@@ -263,75 +323,15 @@ def _objects(column: pd.Series[Any]) -> list[Any]:
 
 
 def _first_difference(
-    column: pd.Series[Any], order: Positions, firsts: Positions, ends: Positions
+    column: pd.Series[Any], positions: Sequence[Positions], firsts: Positions
 ) -> tuple[int, int] | None:
     """Return the first row whose value is not that of the first row of its part, with that row before it."""
     values: Any = column.cat.codes.to_numpy() if isinstance(column.dtype, pd.CategoricalDtype) else raw_values(column)
     found: list[tuple[int, int]] = []
-    for start in range(0, len(order), _COMPARED_ROWS):  # the values of so many rows are copied
-        rows = order[start : start + _COMPARED_ROWS]
-        others = firsts[np.searchsorted(ends, np.arange(start, start + len(rows)), side="right")]
+    for rows, numbers in _pieces(positions):  # whose values are copied
+        others = firsts[numbers]
         differs = ~np.asarray(values.take(rows) == values.take(others), dtype=bool)
         if differs.any():
             row = int(rows[differs].min())
             found.append((row, int(others[rows == row][0])))
     return min(found)[::-1] if found else None
-
-
-def _account_texts(keys: Iterable[Any], rows: Iterable[int], name: str) -> list[str]:
-    """Return the account ids of keys, which are (first) in `rows`."""
-    return [_account_text(key, row, name) for key, row in zip(keys, rows, strict=True)]
-
-
-def _check_visible_difference(accounts: Sequence[str], keys: Sequence[Any], rows: Sequence[int], name: str) -> None:
-    """Refuse two keys whose account ids look the same."""
-    seen: dict[str, int] = {}
-    for place, account_id in enumerate(accounts):
-        other = seen.setdefault(_visible(account_id), place)
-        if other != place:
-            raise InputError(
-                f"{name} holds {_shown(keys[other])} in row {rows[other]} and {_shown(keys[place])} in row "
-                f"{rows[place]}, which are one account id, written in two ways. Use one of them in every row, or two "
-                "ids that differ visibly."
-            )
-
-
-def _account_text(key: object, row: int, name: str) -> str:
-    if isinstance(key, str):
-        return str.__str__(key)  # the text itself, also of a member of an Enum
-    if isinstance(key, int | np.integer) and not isinstance(key, bool):
-        try:
-            return str(int(key))
-        except ValueError:
-            raise InputError(
-                f"{name} holds a whole number in row {row} with more digits than Python turns into text. {_ALLOWED}"
-            ) from None
-    raise InputError(
-        f"{name} holds {_SHOWN.repr(key)}, a {type(key).__name__}, in row {row}. {_ALLOWED} Convert them, for "
-        "example with astype('Int64') or astype('string')."
-    )
-
-
-def _check_accounts(account_ids: Iterable[str], rows: Iterable[int], name: str, check_account: AccountCheck) -> None:
-    """Refuse what cannot be an account id, with its row."""
-    for account_id, row in zip(account_ids, rows, strict=True):
-        try:
-            check_account(account_id)
-        except DescriptorError as error:
-            raise DescriptorError(f"{name}, row {row}: {error}") from None
-
-
-def _visible(account_id: str) -> str:
-    """Return the form that is equal for two account ids that look the same: composed, without blanks at the ends.
-
-    Ids that differ in case or in leading zeros look different.
-    """
-    if account_id.isascii():
-        return account_id.strip()
-    shown = "".join(letter for letter in account_id if unicodedata.category(letter) != "Cf")
-    return unicodedata.normalize("NFC", shown).strip()
-
-
-def _shown(key: object) -> str:
-    text = _SHOWN.repr(key)
-    return text if text.isascii() else f"{text} ({ascii(text)[1:-1]})"

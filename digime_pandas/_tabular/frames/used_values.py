@@ -19,7 +19,7 @@ from digime_pandas._tabular.columns import BLOCK_ROWS
 
 Codes = npt.NDArray[np.integer]
 Used = npt.NDArray[np.bool_]
-_Path = tuple[int, ...]
+TypePath = tuple[int, ...]
 
 
 def used_positions(blocks: Iterable[Codes], count: int) -> Used:
@@ -93,7 +93,7 @@ def with_used_values(values: pa.ChunkedArray, *, keep_unused: bool = False) -> t
     if written.equals(values.type) and (keep_unused or not unused) and not has_nulls:
         return shared, unused
     kept = {path: each.kept() for path, each in uses.items()}
-    return pa.chunked_array([_rebuilt(each, written, kept, ()) for each in shared.chunks], written), unused
+    return pa.chunked_array([with_dictionaries(each, written, kept, ()) for each in shared.chunks], written), unused
 
 
 def writable_type(type: pa.DataType) -> pa.DataType:
@@ -121,7 +121,7 @@ def _is_list(type: pa.DataType) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _KeptValues:
+class KeptValues:
     """The values of a dictionary that are used, and the new position of each old one."""
 
     values: pa.Array
@@ -129,7 +129,7 @@ class _KeptValues:
 
 
 @dataclass(frozen=True, slots=True)
-class _Use:
+class DictionaryUse:
     """A dictionary, and which of its values are used."""
 
     dictionary: pa.Array
@@ -139,12 +139,12 @@ class _Use:
         """Return how many values, nulls left out, are not used."""
         return int(np.count_nonzero(~self.used & self._valid()))
 
-    def kept(self) -> _KeptValues:
+    def kept(self) -> KeptValues:
         """Return the values that are used, without nulls."""
         values, used = self.dictionary, self.used & self._valid()
         kept_type = _without_view(values.type)
         values = values if kept_type == values.type else values.cast(kept_type)
-        return _KeptValues(values.take(pa.array(np.flatnonzero(used))), new_positions(used))
+        return KeptValues(values.take(pa.array(np.flatnonzero(used))), new_positions(used))
 
     def _valid(self) -> Used:
         return np.asarray(self.dictionary.is_valid(), bool)
@@ -160,66 +160,71 @@ def _with_shared_dictionaries(values: pa.ChunkedArray) -> pa.ChunkedArray | None
         return None
 
 
-def _uses(chunks: Iterable[pa.Array]) -> dict[_Path, _Use]:
+def _uses(chunks: Iterable[pa.Array]) -> dict[TypePath, DictionaryUse]:
     """Return which dictionary values are used, by where the dictionary is in the type."""
-    uses: dict[_Path, _Use] = {}
+    uses: dict[TypePath, DictionaryUse] = {}
     for chunk in chunks:
-        for path, array in _visible_dictionaries(chunk, ()):
+        for path, array in visible_dictionaries(chunk, ()):
             known = uses.get(path)
-            used = used_positions(_index_blocks(array.indices), len(array.dictionary))
-            uses[path] = _Use(array.dictionary, used if known is None else used | known.used)
+            used = used_positions(index_blocks(array.indices), len(array.dictionary))
+            uses[path] = DictionaryUse(array.dictionary, used if known is None else used | known.used)
     return uses
 
 
-def _index_blocks(indices: pa.Array) -> Iterator[Codes]:
+def index_blocks(indices: pa.Array) -> Iterator[Codes]:
+    """Yield the indices of a dictionary array that are not null, of at most 65,536 rows at a time."""
     for start in range(0, len(indices), BLOCK_ROWS):
         block = indices.slice(start, BLOCK_ROWS)
         yield (block.drop_null() if block.null_count else block).to_numpy()
 
 
-def _visible_dictionaries(array: pa.Array, path: _Path) -> Iterator[tuple[_Path, pa.DictionaryArray]]:
+def visible_dictionaries(array: pa.Array, path: TypePath) -> Iterator[tuple[TypePath, pa.DictionaryArray]]:
     """Yield each dictionary array inside an array, where no null struct or list hides it."""
     kind = array.type
     if not has_dictionary(kind):
         return
     if isinstance(kind, pa.BaseExtensionType):
-        yield from _visible_dictionaries(array.storage, path)
+        yield from visible_dictionaries(array.storage, path)
     elif pa.types.is_dictionary(kind):
         yield path, array
     elif pa.types.is_struct(kind):
         for i, child in enumerate(array.flatten()):
-            yield from _visible_dictionaries(child, (*path, i))
+            yield from visible_dictionaries(child, (*path, i))
     else:
-        yield from _visible_dictionaries(_members(array), (*path, 0))
+        yield from visible_dictionaries(_members(array), (*path, 0))
 
 
-def _rebuilt(array: pa.Array, type: pa.DataType, kept: Mapping[_Path, _KeptValues], path: _Path) -> pa.Array:
+def with_dictionaries(
+    array: pa.Array, type: pa.DataType, kept: Mapping[TypePath, KeptValues], path: TypePath
+) -> pa.Array:
     """Return an array as one of `type`, with dictionaries of used values and nothing inside null structs and lists."""
     kind = array.type
     if not has_dictionary(kind):
         return array
     if isinstance(kind, pa.BaseExtensionType):
-        return pa.ExtensionArray.from_storage(type, _rebuilt(array.storage, kind.storage_type, kept, path))
+        return pa.ExtensionArray.from_storage(type, with_dictionaries(array.storage, kind.storage_type, kept, path))
     if pa.types.is_dictionary(kind):
         new = kept[path].positions
         positions = pa.array(new, mask=new < 0).cast(kind.index_type)
         return pa.DictionaryArray.from_arrays(positions.take(array.indices), kept[path].values, ordered=kind.ordered)
     if pa.types.is_struct(kind):
         children = [
-            _rebuilt(child, field.type, kept, (*path, i))
+            with_dictionaries(child, field.type, kept, (*path, i))
             for i, (child, field) in enumerate(zip(array.flatten(), type, strict=True))
         ]
         return pa.StructArray.from_arrays(children, fields=list(type), mask=_missing(array))
-    return _rebuilt_lists(array, type, kept, (*path, 0))
+    return _lists_with_dictionaries(array, type, kept, (*path, 0))
 
 
-def _rebuilt_lists(array: pa.Array, type: pa.DataType, kept: Mapping[_Path, _KeptValues], path: _Path) -> pa.Array:
+def _lists_with_dictionaries(
+    array: pa.Array, type: pa.DataType, kept: Mapping[TypePath, KeptValues], path: TypePath
+) -> pa.Array:
     members = _members(array)
     if pa.types.is_map(type):
         pairs = pa.struct([pa.field("key", type.key_type, nullable=False), pa.field("value", type.item_type)])
-        entries = _rebuilt(members, pairs, kept, path)
+        entries = with_dictionaries(members, pairs, kept, path)
         return pa.MapArray.from_arrays(_offsets(array), entries.field(0), entries.field(1), type)
-    values = _rebuilt(members, type.value_type, kept, path)
+    values = with_dictionaries(members, type.value_type, kept, path)
     if pa.types.is_fixed_size_list(type):
         return pa.FixedSizeListArray.from_arrays(values, type=type, mask=_missing(array))
     of_lists = pa.LargeListArray if pa.types.is_large_list(type) else pa.ListArray

@@ -62,7 +62,7 @@ class FailingStream:
     [
         (pa.chunked_array([[1]]), r"frame is a ChunkedArray, .*without a name\. .*pa\.table"),
         (pa.array([1]), r"frame is a Int64Array\. Give a table of it: pa\.table"),
-        (pl.LazyFrame({"a": [1]}), r"frame is a LazyFrame\. Call its collect\(\)"),
+        (pl.LazyFrame({"a": [1]}).select("b"), r"frame is a LazyFrame, and its query .* planned \(ColumnNotFound"),
         (FailingStream(), r"frame is a FailingStream, .*cannot be read \(RuntimeError: no query\)"),
         (pd.Index([1]), r"frame is a Index\. Give a pandas DataFrame"),
         (None, r"frame is a NoneType\. Give a pandas DataFrame"),

@@ -420,6 +420,17 @@ def test_rows_are_compared_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
         check_split(keys, AccountSplit(("a", "b"), parts), "who")
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 7])
+@pytest.mark.parametrize("make", [_of(object), _of("string"), _of("category"), _arrow(pa.string()), _of("str")])
+def test_rows_are_split_in_pieces(make: Make, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = ["c", "a", "c", "b", "a", "d", "a", "c", "e", "d"]
+    frame = pd.DataFrame({"who": make(keys)})
+    monkeypatch.setattr(module, "_COMPARED_ROWS", size)
+    split = split_rows(frame, "who", check_accounts)
+    assert split.accounts == ("c", "a", "b", "d", "e")
+    assert [own.tolist() for own in split.positions] == [[0, 2, 7], [1, 4, 6], [3], [5, 9], [8]]
+
+
 def test_the_frame_is_not_changed_and_its_labels_do_not_matter() -> None:
     frame = pd.DataFrame({"who": ["a", "b", "a"]}, index=[0, 0, 0])
     before = frame.copy(deep=True)

@@ -7,7 +7,8 @@ end the process. So nothing is read before it was checked.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -27,7 +28,7 @@ from digime_pandas._tabular.columns import (
 from digime_pandas._tabular.fidelity_rules import RULES
 from digime_pandas._tabular.frames.arrow_input.type_facts import facts_of
 from digime_pandas._tabular.frames.used_values import dictionaries_in, has_dictionary, with_used_values
-from digime_pandas.errors import FidelityError, InputError
+from digime_pandas.errors import FidelityError
 
 _BYTES_OF = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary()}
 _FEW = 1_000  # texts, which are checked in less time than it takes to find out how
@@ -62,23 +63,34 @@ def describe_arrow(name: str, values: pa.ChunkedArray, *, keep_unused: bool = Fa
         return ArrowColumn(unsupported_column(name, values.type, unreadable(error), error), values)
 
 
+def describe_type(name: str, type: pa.DataType) -> Column:
+    """Return what the type of a column says of it.
+
+    Args:
+        name: Its name in the file.
+        type: Its type.
+    """
+    facts = facts_of(type)
+    if facts.unsupported is not None:
+        return unsupported_column(name, type, facts.unsupported)
+    return facts.column(name, _no_slices, facts.findings)
+
+
 def describe_stream(name: str, type: pa.DataType, *, keep_unused: bool) -> Column:
-    """Return a column of a stream, whose values are not known yet.
+    """Return a column of a stream that can be read once, whose values are not known yet.
 
     Args:
         name: Its name in the file.
         type: Its type in the stream.
         keep_unused: Whether dictionary values that no row has stay.
     """
-    facts = facts_of(type)
-    if facts.unsupported is not None:
-        return unsupported_column(name, type, facts.unsupported)
-    findings, dictionaries = facts.findings, list(dictionaries_in(facts.written))
+    column = describe_type(name, type)
+    dictionaries = list(dictionaries_in(column.type)) if column.readable else []
     if keep_unused and dictionaries:
-        findings = (*findings, Finding("unused dictionary values sent"))
-    elif any(each.ordered for each in dictionaries):
-        findings = (*findings, Finding("ordered dictionary of a stream"))
-    return facts.column(name, _no_slices, findings)
+        return replace(column, findings=(*column.findings, Finding("unused dictionary values sent")))
+    if any(each.ordered for each in dictionaries):
+        return replace(column, findings=(*column.findings, Finding("ordered dictionary of a stream")))
+    return column
 
 
 def checked_batches(
@@ -93,28 +105,40 @@ def checked_batches(
 
     Raises:
         FidelityError: A batch is damaged, or holds text that is not UTF-8.
-        InputError: The stream fails to give its next batch.
     """
+
+    def used_only(values: pa.Array) -> pa.Array:
+        return as_array(_with_used_values(pa.chunked_array([values]), keep_unused=keep_unused)[0])
+
     schema = pa.schema([(each.name, each.type) for each in columns])
     position = 0
-    for batch in _readable(batches):
+    for batch in batches:
         arrays = []
         for column, array in zip(columns, batch.columns, strict=True):
-            try:
-                arrays.append(_checked(column, array, position, keep_unused=keep_unused))
-            except BaseException as error:  # noqa: BLE001 - raised again
-                raise_about_column(error, column.name)
+            arrays.append(checked_array(column, array, position, used_only))
         yield pa.RecordBatch.from_arrays(arrays, schema=schema)
         position += batch.num_rows
 
 
-def _readable(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def checked_array(column: Column, array: pa.Array, position: int, written: Callable[[pa.Array], pa.Array]) -> pa.Array:
+    """Return values of a batch, which may be damaged, as they are written.
+
+    Args:
+        column: What their type says of the column.
+        array: The values.
+        position: Position of the first row.
+        written: Returns checked values, of the type of the column's specification, as they are written.
+
+    Raises:
+        FidelityError: They are damaged, hold text that is not UTF-8, or cannot be read.
+    """
     try:
-        yield from batches
-    except BaseException as error:
-        if not is_of_a_library(error):
-            raise
-        raise InputError(f"The Arrow stream failed while it was read ({first_line_of(error)}).") from error
+        invalid = first_invalid(pa.chunked_array([array]))
+        if invalid is None:
+            return written(cast_values(array, column.spec.type))
+    except BaseException as error:  # noqa: BLE001 - raised again
+        raise_about_column(error, column.name)
+    raise _refusal(column.name, invalid, position)
 
 
 def first_invalid(values: pa.ChunkedArray) -> Finding | None:
@@ -153,8 +177,8 @@ def _described(name: str, values: pa.ChunkedArray, *, keep_unused: bool) -> Arro
     invalid = first_invalid(values)
     if invalid is not None:
         return ArrowColumn(unsupported_column(name, values.type, invalid), values)
-    stored, unused = _with_used_values(_cast(values, facts.spec.type), keep_unused=keep_unused)
-    findings = (*facts.findings, *_dictionary_findings(unused, keep_unused=keep_unused))
+    stored, unused = _with_used_values(cast_values(values, facts.spec.type), keep_unused=keep_unused)
+    findings = (*facts.findings, *dictionary_findings(unused, keep_unused=keep_unused))
     return ArrowColumn(facts.column(name, partial(_slice, stored), findings), stored)
 
 
@@ -162,7 +186,8 @@ def _with_used_values(values: pa.ChunkedArray, *, keep_unused: bool) -> tuple[pa
     return with_used_values(values, keep_unused=keep_unused) if has_dictionary(values.type) else (values, 0)
 
 
-def _dictionary_findings(unused: int, *, keep_unused: bool) -> tuple[Finding, ...]:
+def dictionary_findings(unused: int, *, keep_unused: bool) -> tuple[Finding, ...]:
+    """Return what there is to say of dictionary values that no row has."""
     if not unused:
         return ()
     return (Finding("unused dictionary values sent" if keep_unused else "unused dictionary values", None, unused),)
@@ -185,16 +210,9 @@ def _error_of(array: pa.Array) -> Exception | None:
     return None
 
 
-def _cast(values: pa.ChunkedArray, type: pa.DataType) -> pa.ChunkedArray:
+def cast_values(values: pa.Array | pa.ChunkedArray, type: pa.DataType) -> pa.Array | pa.ChunkedArray:
+    """Return values in the type in which a schema says them."""
     return values if type.equals(values.type) else values.cast(type)
-
-
-def _checked(column: Column, array: pa.Array, position: int, *, keep_unused: bool) -> pa.Array:
-    values = pa.chunked_array([array])
-    invalid = first_invalid(values)
-    if invalid is not None:
-        raise _refusal(column.name, invalid, position)
-    return as_array(_with_used_values(_cast(values, column.spec.type), keep_unused=keep_unused)[0])
 
 
 def _refusal(name: str, finding: Finding, position: int) -> FidelityError:

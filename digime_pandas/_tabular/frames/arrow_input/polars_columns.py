@@ -20,10 +20,10 @@ def describe_polars(frame: Any, *, keep_unused: bool = False) -> list[ArrowColum
         frame: A polars DataFrame.
         keep_unused: Whether categories that no row has stay.
     """
-    findings = [_unsupported(each) for each in frame.dtypes]
+    findings = [unsupported_dtype(each) for each in frame.dtypes]
     exportable = [i for i, finding in enumerate(findings) if finding is None]
     try:
-        arrays = dict(zip(exportable, _exported(frame, exportable), strict=True))
+        arrays = dict(zip(exportable, exported_columns(frame, exportable), strict=True))
     except BaseException as error:
         if not is_of_a_library(error):
             raise
@@ -38,7 +38,7 @@ def describe_polars(frame: Any, *, keep_unused: bool = False) -> list[ArrowColum
 
 def _described(frame: Any, position: int, values: pa.ChunkedArray | None, *, keep_unused: bool) -> ArrowColumn:
     try:
-        [found] = _exported(frame, [position]) if values is None else [values]
+        [found] = exported_columns(frame, [position]) if values is None else [values]
     except BaseException as error:
         if not is_of_a_library(error):
             raise
@@ -51,7 +51,8 @@ def _refused(frame: Any, position: int, finding: Finding, cause: BaseException |
     return ArrowColumn(column, pa.chunked_array([], pa.null()))
 
 
-def _exported(frame: Any, positions: list[int]) -> list[pa.ChunkedArray]:
+def exported_columns(frame: Any, positions: list[int]) -> list[pa.ChunkedArray]:
+    """Return columns of a polars DataFrame, by their positions, as Arrow values."""
     bare = frame.clone()
     bare.columns = [str(i) for i in range(frame.width)]  # polars fails at a name with a NUL
     if not polars_is_usable():  # a conversion of several takes the threads of polars
@@ -60,7 +61,7 @@ def _exported(frame: Any, positions: list[int]) -> list[pa.ChunkedArray]:
     return columns
 
 
-def _unsupported(dtype: Any) -> Finding | None:
+def unsupported_dtype(dtype: Any) -> Finding | None:
     """Return what of a type Arrow does not have, or polars fails to export."""
     if dtype.base_type().__name__ in _NOT_OF_ARROW:
         # Of Python's objects polars would export the addresses.
@@ -69,4 +70,4 @@ def _unsupported(dtype: Any) -> Finding | None:
     if any("\0" in each.name for each in fields):
         return Finding("other", seen=f"{dtype} of polars, with a NUL in a name")
     inner = [each.dtype for each in fields] or [getattr(dtype, "inner", None)]
-    return next((found for each in inner if each is not None and (found := _unsupported(each)) is not None), None)
+    return next((found for each in inner if each is not None and (found := unsupported_dtype(each)) is not None), None)

@@ -15,6 +15,7 @@ from digime_pandas._tabular.frames.arrow_input.arrow_columns import (
     describe_stream,
     first_invalid,
 )
+from digime_pandas._tabular.frames.streamed.batch_source import readable
 from digime_pandas.errors import FidelityError, InputError
 
 _TEXT = pa.large_string()
@@ -138,9 +139,11 @@ def test_a_stream_that_fails_says_so() -> None:
         yield pa.record_batch({"a": [1]})
         raise OSError("connection lost")
 
-    checked = checked_batches(batches(), (describe_stream("a", pa.int64(), keep_unused=False),), keep_unused=False)
+    stream = readable(batches(), "The stream", pa.schema([("a", pa.int64())]))
+    checked = checked_batches(stream, (describe_stream("a", pa.int64(), keep_unused=False),), keep_unused=False)
     assert next(checked).num_rows == 1
-    with pytest.raises(InputError, match=r"stream failed while it was read \(OSError: connection lost\)") as caught:
+    message = r"The stream failed while it was read, after 1 row \(OSError: connection lost\)\. Nothing was delivered"
+    with pytest.raises(InputError, match=message) as caught:
         next(checked)
     assert isinstance(caught.value.__cause__, OSError)
 
