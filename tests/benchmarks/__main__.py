@@ -13,6 +13,7 @@ from digime_pandas.errors import FidelityWarning
 
 from .contenders import FORMATS, PROTOCOLS, Keys, Ours, contenders
 from .each import DELAY_SECONDS, one_file_each
+from .each_memory import large_frames
 from .frames import ROWS, Case
 from .sink import running_sink
 from .tables import growth, imports, latency, objects, ready_bytes, steps, writes
@@ -72,6 +73,7 @@ def main() -> None:
         if "each" in asked.tables:
             with running_sink(DELAY_SECONDS) as slow_url:
                 one_file_each(base_url, slow_url, Keys(), 10_000 // (shrink // 5 or 1), runs)
+            large_frames(base_url, 10_000 // shrink, 500)
         if "import" in asked.tables:
             imports(1 if asked.quick else 9)
 

@@ -37,8 +37,8 @@ def one_file_each(base_url: str, slow_url: str, keys: Keys, persons: int, runs: 
         persons: How many files of 20 rows there are.
         runs: Of which the best counts, each beside its own signatures.
     """
-    frame = _visits(persons)
-    fast, slow = (_client(url, keys, frame) for url in (base_url, slow_url))
+    frame = visits_of(persons, ROWS_EACH)
+    fast, slow = (client_for(url, keys, frame) for url in (base_url, slow_url))
 
     def rows() -> Iterator[tuple[str, ...]]:
         for suffix in FORMATS:
@@ -58,10 +58,11 @@ def one_file_each(base_url: str, slow_url: str, keys: Keys, persons: int, runs: 
     )
 
 
-def _visits(persons: int) -> pd.DataFrame:
+def visits_of(persons: int, rows_each: int) -> pd.DataFrame:
+    """Return the rows of some persons, in any order."""
     random = np.random.default_rng(1)
-    rows = persons * ROWS_EACH
-    accounts = np.repeat([f"patient-{number:06d}" for number in range(persons)], ROWS_EACH)
+    rows = persons * rows_each
+    accounts = np.repeat([f"patient-{number:06d}" for number in range(persons)], rows_each)
     return pd.DataFrame(
         {
             "who": random.permutation(accounts),
@@ -73,7 +74,8 @@ def _visits(persons: int) -> pd.DataFrame:
     )
 
 
-def _client(base_url: str, keys: Keys, frame: pd.DataFrame) -> digime.Client:
+def client_for(base_url: str, keys: Keys, frame: pd.DataFrame) -> digime.Client:
+    """Return a client that may write to each person of a frame."""
     contract = digime.Contract("application", "contract", keys.contract)
     client = digime.Client(contract, base_url=base_url, tokens=digime.MemoryTokenStore())
     token = digime.Token("0" * 160, _FAR_FUTURE)

@@ -34,15 +34,21 @@ def _measure(base_url: str, contender: str, case: Case) -> float:
     # Engines keep threads, buffers and code pages from their first use on: they are not what a write costs.
     send(replace(case, rows=_WARM_ROWS).make(), case.format, case.protocol)
     data = case.make()
+    before = peak_reset()
+    send(data, case.format, case.protocol)
+    return (status_kibibytes("VmHWM") - before) / 1024
+
+
+def peak_reset() -> int:
+    """Let the high-water mark of this process begin anew; return its resident set, in KiB."""
     gc.collect()
     pa.default_memory_pool().release_unused()
-    _CLEAR.write_text("5")  # the high-water mark begins anew
-    before = _kibibytes("VmRSS")
-    send(data, case.format, case.protocol)
-    return (_kibibytes("VmHWM") - before) / 1024
+    _CLEAR.write_text("5")
+    return status_kibibytes("VmRSS")
 
 
-def _kibibytes(name: str) -> int:
+def status_kibibytes(name: str) -> int:
+    """Return a figure of the status of this process, in KiB."""
     found = re.search(rf"{name}:\s+(\d+) kB", _STATUS.read_text())
     assert found is not None
     return int(found[1])

@@ -32,6 +32,7 @@ def test_the_command_prints_every_table() -> None:
         "Ready bytes",
         "Object columns of 200 rows",
         "One file per person",
+        "First of many files",
         "Import",
     ]
     assert printed.count("| sales |") == 4 + 8

@@ -8,6 +8,7 @@ from typing import Literal
 
 from digime_pandas._client.client import Client
 from digime_pandas._service.authorization import Authorization
+from digime_pandas._service.oauth.tokens.advice import ways_to_authorize
 from digime_pandas.errors import AuthorizationError, AuthorizationExpiredError, NotAuthorizedError
 
 ConsentState = Literal["given", "none", "expired"]
@@ -47,14 +48,13 @@ def find_consents(client: Client, account_ids: Iterable[str], now: Callable[[], 
     for account_id in account_ids:
         try:
             found = client.authorization(account_id)
-        except NotAuthorizedError as error:
+        except (NotAuthorizedError, AuthorizationExpiredError) as error:
             lacking[account_id] = error
             continue
         if _has_ended(found, moment):
             lacking[account_id] = AuthorizationExpiredError(
-                f"The authorization of account {account_id!r} has expired (its refresh token too). "
-                f"Run digime.AuthorizationWidget({account_id!r}) in a notebook cell, or "
-                f"digime.authorize({account_id!r}) elsewhere."
+                f"The authorization of account {account_id!r} has expired (its refresh token too).",
+                **ways_to_authorize(account_id, "write"),
             )
         else:
             given[account_id] = found
@@ -77,8 +77,10 @@ def consents_missing(consents: Consents, count: int) -> NotAuthorizedError:
     have = "has" if len(lacking) == 1 else "have"
     return NotAuthorizedError(
         f"{len(lacking):,} of {count:,} accounts {have} no consent that can be used: {', '.join(shown)}{more}. Nothing "
-        "was sent. Ask them for it: with client.invite(account_ids), with digime.AuthorizationWidget(account_id) in a "
-        "notebook, or with digime.authorize(account_id) elsewhere. Or pass missing='skip' to write the others."
+        "was sent.",
+        remedy="Ask them for it: with client.invite(account_ids), with digime.AuthorizationWidget(account_id) in a "
+        "notebook, or with digime.authorize(account_id) elsewhere. Or pass missing='skip' to write the others.",
+        command="Ask them for it: digime-pandas invite ID... makes links. Or add --missing skip to write the others.",
     )
 
 

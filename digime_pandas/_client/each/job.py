@@ -12,7 +12,7 @@ import pandas as pd
 
 from digime_pandas._client.arguments import WriteArguments
 from digime_pandas._client.write_plan import WriteRequest, check_write_request
-from digime_pandas._service.descriptor import check_accounts, check_file_name
+from digime_pandas._service.descriptor import FileName, check_accounts, check_file_name
 from digime_pandas._tabular.formats import check_options
 from digime_pandas._tabular.frames.parts import SplitFrame
 from digime_pandas._tabular.frames.source import is_default_index
@@ -73,7 +73,7 @@ class EachJob:
 def check_each(
     frame: object,
     by: Hashable,
-    file_name: str,
+    file_name: FileName,
     arguments: WriteArguments,
     *,
     drop_null: bool,
@@ -92,7 +92,7 @@ def check_each(
     Raises:
         InputError: One of them is not valid.
     """
-    _check_template(file_name)
+    file_name = _checked_template(file_name)
     request = check_write_request(file_name.replace(_FIELD, _ANYONE), _ANYONE, arguments, is_part=True)
     check_options(request.format, request.options)
     left_out: dict[Any, Any] = {}
@@ -108,14 +108,14 @@ def check_each(
     return job
 
 
-def _check_template(file_name: object) -> None:
-    check_file_name(file_name)
-    assert isinstance(file_name, str)
+def _checked_template(given: object) -> str:
+    file_name = check_file_name(given)
     if any(brace in piece for piece in file_name.split(_FIELD) for brace in "{}"):
         raise DescriptorError(
             f"file_name is {file_name!r}; of braces, only {_FIELD} may be in it, which each account id takes the place "
             "of."
         )
+    return file_name
 
 
 def _check_names(job: EachJob) -> None:

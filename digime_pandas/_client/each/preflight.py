@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise, repeat
 
 import pandas as pd
 
 from digime_pandas._client.each.job import EachJob
 from digime_pandas._client.write_plan import inspect_rows
 from digime_pandas._tabular.fidelity import Reason
-from digime_pandas._tabular.frames.parts import first_rows
+from digime_pandas._tabular.frames.parts import Block, rows_between
+from digime_pandas._tabular.parts.part_files import InspectPart, PartFile, part_files, part_inspector
 from digime_pandas._tabular.serialize import SerializableFrame, warning_sentences
 from digime_pandas.errors import FidelityError, InputError
 
@@ -68,30 +69,57 @@ def check_parts(job: EachJob) -> Preflight:
     refusals: dict[str, InputError] = {}
     reasons: dict[str, Sequence[Reason]] = {}
     if whole.refusal is not None or whole.reasons:
-        for account_id, _, found in inspect_parts(job):
-            if isinstance(found, InputError):
-                refusals[account_id] = found
-            elif found.reasons:
-                reasons[account_id] = found.reasons
+        for places, block in job.split.blocks(range(len(job.accounts))):
+            for place, found in zip(places, inspect_block(job, places, block), strict=True):
+                if isinstance(found, InputError):
+                    refusals[job.accounts[place]] = found
+                elif found.reasons:
+                    reasons[job.accounts[place]] = found.reasons
     if refusals and len(refusals) == len(job.accounts):
         raise whole.refusal or next(iter(refusals.values()))
     return Preflight(refusals, reasons, general, whole)
 
 
-def inspect_parts(job: EachJob) -> Iterator[tuple[str, Any, SerializableFrame | InputError]]:
-    """Yield each account, its rows, and their inspection, or why they cannot be written."""
-    for places, block in job.split.blocks(range(len(job.accounts))):
-        if isinstance(block, InputError):
-            yield from ((job.accounts[place], None, block) for place in places)
+def inspect_block(
+    job: EachJob, places: Sequence[int], block: Block | InputError
+) -> Iterator[SerializableFrame | InputError]:
+    """Yield the inspection of each account's rows, or why they cannot be written.
+
+    Args:
+        job: The files to write.
+        places: The accounts of the block.
+        block: Their rows, or why they could not be taken.
+    """
+    if isinstance(block, InputError):
+        yield from repeat(block, len(places))
+        return
+    inspect = _inspector(job, block)
+    for place, (start, stop) in zip(places, pairwise(block.bounds), strict=True):
+        account_id = job.accounts[place]
+        try:
+            found = inspect(start, stop)
+        except InputError as error:
+            yield _about_account(error, account_id)
             continue
-        for place, rows in block.parts():
-            account_id = job.accounts[place]
-            try:
-                found = inspect_rows(rows, job.request)
-            except InputError as error:
-                yield account_id, rows, _about_account(error, account_id)
-                continue
-            yield account_id, rows, found if found.refusal is None else _about_account(found.refusal, account_id)
+        yield found if found.refusal is None else _about_account(found.refusal, account_id)
+
+
+def files_of(job: EachJob, block: Block) -> Sequence[PartFile | None]:
+    """Return the files of a block's accounts; None in the place of one that is to be made alone."""
+    alone: Sequence[None] = [None] * len(block.places)
+    if len(alone) == 1:
+        return alone
+    try:
+        return list(part_files(inspect_rows(block.rows, job.request), block.rows, block.bounds))
+    except Exception:  # noqa: BLE001 - made one by one, it is the error of one account
+        return alone
+
+
+def _inspector(job: EachJob, block: Block) -> InspectPart:
+    try:
+        return part_inspector(inspect_rows(block.rows, job.request), block.rows)
+    except InputError:  # which is the error of whoever has the rows
+        return lambda start, stop: inspect_rows(rows_between(block.rows, start, stop), job.request)
 
 
 def _general(job: EachJob, whole: SerializableFrame) -> list[Reason]:
@@ -99,9 +127,9 @@ def _general(job: EachJob, whole: SerializableFrame) -> list[Reason]:
     frame = job.split.whole()
     if not job.left_out_attrs or not isinstance(frame, pd.DataFrame):
         return []
-    head = first_rows(frame, 0)
+    head = rows_between(frame, 0, 0)
     head.attrs = job.left_out_attrs
-    plain = first_rows(frame, 0)
+    plain = rows_between(frame, 0, 0)
     known = {*whole.reasons, *inspect_rows(plain, job.request).reasons}
     return [each for each in inspect_rows(head, job.request).reasons if each not in known]
 

@@ -29,7 +29,7 @@ class Run:
         results: What is known so far, by place; changed in place.
         workers: How many files are sent at the same time.
         stops_at_failure: Whether the first failure ends the run.
-        report: Called in the calling thread with the number of files that have ended.
+        report: Called in the calling thread with the place of each file that has ended.
 
     Attributes:
         reason: Why the run ended before all files were sent, or None.
@@ -53,7 +53,6 @@ class Run:
         self._under_way: set[int] = set()
         self._is_stopped = False
         self._is_interrupted = False
-        self._done = 0
         self.reason: str | None = None
         self.failure: BaseException | None = None
 
@@ -127,8 +126,7 @@ class Run:
         result = self._results[place]
         if result is NOT_SENT:  # it was in the queue when the run ended
             return
-        self._done += 1
-        self._report(self._done)
+        self._report(place)
         self._breaker.note(result.error)
         if self._breaker.reason is not None:
             self.reason = self._breaker.reason

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from itertools import chain, repeat
 from typing import Any
 
 from digime_pandas._client.client import Client
 from digime_pandas._client.each.job import EachJob
+from digime_pandas._client.each.preflight import files_of
 from digime_pandas._client.each.run import Task
 from digime_pandas._client.each.table import PartResult, delivered, failed
 from digime_pandas._client.journal.journal import Journal
 from digime_pandas._client.write import write_request
-from digime_pandas._client.write_plan import descriptor_with, inspect_rows
+from digime_pandas._client.write_plan import descriptor_with
 from digime_pandas._service.authorization import Authorization
 from digime_pandas._service.journal.records import RunPart
 from digime_pandas._service.messages import Upload
 from digime_pandas._service.streams import SMALL_BYTES
-from digime_pandas._tabular.frames.parts import Block
-from digime_pandas._tabular.part_files import PartFile, part_files
+from digime_pandas._tabular.parts.part_files import PartFile
 from digime_pandas.errors import InputError, collected_warnings
 
 
@@ -31,6 +30,9 @@ class Sender:
         client: The client.
         given: The consents, by account.
         journal: Records every write.
+
+    Attributes:
+        begun: The places of the files that were handed on to be sent, of which the journal has a record.
     """
 
     def __init__(
@@ -39,46 +41,30 @@ class Sender:
         client: Client,
         given: Mapping[str, Authorization],
         journal: Journal | None,
-        reasons: Container[str],
     ) -> None:
         self._job = job
         self._client = client
         self._given = given
         self._journal = journal
-        self._reasons = reasons
+        self.begun: set[int] = set()
         self._run_id = job.run_id(client.base_url, client.contract.client_id)
 
     def tasks(self, places: Sequence[int]) -> Iterator[tuple[int, Task | PartResult]]:
-        """Yield for each account what sends its file, or why that cannot be sent.
-
-        The accounts of whose rows something is lost come last: their files are made one by one.
-        """
-        alone = {place for place in places if self._job.accounts[place] in self._reasons}
-        together = [place for place in places if place not in alone]
-        for group, block in chain(self._job.split.blocks(together), self._job.split.blocks(sorted(alone))):
+        """Yield for each account what sends its file, or why that cannot be sent."""
+        for group, block in self._job.split.blocks(places):
             if isinstance(block, InputError):
                 yield from ((place, failed(block)) for place in group)
                 continue
-            files = repeat(None) if group[0] in alone else self._files(block)
-            for number, (place, file) in enumerate(zip(group, files, strict=False)):
+            for number, (place, file) in enumerate(zip(group, files_of(self._job, block), strict=False)):
                 if file is None or len(file.content) > SMALL_BYTES:
                     yield place, partial(self._send, place, block.part(number))
                 else:
                     yield place, partial(self._send_file, place, file)
 
-    def _files(self, block: Block) -> Iterable[PartFile | None]:
-        """Return the files of a block's accounts where they can be made together."""
-        if len(block.places) == 1:
-            return [None]
-        try:
-            files = part_files(inspect_rows(block.rows, self._job.request), block.bounds)
-            return repeat(None) if files is None else list(files)
-        except Exception:  # noqa: BLE001 - made one by one, it is the error of one account
-            return repeat(None)
-
     def _send(self, place: int, rows: Any) -> PartResult:
         account_id = self._job.accounts[place]
         sent: list[int] = []
+        self.begun.add(place)
         try:
             # What there is to warn of was said before anything was sent, and is in each receipt.
             with collected_warnings():
@@ -91,9 +77,10 @@ class Sender:
                     journal=self._journal,
                     part=RunPart(self._run_id, account_id),
                 )
-        except KeyboardInterrupt as error:
+        except (KeyboardInterrupt, InputError) as error:
             if sent:
                 return failed(error)
+            self.begun.discard(place)  # the rows were refused, or not made, before the write was recorded
             raise
         return delivered(receipt)
 
@@ -106,7 +93,9 @@ class Sender:
             request.file_name,
             descriptor_with(request, file.schema),
             count_rows=lambda: file.rows,
+            find_losses=lambda: file.losses,
             renews_write_id=request.carries_schema,
         )
         part = RunPart(self._run_id, account_id)
+        self.begun.add(place)
         return delivered(self._client.upload(upload, self._given[account_id], journal=self._journal, part=part))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -10,9 +9,11 @@ from typing import Any, Literal
 import pandas as pd
 
 from digime_pandas._client.tables.typed_frame import dtypes_of, typed_frame
+from digime_pandas._service.display import html
 from digime_pandas._service.receipt import Receipt
-from digime_pandas.errors import APIError, DigimeError, Outcome
+from digime_pandas.errors import DigimeError, Outcome
 
+_SHOWN_LOSSES = 5  # accounts
 PartStatus = Literal["delivered", "pending", "failed", "skipped", "not sent"]
 
 COLUMNS = dtypes_of(
@@ -63,7 +64,7 @@ def delivered(receipt: Receipt) -> PartResult:
 
 def failed(error: BaseException) -> PartResult:
     """Return the result of a write that ended in an error."""
-    if isinstance(error, APIError):
+    if isinstance(error, DigimeError) and error.outcome is not None:
         return PartResult("failed", error.outcome, error=error)
     # An error of this package that is not about a request was raised before one was made; of others nothing is known.
     return PartResult("failed", "not sent" if isinstance(error, DigimeError) else "unknown", error=error)
@@ -86,10 +87,22 @@ class EachResult(pd.DataFrame):
         # The method of pandas; its stubs leave it out.
         shown: str | None = pd.DataFrame(self)._repr_html_()  # type: ignore[operator]
         summary = self._summary().strip()
-        return shown if shown is None or not summary else f"<p><b>{html.escape(summary)}</b></p>{shown}"
+        if shown is None or not summary:
+            return shown
+        return html.card(*_losses(self), html.line(html.labelled(summary, "plain")), html.scrolled(shown))
 
     def _summary(self) -> str:
         return f"{summary_of(self['status'])}\n" if "status" in self.columns else ""
+
+
+def _losses(table: pd.DataFrame) -> list[html.Html]:
+    if not {"lost", "account_id"} <= set(table.columns):
+        return []
+    lossy = table[table["lost"].fillna("") != ""]
+    shown = [f"{account_id}: {lost}" for account_id, lost in zip(lossy["account_id"], lossy["lost"], strict=True)]
+    if len(shown) > _SHOWN_LOSSES:
+        shown[_SHOWN_LOSSES:] = [f"and of {len(shown) - _SHOWN_LOSSES:,} more accounts; see the column 'lost'"]
+    return [html.notice("careful", "Losses", shown)] if shown else []
 
 
 def summary_of(statuses: Iterable[str]) -> str:
@@ -119,7 +132,7 @@ def result_table(
         results: What became of it.
         reason: Why the run ended before all files were sent, or None.
     """
-    not_sent = {} if reason is None else {"error": f"Not tried: {reason}."}
+    not_sent = {} if reason is None else {"error": reason_text(reason)}
     values = [
         {
             "account_id": account_id,
@@ -133,6 +146,11 @@ def result_table(
     name: Any = None if by in COLUMNS else by
     index = pd.Index(list(accounts), name=name, dtype=None if accounts else object)
     return EachResult(typed_frame(values, COLUMNS).set_axis(index))
+
+
+def reason_text(reason: str | None) -> str | None:
+    """Return what is said of a file that was not tried, for why the run ended."""
+    return None if reason is None else f"Not tried: {reason}."
 
 
 def _values(result: PartResult) -> dict[str, Any]:

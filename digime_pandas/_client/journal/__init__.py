@@ -1,4 +1,4 @@
 """The journal as users see it: its file, and its table.
 
-Files from bottom to top: ``table``, ``journal``.
+Files from bottom to top: ``table``, ``card``, ``journal``.
 """

@@ -16,8 +16,10 @@ from typing import TypeAlias
 
 import pandas as pd
 
+from digime_pandas._client.journal.card import journal_card
 from digime_pandas._client.journal.table import journal_table
 from digime_pandas._service.journal.write_journal import WriteJournal
+from digime_pandas.errors import JournalError
 
 
 class Journal(WriteJournal):
@@ -54,7 +56,9 @@ class Journal(WriteJournal):
     def to_frame(self) -> pd.DataFrame:
         """Return a table with one row per write, in the order in which they began.
 
-        Attempts with the same write id are one row.
+        Attempts with the same write id are one row. Of `write_each` there is also a row, without a write id, for each
+        person to whom nothing was sent: without consent, with rows that cannot be written, or because the run ended
+        before.
 
         Returns:
             The columns `account_id`, `file_name`, `status` (``"delivered"``, ``"pending"``, ``"refused"``,
@@ -67,6 +71,16 @@ class Journal(WriteJournal):
             JournalError: It cannot be read.
         """
         return journal_table(self.attempts())
+
+    def _repr_html_(self) -> str:
+        return journal_card(self.path, self._shown())
+
+    def _shown(self) -> pd.DataFrame | JournalError:
+        """Return the table, or why there is none: what shows an object must not fail."""
+        try:
+            return self.to_frame()
+        except JournalError as error:
+            return error
 
 
 JournalLike: TypeAlias = Journal | str | os.PathLike[str]

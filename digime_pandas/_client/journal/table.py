@@ -57,7 +57,7 @@ def _row(attempts: Sequence[Attempt]) -> dict[str, Any]:
     deciding = [each for each in attempts if (each.status or "unknown") == status][-1]
     receipt = None if deciding.receipt is None else receipt_of(deciding.receipt)
     # Of an attempt that was cut off nothing is known; what an earlier or later one ran into says more.
-    failed = None if receipt is not None else _last(attempts, "error_type")
+    failed = None if receipt is not None else _last(attempts, "error_type") or _last(attempts, "error")
     ended = deciding if receipt is not None else _last(attempts, "ended_at")
     counts = [each.attempts for each in attempts if each.attempts is not None]
     return {

@@ -198,11 +198,20 @@ def _connect(path: Path, wait: float) -> sqlite3.Connection:
 
 def _make_file(path: Path) -> None:
     """Make the file, empty, where there is none. An existing one is not opened: that would end SQLite's locks on it."""
-    if path.is_dir():
+    if path.exists() and not path.is_file():
         raise _no_journal(path)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    place = path.resolve()  # of a link that leads to no file yet, where SQLite would make one that others can read
     with suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        os.close(os.open(place, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    found = place.stat()
+    if found.st_size == 0 and hasattr(os, "geteuid"):  # it is yet to become a journal, whoever made it
+        if found.st_uid != os.geteuid():
+            raise ConfigurationError(
+                f"The journal {path} is a file of another user, who could read it. Pass the path of a file that does "
+                "not exist yet."
+            )
+        place.chmod(0o600)
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 
 from digime_pandas._service.authorization import Authorization
-from digime_pandas._service.descriptor import WRITE_ID_PREFIX
 from digime_pandas._service.endpoints import Endpoints
 from digime_pandas._service.journal.records import (
     Ending,
@@ -24,6 +25,7 @@ from digime_pandas._service.messages import Upload
 from digime_pandas._service.oauth.authorizations import ContractAuthorizations
 from digime_pandas._service.receipt import Receipt
 from digime_pandas._service.upload import FileOutcome, upload
+from digime_pandas.errors import DigimeError
 
 _log = logging.getLogger("digime_pandas")
 
@@ -53,16 +55,48 @@ def send_file(
         JournalError: The intent cannot be recorded. Nothing was sent.
         AuthorizationError: The authorization cannot be used (any longer).
         APIError: The file was not delivered, or it is not known whether it was.
+        DigimeError: Any of these has the attributes `outcome` and `write_id`.
     """
     if journal is None:
-        return upload(consents.api, file, consents.ensure_fresh(authorization), refresh=consents.refresh)
-    entry = journal.begin(_intent(file, authorization, consents.api, part))
+        return _send(consents, file, authorization, FileOutcome())
+    return _send_recorded(consents, file, authorization, journal, part)
+
+
+def _send(
+    consents: ContractAuthorizations, file: Upload, authorization: Authorization, outcome: FileOutcome
+) -> Receipt:
+    """Send a file; an error says what is known of the file, whatever request it is about."""
+    started = time.monotonic()
+    try:
+        fresh = consents.ensure_fresh(authorization)
+        # One request, as it is for most files, has a deadline of its own.
+        several = nullcontext() if fresh is authorization else consents.api.one_deadline(time.monotonic() - started)
+        with several:
+            receipt = upload(consents.api, file, fresh, refresh=consents.refresh, outcome=outcome)
+    except DigimeError as error:
+        error.outcome, error.write_id = outcome.known, file.descriptor.write_id
+        raise
+    _log.info("%s: %s (%d bytes, attempts: %d)", receipt.status, file.file_name, receipt.size, receipt.attempts)
+    return receipt
+
+
+def _send_recorded(
+    consents: ContractAuthorizations,
+    file: Upload,
+    authorization: Authorization,
+    journal: WriteJournal,
+    part: RunPart | None,
+) -> Receipt:
+    try:
+        entry = journal.begin(_intent(file, authorization, consents.api, part))
+    except DigimeError as error:
+        error.outcome, error.write_id = "not sent", file.descriptor.write_id
+        raise
     if entry.delivered is not None:
         return entry.delivered
     file, outcome = _with_write_id(file, entry.write_id), FileOutcome()
     try:
-        fresh = consents.ensure_fresh(authorization)
-        receipt = upload(consents.api, file, fresh, refresh=consents.refresh, outcome=outcome)
+        receipt = _send(consents, file, authorization, outcome)
     except BaseException as error:
         failure = _end(journal, entry, outcome.known, partial(ending_of_error, error, outcome))
         if failure is not None:
@@ -82,19 +116,15 @@ def _intent(file: Upload, authorization: Authorization, api: Endpoints, part: Ru
         file_name=file.file_name,
         mime_type=file.descriptor.mime_type,
         fingerprint=fingerprint_of(file),
-        write_id=_write_id_of(file),
+        write_id=file.descriptor.write_id,
         renews_write_id=file.renews_write_id,
         part=part,
     )
 
 
-def _write_id_of(file: Upload) -> str | None:
-    return next((text for text in file.descriptor.reference if text.startswith(WRITE_ID_PREFIX)), None)
-
-
 def _with_write_id(file: Upload, write_id: str | None) -> Upload:
     """Return the file with another write id in the place of its own."""
-    own = _write_id_of(file)
+    own = file.descriptor.write_id
     if own is None or write_id is None or own == write_id:
         return file
     reference = tuple(write_id if text == own else text for text in file.descriptor.reference)

@@ -48,6 +48,10 @@ class Fingerprint:
     is_exact: bool
 
 
+NOTHING_KNOWN = Fingerprint("none", is_exact=False)
+"""The fingerprint of what was never made."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
     """A write that is about to be sent.
@@ -142,6 +146,18 @@ def ending_of_error(error: BaseException, outcome: FileOutcome) -> Ending:
         error_type=type(error).__name__,
         error=_text_of(error),
     )
+
+
+def ending_of_unsent(error: BaseException | None, reason: str | None) -> Ending:
+    """Return how a write ended of which nothing was sent.
+
+    Args:
+        error: Why, where there is an error that says it.
+        reason: Why, where there is none.
+    """
+    if error is None:
+        return Ending(status="not sent", attempts=0, error=reason)
+    return Ending(status="not sent", attempts=0, error_type=type(error).__name__, error=_text_of(error))
 
 
 def status_of(statuses: Sequence[Status | None]) -> Status:

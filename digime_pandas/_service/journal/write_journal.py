@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import astuple, dataclass
 from datetime import datetime
 from functools import partial
@@ -133,8 +133,20 @@ class WriteJournal(ClosesAtExit):
         if entry.number is None:
             return
         self._in_flight.discard(entry.number)
-        values = tuple(map(_storable, (entry.number, *astuple(ending), self._now().isoformat())))
+        values = self._outcome(entry.number, ending)
         self._commits.run(Work(lambda connection: connection.execute(_OUTCOME, values), sync=False))
+
+    def record_unsent(self, writes: Iterable[tuple[Intent, Ending]]) -> None:
+        """Record writes of which nothing is sent: all of them or, after an error, none.
+
+        They are no attempts at these writes, and change nothing about the write ids of later ones.
+
+        Raises:
+            JournalError: They cannot be recorded.
+        """
+        every = list(writes)
+        if every:
+            self._commits.run(Work(partial(self._insert_unsent, every), sync=True))
 
     def attempts(self) -> list[Attempt]:
         """Return all attempts in the order in which they began."""
@@ -173,6 +185,14 @@ class WriteJournal(ClosesAtExit):
         begun.append(number)
         self._in_flight.add(number)
         return Entry(number, write_id)
+
+    def _insert_unsent(self, writes: Iterable[tuple[Intent, Ending]], connection: sqlite3.Connection) -> None:
+        for intent, ending in writes:
+            number = connection.execute(_INTENT, self._row(intent, None)).lastrowid
+            connection.execute(_OUTCOME, self._outcome(number, ending))
+
+    def _outcome(self, number: int | None, ending: Ending) -> tuple[Any, ...]:
+        return tuple(map(_storable, (number, *astuple(ending), self._now().isoformat())))
 
     def _row(self, intent: Intent, write_id: str | None) -> tuple[Any, ...]:
         run, part = (None, None) if intent.part is None else (intent.part.run, intent.part.part)

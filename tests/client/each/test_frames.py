@@ -110,7 +110,8 @@ def test_the_accessor_of_polars_splits_too(three: dict[str, str], client: digime
         (pl.DataFrame({"who": [1.5]}), "a float, in row 0"),
         (pa.table({"who": ["x", None]}), r"no account id in row 1.*drop_null=True"),
         ([1, 2], "frame is a list"),
-        (pl.LazyFrame({"who": ["x"]}), r"collect\(\)"),
+        (pl.LazyFrame({"who": [1.5]}), "a float, in row 0"),
+        (pl.LazyFrame({"who": ["x"], "n": pl.Series([1], dtype=pl.Int128)}), "Column 'n' is Int128"),
     ],
 )
 def test_what_cannot_be_split_says_why(frame: Any, named: str, client: digime.Client) -> None:
@@ -177,6 +178,8 @@ def test_what_is_lost_is_said_once_and_told_of_each(people: list[str], client: d
     assert re.search(r"column 'x': 2 .*\(for 2 of 12 accounts, such as 'patient-\d+-00'\)", text)
     assert "attrs" in text
     assert (result["lost"] != "").tolist() == [True] * 2 + [False] * 10
+    page = result._repr_html_()
+    assert page.index("Losses") < page.index(f"{people[0]}: Not everything") < page.index("12 of 12 delivered")
     assert "column 'x': 1" in result["lost"].iloc[0]
     assert frame.attrs == {"source": "ward 3"}
 
@@ -222,7 +225,8 @@ class TestResult:
     def test_it_shows_how_many_were_delivered(self, result: pd.DataFrame) -> None:
         assert repr(result).startswith("3 of 4 delivered (1 skipped)\n")
         shown: Any = result
-        assert shown._repr_html_().startswith("<p><b>3 of 4 delivered (1 skipped)</b></p><div>")
+        assert ">3 of 4 delivered (1 skipped)</span></p><div" in shown._repr_html_()
+        assert 'class="digime-notice' not in shown._repr_html_()
 
     def test_what_is_made_of_it_is_a_plain_frame(self, result: pd.DataFrame) -> None:
         assert type(result) is EachResult
@@ -244,7 +248,7 @@ def test_progress_counts_people(people: list[str], client: digime.Client, capsys
     assert seen[-1] == (13, 13)
     assert seen == sorted(seen)
     frame.digime.write_each("who", "v.csv", client=client, missing="skip", progress=True)
-    assert "13 of 13 persons done" in capsys.readouterr().err
+    assert "(13 of 13 persons) done" in capsys.readouterr().err
 
 
 def test_a_preview_says_of_each_what_a_write_then_does(

@@ -209,7 +209,8 @@ class TestRecord:
         stream = pa.RecordBatchReader.from_batches(table.schema, table.to_batches())
         with pytest.warns(FidelityWarning) as warned:
             receipt = write(stream, "a.json", person.account_id, client=client, journal=journal)
-        assert (" ".join(receipt.losses),) == tuple(str(each.message) for each in warned)
+        said = f"'a.json' for account {person.account_id!r}: {' '.join(receipt.losses)}"
+        assert [str(each.message) for each in warned] == [said]
         assert row(journal)["losses"] == " ".join(receipt.losses)
         assert row(journal)["rows"] == 2
 

@@ -117,6 +117,34 @@ class TestWhatIsNoJournal:
         assert database.read("SELECT * FROM intents") == []
         database.close()
 
+    @posix
+    def test_what_becomes_one_is_for_this_user_alone_whoever_made_it_and_wherever_a_link_leads(
+        self, path: Path, tmp_path: Path
+    ) -> None:
+        path.parent.mkdir()
+        path.touch()
+        path.chmod(0o666)
+        (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+        for each in (path, tmp_path / "link"):
+            Database(each, wait=1.0).close()
+            assert mode(each) == 0o600
+
+    @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give a file away")
+    def test_an_empty_file_of_another_user(self, path: Path) -> None:
+        path.parent.mkdir()
+        path.touch()
+        os.chown(path, 12_345, 12_345)
+        with pytest.raises(ConfigurationError, match="is a file of another user"):
+            Database(path, wait=1.0)
+        assert path.read_bytes() == b""
+
+    @posix
+    def test_a_pipe(self, path: Path) -> None:
+        path.parent.mkdir()
+        os.mkfifo(path)
+        with pytest.raises(ConfigurationError, match="is no journal"):
+            Database(path, wait=1.0)
+
 
 class TestFailures:
     @pytest.mark.parametrize("failing", ["BEGIN", "INSERT", "COMMIT"])
