@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from contextlib import suppress
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from pathlib import PurePath
+from shlex import quote
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, cast
 
 from digime_pandas._client.arguments import shows_arguments
+from digime_pandas._client.authorizations.consent_client import one_account
+from digime_pandas._client.calls.explained import explains_calls
 from digime_pandas._client.client import Client
 from digime_pandas._client.connect import current_client
 from digime_pandas._client.dataset.manifest import DatasetName, is_dataset_name
 from digime_pandas._client.dataset.reading import Dataset, find_dataset
 from digime_pandas._client.library.file import BATCH_ROWS, LibraryFile, check_sha256
+from digime_pandas._client.library.file_list import LibraryFiles
+from digime_pandas._client.library.limits import ReadLimits
 from digime_pandas._client.library.listing import PersonLibrary
 from digime_pandas._client.library.query import FileQuery
 from digime_pandas._service.authorization import Authorization, check_authorization
 from digime_pandas._service.contract import Contract
-from digime_pandas._service.descriptor import check_accounts, check_file_name
-from digime_pandas._tabular.parse import check_batch_rows, check_columns, check_limit
-from digime_pandas.errors import FileNotInLibraryError, InputError
+from digime_pandas._service.descriptor import AccountId, FileName, check_file_name
+from digime_pandas._tabular.reading.arguments import check_batch_rows, check_columns, check_limit
+from digime_pandas.errors import DigimeError, FileNotInLibraryError, InputError, collected_warnings
+from digime_pandas.errors.names import did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
 
 DEFAULT_TIMEOUT = 60.0
+_NAMES_SECONDS = 5.0  # in which an error waits for near names
 
 
 class ReadArguments(TypedDict, total=False):
@@ -34,6 +43,7 @@ class ReadArguments(TypedDict, total=False):
     client: Client | None
     authorization: Authorization | None
     timeout: float
+    max_bytes: int | None
 
 
 class FilesArguments(TypedDict, total=False):
@@ -60,6 +70,25 @@ class ReadRequest:
     client: Client | None = None
     authorization: Authorization | None = None
     timeout: float = DEFAULT_TIMEOUT
+    max_bytes: int | None = None
+    max_rows: int | None = None
+
+    def __post_init__(self) -> None:
+        file_name = self.file_name.name if isinstance(self.file_name, PurePath) else self.file_name
+        object.__setattr__(self, "file_name", file_name if is_dataset_name(file_name) else check_file_name(file_name))
+        object.__setattr__(self, "account_id", *one_account(self.account_id))
+
+    @property
+    def limits(self) -> ReadLimits:
+        """How much may be read of each file."""
+        limits = ReadLimits(self.max_bytes, self.max_rows)
+        limits.of_frame()  # so that a limit that is none is refused before anything is fetched
+        return limits
+
+
+def read_request(file_name: FileName, account_id: AccountId, **arguments: Any) -> ReadRequest:
+    """Return a request; name and account may be what stands for their texts."""
+    return ReadRequest(cast(str, file_name), cast(str, account_id), **arguments)
 
 
 shows_read_arguments = shows_arguments(
@@ -68,50 +97,57 @@ shows_read_arguments = shows_arguments(
 )
 
 
+@explains_calls()
 @shows_read_arguments
-def read_file(
-    file_name: str,
-    *,
-    account_id: str,
-    **arguments: Unpack[ReadArguments],
-) -> bytes:
+def read_file(file_name: FileName, account_id: AccountId, **arguments: Unpack[ReadArguments]) -> bytes:
     """Return the bytes of the newest file of a name in a person's library.
 
     A file of the client's own write contract is preferred. Only where that contract wrote none of the name, the newest
     one of others is taken.
 
     Args:
-        file_name: The name it was written under: one of its references.
+        file_name: The name it was written under: one of its references. With one ``*``: the rows of all files of the
+            dataset that was written under this name, as one file of their format. CSV, JSON and NDJSON files are joined
+            as they are; Parquet files are read and written as one.
         account_id: The person's id in your own system.
         sha256: SHA-256 as hex digits, such as a receipt's, that the bytes must have.
         client: The client to use. Default: the one of `connect`.
         authorization: The consent to read. Default: the stored one of the account.
         timeout: Seconds the service may take to collect the files.
+        max_bytes: Most bytes that a file may have, beyond which there is an error. Default: 2 GiB, and of a compressed
+            file of more than 64 MiB, 1,000 times the bytes that were received.
         arguments: Those above that the signature does not name.
 
     Returns:
-        The bytes as they were written.
+        The bytes; those of one file are as they were written.
 
     Raises:
         FileNotInLibraryError: There is no such file.
-        DigestMismatchError: The bytes are not those of `sha256`.
+        DigestMismatchError: The bytes are not those of `sha256`, or of the manifest.
+        DatasetError: Not all files of the dataset are there; the message names those that are missing.
         NotAuthorizedError: No read authorization is stored for the account.
         AuthorizationError: The stored read authorization opens another library than the stored write authorization;
             not checked where `authorization` is passed.
+        ReadError: The file has more than `max_bytes`.
         SealedFileError: The file cannot be decrypted.
         APIError: The request to the service failed.
     """
-    request = ReadRequest(file_name, account_id, **arguments)
-    return _newest_file(request).read(sha256=request.sha256)
+    request = read_request(file_name, account_id, **arguments)
+    if is_dataset_name(request.file_name):
+        return dataset_of(request).read()
+    with current_client(request.client).one_deadline():
+        return _newest_file(request).read(sha256=request.sha256)
 
 
+@explains_calls()
 @shows_read_arguments
 def read_frame(
-    file_name: str,
+    file_name: FileName,
+    account_id: AccountId,
     *,
-    account_id: str,
     columns: Sequence[str] | None = None,
     limit: int | None = None,
+    max_rows: int | None = None,
     **arguments: Unpack[ReadArguments],
 ) -> pd.DataFrame:
     """Return the newest file of a name in a person's library as a frame. Which one that is, `read_file` says.
@@ -122,7 +158,10 @@ def read_frame(
         account_id: As for `read_file`.
         columns: Names of the wanted columns; the index is read in any case.
         limit: Most rows to return, from the first.
-        arguments: As for `read_file`: `sha256`, `client`, `authorization` and `timeout`.
+        max_rows: Most rows that a file may have, beyond which there is an error. Default: 100 million. With a `limit`,
+            only the rows count that it leaves.
+        arguments: As for `read_file`: `sha256`, `client`, `authorization`, `timeout` and `max_bytes`. The values of a
+            file may take 8 times `max_bytes` while they are read, 2 GiB by default.
 
     Returns:
         The frame. Dtypes, nulls and index are as they were in the frame that this package wrote; for a CSV, JSON or
@@ -131,24 +170,27 @@ def read_frame(
     Raises:
         InputError: `columns` is no list of names of the file, or `limit` no number of rows.
         FormatError: The file is no table this package reads.
-        ReadError: The file is not as its format has it.
+        ReadError: The file is not as its format has it, or has more than `max_bytes` or `max_rows`.
         DatasetError: Not all files of the dataset are there; the message names those that are missing.
         DigimeError: As for `read_file`.
     """
-    request = ReadRequest(file_name, account_id, **arguments)
+    request = read_request(file_name, account_id, max_rows=max_rows, **arguments)
     wanted, most = check_columns(columns), check_limit(limit)
-    if is_dataset_name(file_name):
+    if is_dataset_name(request.file_name):
         return dataset_of(request).to_frame(wanted, most)
-    return _newest_file(request).to_frame(columns=wanted, limit=most, sha256=request.sha256)
+    with current_client(request.client).one_deadline():
+        return _newest_file(request).to_frame(columns=wanted, limit=most, sha256=request.sha256)
 
 
+@explains_calls()
 @shows_read_arguments
 def read_batches(
-    file_name: str,
+    file_name: FileName,
+    account_id: AccountId,
     *,
-    account_id: str,
     columns: Sequence[str] | None = None,
     batch_rows: int = BATCH_ROWS,
+    max_rows: int | None = None,
     **arguments: Unpack[ReadArguments],
 ) -> Iterator[pd.DataFrame]:
     """Return the newest file of a name in a person's library frame by frame, for files that do not fit into memory.
@@ -156,25 +198,33 @@ def read_batches(
     Which file that is, `read_file` says.
 
     Args:
-        file_name: As for `read_file`.
+        file_name: As for `read_frame`; the files of a dataset are fetched one after the other.
         account_id: As for `read_file`.
         columns: As for `read_frame`.
         batch_rows: Rows of each frame; the last one may have fewer. A file without rows gives one empty frame.
-        arguments: As for `read_file`; `sha256` is compared before the first frame.
+        max_rows: As for `read_frame`; frames may have been yielded before the error.
+        arguments: As for `read_file`; `sha256` is compared before the first frame, and `max_bytes` is 16
+            GiB by default.
 
     Returns:
         The frames, in order; dtypes as for `read_frame`. The file is searched for now, and fetched at the first frame.
+        Whether all files of a dataset are there is found out now too.
 
     Raises:
         DigimeError: As for `read_frame`.
     """
-    request = ReadRequest(file_name, account_id, **arguments)
+    request = read_request(file_name, account_id, max_rows=max_rows, **arguments)
     wanted, rows = check_columns(columns), check_batch_rows(batch_rows)
-    return _newest_file(request).read_batches(columns=wanted, batch_rows=rows, sha256=request.sha256)
+    if is_dataset_name(request.file_name):
+        return dataset_of(request).read_batches(wanted, rows)
+    with current_client(request.client).one_deadline():
+        file = _newest_file(request)
+    return file.read_batches(columns=wanted, batch_rows=rows, sha256=request.sha256)
 
 
+@explains_calls()
 @shows_arguments(FilesArguments, _FILES_DEFAULTS)
-def files(account_id: str, *, client: Client | None = None, **query: Unpack[FilesArguments]) -> list[LibraryFile]:
+def files(account_id: AccountId, *, client: Client | None = None, **query: Unpack[FilesArguments]) -> LibraryFiles:
     """List what is in a person's library.
 
     Args:
@@ -200,23 +250,23 @@ def dataset_of(request: ReadRequest) -> Dataset:
     library, writer = _library(request)
     found = find_dataset(name, library, writer, request.timeout)
     if found is None:
-        raise _not_there(request)
-    return found
+        raise _not_there(request, library)
+    limits = request.limits
+    return replace(found, parts=tuple(replace(each, file=replace(each.file, limits=limits)) for each in found.parts))
 
 
 def _newest_file(request: ReadRequest) -> LibraryFile:
     check_sha256(request.sha256)
+    limits = request.limits
     library, writer = _library(request)
     found = library.newest(FileQuery.of(reference=request.file_name), writer, request.timeout)
     if found is None:
-        raise _not_there(request)
-    return found
+        raise _not_there(request, library)
+    return replace(found, limits=limits)
 
 
 def _library(request: ReadRequest) -> tuple[PersonLibrary, Contract]:
     """Return the person's library, and the contract whose files are preferred."""
-    check_file_name(request.file_name)
-    check_accounts(request.account_id)
     authorization, account_id = request.authorization, request.account_id
     if authorization is not None and check_authorization(authorization).account_id != account_id:
         raise InputError(
@@ -227,8 +277,18 @@ def _library(request: ReadRequest) -> tuple[PersonLibrary, Contract]:
     return client.library(authorization or account_id), client.contract
 
 
-def _not_there(request: ReadRequest) -> FileNotInLibraryError:
+def _not_there(request: ReadRequest, library: PersonLibrary) -> FileNotInLibraryError:
+    account_id = request.account_id
+    near = did_you_mean(request.file_name, _names_of_newest(library, request.timeout))
     return FileNotInLibraryError(
-        f"There is no {request.file_name!r} in the library of account {request.account_id!r}. "
-        f"client.files({request.account_id!r}) lists what is there."
+        f"There is no {request.file_name!r} in the library of account {account_id!r}.",
+        remedy=f"{near} client.files({account_id!r}) lists what is there.".lstrip(),
+        command=f"{near} This lists what is there: digime-pandas files --account {quote(account_id)}".lstrip(),
     )
+
+
+def _names_of_newest(library: PersonLibrary, timeout: float) -> list[str]:
+    """Return the names of the newest files, as far as they can be found out; no error is raised for them."""
+    with collected_warnings(), suppress(DigimeError):
+        return library.newest_names(min(timeout, _NAMES_SECONDS))
+    return []

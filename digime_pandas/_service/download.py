@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import hmac
-import zlib
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Mapping
 from hashlib import sha256, sha512
-from typing import Protocol
 
-import brotli
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from digime_pandas._service.crypto.encrypted_file import EncryptedFile
 from digime_pandas._service.crypto.envelope import FileDecryptor
 from digime_pandas._service.messages import parse_file_metadata
+from digime_pandas._service.received.byte_limit import ByteLimit
+from digime_pandas._service.received.decompression import PIECE_BYTES, decompressor
 from digime_pandas._service.streams import Buffer
 from digime_pandas.errors import SealedFileError
 
-_GZIP_WINDOW = 31  # to zlib: a gzip header, and the largest window
 _SHA512_BYTES = 64
-_PIECE_BYTES = 1 << 20
+# Beyond those of the plain file: key, IV, padding and hash, and what compression adds to what it cannot make smaller.
+_OVERHEAD_BYTES = 1 << 20
 
 
 class Download:
@@ -30,18 +28,33 @@ class Download:
         headers: Header fields of the reply; `X-Metadata` says how the file is compressed.
         private_key: The read contract's key.
         hashed: Whether the plain bytes begin with the SHA-512 of the rest, as they do on API v1.6 (observed).
+        limit: How many bytes the plain file may have.
 
     Attributes:
         content: The plain file, once `finish` was called.
+
+    Raises:
+        ReplyError: The headers do not describe the file.
+        ReadError: The file is larger than it may be, as far as the headers say it.
     """
 
-    def __init__(self, headers: Mapping[str, str], private_key: RSAPrivateKey, *, hashed: bool) -> None:
-        compression = parse_file_metadata(headers, "read a file").compression
+    def __init__(
+        self,
+        headers: Mapping[str, str],
+        private_key: RSAPrivateKey,
+        *,
+        hashed: bool,
+        limit: ByteLimit = ByteLimit(),  # noqa: B008 - a constant
+    ) -> None:
+        metadata = parse_file_metadata(headers, "read a file")
+        self._limit = limit
+        self._received = 0
+        self._check_received(metadata.stored_size or 0, is_whole=True)
         self.content = EncryptedFile()
         self._digest = sha256()
         self._decryptor = FileDecryptor(private_key)
         self._check = _LeadingHash() if hashed else None
-        self._decompressor = _decompressor(compression)
+        self._decompressor = decompressor(metadata.compression)
 
     @property
     def sha256(self) -> str:
@@ -53,8 +66,11 @@ class Download:
 
         Raises:
             SealedFileError: It cannot be decrypted.
+            ReadError: The file is larger than it may be.
             SpoolError: It cannot be kept.
         """
+        self._received += memoryview(piece).nbytes
+        self._check_received(self._received)
         self._take(self._decryptor.update(piece))
 
     def finish(self) -> None:
@@ -62,6 +78,7 @@ class Download:
 
         Raises:
             SealedFileError: It cannot be decrypted, or is damaged.
+            ReadError: The file is larger than it may be.
             SpoolError: It cannot be kept.
         """
         self._take(self._decryptor.finish())
@@ -80,11 +97,16 @@ class Download:
     def _take(self, plain: bytes) -> None:
         if self._check is not None:
             plain = self._check.update(plain)
-        for start in range(0, len(plain), _PIECE_BYTES):
-            for piece in self._decompressor.update(plain[start : start + _PIECE_BYTES]):
+        for start in range(0, len(plain), PIECE_BYTES):
+            for piece in self._decompressor.update(plain[start : start + PIECE_BYTES]):
                 self._keep(piece)
 
+    def _check_received(self, size: int, *, is_whole: bool = False) -> None:
+        if size > self._limit.most + _OVERHEAD_BYTES:
+            self._limit.check(size, is_whole=is_whole)
+
     def _keep(self, plain: bytes) -> None:
+        self._limit.check_decompressed(self.content.size + len(plain), self._received)
         self._digest.update(plain)
         self.content.append(plain)
 
@@ -105,70 +127,3 @@ class _LeadingHash:
     def finish(self) -> None:
         if not hmac.compare_digest(self._expected, self._digest.digest()):
             raise SealedFileError("The sealed file opens, but its SHA-512 differs: it was damaged.")
-
-
-class _Decompressor(Protocol):
-    """Yields the decompressed bytes in pieces of a few MiB at most, however high the compression is."""
-
-    def update(self, data: bytes) -> Iterator[bytes]: ...
-    def finish(self) -> bytes: ...
-
-
-class _Plain:
-    def update(self, data: bytes) -> Iterator[bytes]:
-        yield data
-
-    def finish(self) -> bytes:
-        return b""
-
-
-class _Gzip:
-    def __init__(self) -> None:
-        self._stream = zlib.decompressobj(_GZIP_WINDOW)
-
-    def update(self, data: bytes) -> Iterator[bytes]:
-        while True:
-            if self._stream.eof:
-                # A file may have several members in a row (RFC 1952), and zeros behind them.
-                data = data.lstrip(b"\0")
-                self._stream = zlib.decompressobj(_GZIP_WINDOW) if data else self._stream
-            if not data:
-                return
-            yield _valid("gzip", partial(self._stream.decompress, data, _PIECE_BYTES))
-            data = self._stream.unused_data if self._stream.eof else self._stream.unconsumed_tail
-
-    def finish(self) -> bytes:
-        rest = _valid("gzip", self._stream.flush)
-        return rest if self._stream.eof else _valid("gzip", _incomplete)
-
-
-class _Brotli:
-    def __init__(self) -> None:
-        self._stream = brotli.Decompressor()
-
-    def update(self, data: bytes) -> Iterator[bytes]:
-        while plain := _valid("Brotli", partial(self._stream.process, data, output_buffer_limit=_PIECE_BYTES)):
-            yield plain
-            if self._stream.is_finished():
-                return
-            data = b""
-
-    def finish(self) -> bytes:
-        return b"" if self._stream.is_finished() else _valid("Brotli", _incomplete)
-
-
-def _decompressor(compression: str | None) -> _Decompressor:
-    # Anything else means "as it is", as in the vendor's SDKs (observed: "no-compression").
-    known: dict[str | None, type[_Decompressor]] = {"gzip": _Gzip, "brotli": _Brotli}
-    return known.get(compression, _Plain)()
-
-
-def _valid(name: str, step: Callable[[], bytes]) -> bytes:
-    try:
-        return step()
-    except (zlib.error, brotli.error, EOFError):
-        raise SealedFileError(f"The sealed file opens, but is not valid {name}.") from None
-
-
-def _incomplete() -> bytes:
-    raise EOFError

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import base64
-import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from digime_pandas._service.authorization import Token, UserAccessToken
+from digime_pandas._service.authorization import Token, UserAccessToken, is_unicode
 from digime_pandas._service.descriptor import FileDescriptor
 from digime_pandas._service.masking.secret import Secret, masked_object
 from digime_pandas._service.masking.tracebacks import drop_frames
+from digime_pandas._service.received.json_text import load_json
 from digime_pandas._service.streams import Buffer, Progress, ThreadPlan
 from digime_pandas.errors import ConfigurationError, ReplyError
 
 _LATEST_MS = 253_402_300_799_999  # the end of the year 9999, the last that `datetime` knows
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_MOST_DIGITS = 20
 Status = Literal["delivered", "pending"]
+NOT_THE_SERVICE = "Check base_url: what answered is not the digi.me API, or is a proxy in its place."
+_PAGES = {"text/html", "application/xhtml+xml"}
+_BEGINNING_BYTES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,19 +158,23 @@ class FileListing:
 
 @dataclass(frozen=True, slots=True)
 class FileMetadata:
-    """What the service says of a stored file: its descriptor, and how its plain bytes are compressed."""
+    """What the service says of a stored file: its descriptor, and how its plain bytes are compressed.
+
+    `stored_size` is the size in bytes of its encrypted form, where a `Content-Length` says it (inferred).
+    """
 
     metadata: Mapping[str, Any]
     compression: str | None
+    stored_size: int | None = None
 
 
 def parse_document(body: Secret[bytes], what: str) -> Mapping[str, Any]:
     """Return the JSON object of a reply, masked; `what` names the call in the ReplyError it raises otherwise."""
     document, handled = None, sys.exception()
     try:
-        document = masked_object(json.loads(body.reveal()))
-    except (ValueError, RecursionError):
-        pass  # raised below, where the parser's error, which quotes the text, is no context any more
+        document = masked_object(load_json(body.reveal()))
+    except ValueError:
+        pass
     except BaseException as error:
         drop_frames(error, handled)
         raise
@@ -181,7 +191,7 @@ def read_text(members: object, name: str, what: str) -> str:
 def read_secret(members: object, name: str, what: str) -> Secret[str]:
     """Return a member that must be a non-empty text, masked."""
     known = masked_object(members)
-    if known is None or not isinstance(known.get(name), str) or not known[name]:
+    if known is None or not isinstance(known.get(name), str) or not known[name] or not is_unicode(known[name]):
         raise _missing(what, f"a text {name!r}")
     return Secret(known[name])
 
@@ -199,6 +209,23 @@ def parse_upload_reply(body: Secret[bytes], attempts: int, what: str) -> UploadR
     if status not in ("delivered", "pending"):  # of a tuple, since what is not hashable may stand there too
         raise _missing(what, "a status 'delivered' or 'pending'")
     return UploadReply(status, _number_or_none(document.get("expires")), attempts)
+
+
+def parse_import_reply(headers: Mapping[str, str], body: Secret[bytes], attempts: int, what: str) -> UploadReply:
+    """Return the reply to a direct import. Any 2xx is a success, and its body says nothing (observed).
+
+    Raises:
+        ReplyError: It is a web page: what answered is not the service.
+    """
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind in _PAGES or body.reveal()[:_BEGINNING_BYTES].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        raise ReplyError(
+            f"Could not {what}: a web page came in place of the service's answer.",
+            outcome="unknown",
+            attempts=attempts,
+            remedy=NOT_THE_SERVICE,
+        )
+    return UploadReply("delivered", None, attempts)
 
 
 def parse_session(body: Secret[bytes], what: str) -> ReadingSession:
@@ -222,13 +249,15 @@ def parse_file_metadata(headers: Mapping[str, str], what: str) -> FileMetadata:
     """Return what a file's `X-Metadata` (base64url of JSON, observed without padding) says."""
     text = headers.get("x-metadata", "")
     try:
-        document = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    except (ValueError, RecursionError):
+        document = load_json(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except ValueError:
         document = None
     metadata = document.get("metadata") if isinstance(document, Mapping) else None
     if not isinstance(document, Mapping) or not isinstance(metadata, Mapping):
         raise _missing(what, "an object 'metadata' in a readable header 'X-Metadata'")
-    return FileMetadata(metadata, _text_or_none(document.get("compression")))
+    length = headers.get("content-length", "")
+    stored_size = int(length) if length.isascii() and length.isdecimal() and len(length) < _MOST_DIGITS else None
+    return FileMetadata(metadata, _text_or_none(document.get("compression")), stored_size)
 
 
 def _token(payload: Mapping[str, Any], name: str, what: str) -> Token:
@@ -247,8 +276,8 @@ def _number_or_none(value: object) -> float | None:
 
 
 def _text_or_none(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+    return value if isinstance(value, str) and value and is_unicode(value) else None
 
 
 def _missing(what: str, lacking: str) -> ReplyError:
-    return ReplyError(f"Could not {what}: the answer lacks {lacking}. Is base_url the digi.me API?", outcome="unknown")
+    return ReplyError(f"Could not {what}: the answer lacks {lacking}.", outcome="unknown", remedy=NOT_THE_SERVICE)

@@ -8,7 +8,8 @@ from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import Literal
 
-from digime_pandas.errors import FormatError, InputError
+from digime_pandas.errors import ArgumentError, FormatError, InputError
+from digime_pandas.errors.names import did_you_mean
 
 FormatName = Literal["csv", "json", "ndjson", "parquet"]
 Options = Mapping[str, tuple[object, ...]]
@@ -27,6 +28,7 @@ class Format:
 
     Attributes:
         name: Name for `format=`.
+        title: Its name in sentences.
         mime_type: Media type that is declared for the file.
         suffixes: File-name suffixes that mean this format, in lower case, the usual one first.
         aliases: Other media types under which such files are found.
@@ -40,6 +42,7 @@ class Format:
     """
 
     name: FormatName
+    title: str = field(compare=False)
     mime_type: str = field(compare=False)
     suffixes: tuple[str, ...] = field(compare=False)
     aliases: tuple[str, ...] = field(compare=False)
@@ -54,6 +57,7 @@ class Format:
 
 CSV = Format(
     name="csv",
+    title="CSV",
     mime_type="text/csv",
     suffixes=(".csv",),
     aliases=("application/csv", "text/x-csv", "text/comma-separated-values"),
@@ -67,6 +71,7 @@ CSV = Format(
 )
 JSON = Format(
     name="json",
+    title="JSON",
     mime_type="application/json",
     suffixes=(".json",),
     aliases=("text/json",),
@@ -81,12 +86,14 @@ JSON = Format(
 NDJSON = replace(
     JSON,
     name="ndjson",
+    title="NDJSON",
     mime_type="application/x-ndjson",
     suffixes=(".ndjson", ".jsonl"),
     aliases=("application/ndjson", "application/jsonl", "application/x-jsonlines", "application/jsonlines"),
 )
 PARQUET = Format(
     name="parquet",
+    title="Parquet",
     mime_type="application/vnd.apache.parquet",
     suffixes=(".parquet",),
     aliases=("application/parquet", "application/x-parquet"),
@@ -103,13 +110,31 @@ FORMATS: Mapping[str, Format] = MappingProxyType({each.name: each for each in (C
 _BY_SUFFIX = {suffix: each for each in FORMATS.values() for suffix in each.suffixes}
 _BY_MIME_TYPE = {mime: each for each in FORMATS.values() for mime in (each.mime_type, *each.aliases)}
 
+_ONE_OF = f"Give one of {', '.join(FORMATS)}."
+_READY_BYTES = "A file that is there already goes as it is, with client.write(data, ...)."
+_COMPRESSED = {".gz", ".bz2", ".xz", ".zip", ".zst", ".zstd", ".lz4", ".br", ".7z", ".tar", ".tgz"}
+_OTHERS: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(("xlsx", "xls", "xlsm", "ods", "excel"), "Workbooks of Excel are not made here."),
+        **dict.fromkeys(("feather", "arrow", "ipc"), "Of Arrow's formats, Parquet is written."),
+        **dict.fromkeys(("pkl", "pickle", "joblib"), "Pickles are not written: whoever opens one runs what is in it."),
+        **dict.fromkeys(
+            ("h5", "hdf", "hdf5", "orc", "avro", "dta", "sav", "sas7bdat"), "Of binary formats, Parquet is written."
+        ),
+        **dict.fromkeys(("tsv", "txt", "tab", "dat"), "Of text in columns, CSV is written, with commas."),
+        **dict.fromkeys(("xml", "html", "yaml", "yml", "toml", "md", "pdf"), "This is no format of tables here."),
+        **dict.fromkeys(("pq", "parq"), "Parquet files end in '.parquet'."),
+        **dict.fromkeys(("nd", "jsonlines", "ldjson"), "Files of one JSON object per line end in '.ndjson'."),
+    }
+)
+
 
 def resolve_format(file_name: str, format: str | None) -> Format:
     """Return the format that a file name and an argument ask for.
 
     Args:
         file_name: Name of the file; the case of its suffix does not matter.
-        format: Name of a format, or None to go by the suffix. ``"jsonl"`` is another name for ``"ndjson"``.
+        format: Name of a format, one of its suffixes or media types, in any case; or None to go by the suffix.
 
     Raises:
         FormatError: There is no such format, the suffix stands for none and `format` is None, or the two disagree.
@@ -119,21 +144,44 @@ def resolve_format(file_name: str, format: str | None) -> Format:
     if format is None:
         if by_suffix is None:
             raise FormatError(
-                f"file_name={file_name!r} has no suffix that names a format ({', '.join(_BY_SUFFIX)}). "
-                f"Use one of them, or give format= as one of {', '.join(FORMATS)}."
+                f"file_name={file_name!r} has no suffix that names a format ({', '.join(_BY_SUFFIX)}).",
+                remedy=_instead_of(file_name, suffix),
             )
         return by_suffix
     if not isinstance(format, str):
-        raise FormatError(f"format is a {type(format).__name__}. Give one of {', '.join(FORMATS)}.")
-    by_argument = FORMATS.get(format) or _BY_SUFFIX.get(f".{format}")
+        raise FormatError(f"format is a {type(format).__name__}.", remedy=_ONE_OF)
+    by_argument = _named(format)
     if by_argument is None:
-        raise FormatError(f"format={format!r} is not known. Give one of {', '.join(FORMATS)}.")
+        remedy = did_you_mean(format, FORMATS) or _OTHERS.get(format.strip().lower().lstrip("."), "")
+        raise FormatError(f"format={format!r} is not known.", remedy=f"{remedy} {_ONE_OF}".lstrip())
     if by_suffix not in (None, by_argument):
+        name = PurePosixPath(file_name).with_suffix(by_argument.suffixes[0])
         raise FormatError(
-            f"file_name={file_name!r} and format={format!r} disagree. Leave format= out, or change the suffix to "
-            f"{by_argument.suffixes[0]!r}."
+            f"file_name={file_name!r} and format={format!r} disagree.",
+            remedy=f"Leave format= out, or change the suffix: {str(name)!r}.",
         )
     return by_argument
+
+
+def _named(format: str) -> Format | None:
+    name = format.strip().lower().removeprefix(".")
+    return FORMATS.get(name) or _BY_SUFFIX.get(f".{name}") or _BY_MIME_TYPE.get(name.partition(";")[0].strip())
+
+
+def _instead_of(file_name: str, suffix: str) -> str:
+    """Return what to do about a file name whose suffix names no format."""
+    stem = PurePosixPath(file_name).stem
+    if suffix in _COMPRESSED:
+        inner = stem if PurePosixPath(stem).suffix.lower() in _BY_SUFFIX else f"{stem}.csv"
+        other = PurePosixPath(inner).with_suffix(".parquet")
+        return (
+            f"Files of text are not compressed here: use {inner!r}, or {str(other)!r}, which is compressed inside "
+            "(compression='zstd' makes it smallest)."
+        )
+    if suffix.lstrip(".") in _OTHERS:
+        return f"{_OTHERS[suffix.lstrip('.')]} Use {f'{stem}.csv'!r} or {f'{stem}.parquet'!r}. {_READY_BYTES}"
+    near = did_you_mean(suffix, _BY_SUFFIX) if suffix else ""
+    return f"{near or 'Use one of them'}{' Or' if near else ', or'} give format= as one of {', '.join(FORMATS)}."
 
 
 def format_of(file_name: str | None, mime_type: str) -> Format | None:
@@ -145,6 +193,20 @@ def format_of(file_name: str | None, mime_type: str) -> Format | None:
     """
     suffix = PurePosixPath(file_name or "").suffix.lower()
     return _BY_SUFFIX.get(suffix) or _BY_MIME_TYPE.get(mime_type.partition(";")[0].strip().lower())
+
+
+def no_option(format: Format, name: str, advice: str = "") -> ArgumentError:
+    """Return the error about an option that a format does not have.
+
+    Args:
+        format: The format.
+        name: The name of what was given.
+        advice: What to do, where that is known better than here.
+    """
+    having = [each.name for each in FORMATS.values() if name in each.options]
+    if having and not advice:
+        advice = f"{name}= is an option of {' and '.join(having)}: leave it out, or choose that format."
+    return ArgumentError(f"{format.name} has no option {name!r}. It has {', '.join(format.options)}.", remedy=advice)
 
 
 def check_options(format: Format, given: Mapping[str, object]) -> dict[str, object]:
@@ -160,8 +222,15 @@ def check_options(format: Format, given: Mapping[str, object]) -> dict[str, obje
     known = format.options
     for name, value in given.items():
         if name not in known:
-            raise InputError(f"{format.name} has no option {name!r}. It has {', '.join(known)}.")
+            raise no_option(format, name)
         if not any(value is each or (isinstance(value, str) and value == each) for each in known[name]):
             allowed = ", ".join(map(repr, known[name]))
-            raise InputError(f"{name}={value!r} is not possible for {format.name}. Give one of {allowed}.")
+            near = (
+                did_you_mean(value, [each for each in known[name] if isinstance(each, str)])
+                if isinstance(value, str)
+                else ""
+            )
+            raise InputError(
+                f"{name}={value!r} is not possible for {format.name}.", remedy=f"{near} Give one of {allowed}.".lstrip()
+            )
     return {name: values[0] for name, values in known.items()} | dict(given)

@@ -7,11 +7,11 @@ rules of `frames/inference.py` apply; for Parquet, the metadata of pandas where 
 
 from __future__ import annotations
 
-import operator
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from io import BytesIO
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import pandas as pd
 import pyarrow as pa
@@ -19,10 +19,14 @@ import pyarrow as pa
 from digime_pandas._tabular.codecs.codec import Columns, FileReader
 from digime_pandas._tabular.codecs.reading.signatures import HEAD_BYTES, certain_kind, likely_kind
 from digime_pandas._tabular.codecs.registry import CODECS
+from digime_pandas._tabular.columns import is_of_a_library
 from digime_pandas._tabular.formats import Format
+from digime_pandas._tabular.reading.arguments import check_batch_rows, check_columns, check_limit
+from digime_pandas._tabular.reading.limits import DEFAULT_LIMITS, Limits
 from digime_pandas._tabular.rebuild import FrameBuilder
 from digime_pandas._tabular.schema.stored import Schema, schema_from_json, schema_from_text
 from digime_pandas.errors import DigimeError, FidelityWarning, InputError, ReadError, warn
+from digime_pandas.errors.names import did_you_mean
 
 Source = bytes | bytearray | memoryview | BinaryIO
 _LONGEST_REASON = 300
@@ -37,6 +41,7 @@ def parse(
     columns: Sequence[str] | None = None,
     limit: int | None = None,
     own: bool = False,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> pd.DataFrame:
     """Return the frame that a file holds.
 
@@ -49,18 +54,22 @@ def parse(
         limit: How many rows are wanted at most, from the first.
         own: Whether this package wrote the file. Then an empty line in a CSV file of one column is a missing value, and
             no blank line, also without a schema.
+        limits: How much may be read. Of rows, those count that `limit` leaves.
 
     Raises:
         InputError: There is no such column, or an argument is not of its kind.
-        ReadError: It is no file of that format.
+        ReadError: It is no file of that format, or has more than may be read.
 
     Warns:
         FidelityWarning: The schema, a part of it, or metadata of pandas in a Parquet file, was ignored.
     """
     wanted, most = check_columns(columns), check_limit(limit)
     stream = _stream(data)
-    pieces = _pieces(stream, format, schema, wanted, None if most is None else max(most, 1), own=own)
-    return next(_with_read_errors(pieces, format, stream)).iloc[slice(most)]
+    if most is not None and most <= limits.rows:
+        limits = replace(limits, rows=sys.maxsize)  # no more than `most` are read
+    file = _File(stream, format, limits, own=own)
+    pieces = _pieces(file, schema, wanted, None if most is None else max(most, 1))
+    return next(_with_read_errors(pieces, file)).iloc[slice(most)]
 
 
 def parse_batches(
@@ -71,6 +80,7 @@ def parse_batches(
     columns: Sequence[str] | None = None,
     batch_rows: int = 65_536,
     own: bool = False,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Iterator[pd.DataFrame]:
     """Yield the frame that a file holds in pieces, in bounded memory.
 
@@ -84,118 +94,81 @@ def parse_batches(
         columns: Names of the columns that are wanted.
         batch_rows: Rows of each piece; the last one may have fewer. A file without rows gives one empty frame.
         own: Whether this package wrote the file.
+        limits: How much may be read: rows of the file, and bytes of each piece.
 
     Raises:
         InputError: There is no such column, or an argument is not of its kind.
-        ReadError: It is no file of that format. Pieces may have been yielded before.
+        ReadError: It is no file of that format, or has more than may be read. Pieces may have been yielded before.
     """
     wanted, rows = check_columns(columns), check_batch_rows(batch_rows)
-    stream = _stream(source)
-    yield from _with_read_errors(_pieces(stream, format, schema, wanted, rows, own=own), format, stream)
+    file = _File(_stream(source), format, limits, own=own)
+    yield from _with_read_errors(_pieces(file, schema, wanted, rows), file)
 
 
-def check_columns(columns: Iterable[str] | None) -> list[str] | None:
-    """Return the names of the wanted columns, or None for all.
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file, and how it is read; see `parse`."""
 
-    Raises:
-        InputError: `columns` is not made of texts.
-    """
-    if columns is None:
-        return None
-    if isinstance(columns, str | bytes) or not isinstance(columns, Iterable):
-        raise InputError(f"columns={columns!r} is no list of names. Give a list, such as columns=['name'].")
-    names = list(columns)
-    wrong = next((name for name in names if not isinstance(name, str)), None)
-    if len(names) != sum(isinstance(name, str) for name in names):
-        raise InputError(f"columns has {wrong!r}, which is no text. Give the names as they are in the file.")
-    return names
+    stream: BinaryIO
+    format: Format
+    limits: Limits
+    own: bool
 
-
-def check_limit(limit: Any) -> int | None:
-    """Return how many rows are wanted at most, or None for all.
-
-    Raises:
-        InputError: `limit` is no whole number, or negative.
-    """
-    return None if limit is None else _row_count("limit", limit, 0, "the number of rows, or None for all")
-
-
-def check_batch_rows(batch_rows: Any) -> int:
-    """Return how many rows each piece is to have.
-
-    Raises:
-        InputError: `batch_rows` is no whole number, or not positive.
-    """
-    return _row_count("batch_rows", batch_rows, 1, "a number of rows")
-
-
-def _row_count(name: str, value: Any, least: int, wanted: str) -> int:
-    count = _whole_number(value)
-    if count is None:
-        raise InputError(f"{name}={value!r} is no whole number. Give {wanted}.")
-    if count < least:
-        raise InputError(f"{name}={value} is {'not positive' if least else 'negative'}. Give {wanted}.")
-    return count
-
-
-def _whole_number(value: Any) -> int | None:
-    try:
-        return None if isinstance(value, bool) else min(operator.index(value), sys.maxsize)
-    except TypeError:
-        return None
+    def open(self, *, escaped: bool = False, typed: bool = False) -> FileReader:
+        """Start to read the file from its present position; see `Codec.open`."""
+        return CODECS[self.format.name].open(self.stream, escaped=escaped, typed=typed, limits=self.limits)
 
 
 def _stream(data: Source) -> BinaryIO:
     return BytesIO(data) if isinstance(data, bytes | bytearray | memoryview) else data
 
 
-def _pieces(
-    stream: BinaryIO, format: Format, text: str | None, wanted: Sequence[str] | None, rows: int | None, *, own: bool
-) -> Iterator[pd.DataFrame]:
+def _pieces(file: _File, text: str | None, wanted: Sequence[str] | None, rows: int | None) -> Iterator[pd.DataFrame]:
     """Yield a file by its schema, or by the rules of inference when the schema does not fit its first piece."""
+    stream = file.stream
     start = stream.tell()
-    schema = _trusted_schema(text, format, stream)
+    schema = _trusted_schema(text, file)
     stream.seek(start)
     if schema is not None:
-        pieces = _read(stream, format, schema, wanted, rows)
+        pieces = _read(file, schema, wanted, rows)
         try:
             first = next(pieces)
-        except (DigimeError, Warning):
+        except (DigimeError, Warning, MemoryError):
             raise
         except Exception as error:  # noqa: BLE001 - whatever comes of a schema that is not to be trusted
             stream.seek(start)
-            readable = _without_unreadable(schema, format, stream, rows)
+            readable = _without_unreadable(schema, file, rows)
             stream.seek(start)
             if readable is not None:
-                yield from _read(stream, format, readable, wanted, rows)
+                yield from _read(file, readable, wanted, rows)
                 return
             _warn_of_ignored(error)
         else:
             yield first
             yield from pieces
             return
-    yield from _read(stream, format, None, wanted, rows, own=own)
+    yield from _read(file, None, wanted, rows)
 
 
-def _without_unreadable(schema: Schema, format: Format, stream: BinaryIO, rows: int | None) -> Schema | None:
+def _without_unreadable(schema: Schema, file: _File, rows: int | None) -> Schema | None:
     """Return the schema without the specs of the columns that cannot be read by it, or None where that is no cure."""
-    start = stream.tell()
+    start = file.stream.tell()
 
     def first_piece(types: Mapping[str, pa.DataType | None]) -> bool:
-        stream.seek(start)
+        file.stream.seek(start)
         try:
-            next(CODECS[format.name].open(stream, escaped=schema.escaped, typed=True).columns(types, rows), None)
+            next(file.open(escaped=schema.escaped, typed=True).columns(types, rows), None)
         except Exception:  # noqa: BLE001 - whatever comes of types that are not to be trusted
             return False
         return True
 
     try:
-        reader = CODECS[format.name].open(stream, escaped=schema.escaped, typed=True)
-        builder = FrameBuilder(format, schema, None, reader.names)
+        reader = file.open(escaped=schema.escaped, typed=True)
+        builder = FrameBuilder(file.format, schema, None, reader.names)
     except ValueError:
         return None
     types = builder.types() or {}
-    if not first_piece(dict.fromkeys(types, pa.string() if format.only_text else None)):
+    if not first_piece(dict.fromkeys(types, pa.string() if file.format.only_text else None)):
         return None
     unreadable = _narrowed(list(types), lambda names: first_piece({name: types[name] for name in names}))
     return builder.without(schema, unreadable) if unreadable else None
@@ -218,11 +191,11 @@ def _narrowed(names: list[str], is_readable: Callable[[list[str]], bool]) -> lis
     return found + [name for group in waiting for name in group]
 
 
-def _trusted_schema(text: str | None, format: Format, stream: BinaryIO) -> Schema | None:
+def _trusted_schema(text: str | None, file: _File) -> Schema | None:
     """Return the schema inside the file, or else the one that was sent beside it; None when it is damaged."""
-    inside = CODECS[format.name].open(stream).stored_schema if format.stores_types else None
+    inside = file.open().stored_schema if file.format.stores_types else None
     try:
-        if format.stores_types:
+        if file.format.stores_types:
             return None if inside is None else schema_from_json(inside)
         return None if text is None else schema_from_text(text)
     except ValueError as error:
@@ -236,48 +209,49 @@ def _warn_of_ignored(error: Exception) -> None:
     warn(text, FidelityWarning)
 
 
-def _with_read_errors(pieces: Iterator[pd.DataFrame], format: Format, stream: BinaryIO) -> Iterator[pd.DataFrame]:
+def _with_read_errors(pieces: Iterator[pd.DataFrame], file: _File) -> Iterator[pd.DataFrame]:
     """Yield the pieces; whatever a reader raises at a file that is damaged or of another format becomes a ReadError."""
-    start = stream.tell()
+    start = file.stream.tell()
     try:
         yield from pieces
     except (DigimeError, Warning):
         raise
-    except Exception as error:
-        text = f"This is no {format.name} file as it should be: {_reason(error)}."
-        stream.seek(start)
-        kind = likely_kind(stream.read(HEAD_BYTES), format.name)
+    except MemoryError as error:
+        raise ReadError(
+            "There is not enough memory to read the file. Read it in pieces, with read_batches, or only some of its "
+            "columns, with columns=."
+        ) from error
+    except BaseException as error:
+        if not is_of_a_library(error):
+            raise
+        text = f"This is no {file.format.name} file as it should be: {_reason(error)}."
+        file.stream.seek(start)
+        kind = likely_kind(file.stream.read(HEAD_BYTES), file.format.name)
         raise ReadError(text if kind is None else f"{text} It looks like {kind}.") from error
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     text = str(error).partition("\n")[0].rstrip(".")
     if len(text) > _LONGEST_REASON:
         text = text[:_LONGEST_REASON] + "..."
     return text if text and isinstance(error, ValueError | OSError) else f"{type(error).__name__}: {text}".rstrip(": ")
 
 
-def _read(
-    stream: BinaryIO,
-    format: Format,
-    schema: Schema | None,
-    wanted: Sequence[str] | None,
-    rows: int | None,
-    *,
-    own: bool = False,
-) -> Iterator[pd.DataFrame]:
+def _read(file: _File, schema: Schema | None, wanted: Sequence[str] | None, rows: int | None) -> Iterator[pd.DataFrame]:
     """Yield the pieces of a file, at least one."""
-    if schema is None and not format.stores_types:
-        _check_kind(stream, format)
+    if schema is None and not file.format.stores_types:
+        _check_kind(file.stream, file.format)
     # To CSV, which is read as text in any case, this says that blank lines are rows.
-    typed = schema is not None or (own and format.only_text)
-    reader = CODECS[format.name].open(stream, escaped=schema is not None and schema.escaped, typed=typed)
-    builder = FrameBuilder(format, schema, _names_of(wanted, reader), reader.names)
+    typed = schema is not None or (file.own and file.format.only_text)
+    reader = file.open(escaped=schema is not None and schema.escaped, typed=typed)
+    builder = FrameBuilder(file.format, schema, _names_of(wanted, reader), reader.names)
     frames = None if schema is not None else reader.pandas_frames(wanted, rows)
     ignored = None
     if frames is not None:
         try:
             first = next(frames)
+        except (DigimeError, MemoryError):
+            raise
         except Exception as error:  # noqa: BLE001 - whatever pandas raises at metadata that is not to be trusted
             ignored = error
         else:
@@ -327,7 +301,10 @@ def _add_columns_of_other_rows(columns: Columns, reader: FileReader, wanted: Seq
     known = reader.find_names()
     missing = [name for name in wanted if name not in known]
     if missing:
-        raise InputError(f"columns={missing!r} are not in the file. It has {', '.join(map(repr, known))}.")
+        raise InputError(
+            f"columns={missing!r} are not in the file. It has {', '.join(map(repr, known))}.",
+            remedy=did_you_mean(missing[0], known),
+        )
     columns.update({name: pa.nulls(columns.rows) for name in wanted if name not in columns})
 
 

@@ -25,6 +25,7 @@ from digime_pandas._tabular.schema.fitting import FittedSchema, fit
 from digime_pandas._tabular.schema.labels import index_of, label_index, with_frequencies
 from digime_pandas._tabular.schema.stored import Schema
 from digime_pandas.errors import FidelityWarning, InputError, warn
+from digime_pandas.errors.names import did_you_mean
 
 _MOST_PARTS = 8
 _LARGE_BYTES = 1 << 30  # a column that takes more than that must not take
@@ -107,7 +108,10 @@ class FrameBuilder:
             return list(names)
         missing = [name for name in self._wanted if name not in names]
         if missing:
-            raise InputError(f"columns={missing!r} are not in the file. It has {', '.join(map(repr, names))}.")
+            raise InputError(
+                f"columns={missing!r} are not in the file. It has {', '.join(map(repr, names))}.",
+                remedy=did_you_mean(missing[0], names),
+            )
         levels = [] if self._by_schema is None else self._by_schema.levels
         return [*levels, *(name for name in self._wanted if name not in levels)]
 
@@ -191,13 +195,12 @@ class _BySchema:
         fitted = self._fitted.index
         if not fitted:
             return pd.RangeIndex(rows)
-        specs = [self._fitted.specs[name] for name in fitted]
         index = index_of(
             [arrays[name] for name in fitted],
             [level.name for level in fitted.values()],
             # One level that is left of several is an index like others.
             is_multi=self._schema.index_is_multi and len(fitted) > (len(self._schema.index_names) > 1),
-            whole=[spec is not None and spec.dtype_family == "numpy" for spec in specs],
+            specs=[self._fitted.specs[name] for name in fitted],
         )
         return self._with_freqs(index, "index", [level.freq for level in fitted.values()])
 

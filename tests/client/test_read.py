@@ -109,7 +109,7 @@ def test_a_file_that_is_not_there_is_named_with_the_way_to_look(client: Client, 
         ({"file_name": None}, DescriptorError),
         ({"account_id": ""}, DescriptorError),
         ({"account_id": ["p", "q"]}, DescriptorError),
-        ({"account_id": 17}, DescriptorError),
+        ({"account_id": 1.5}, DescriptorError),
         ({"sha256": "short"}, InputError),
         ({"sha256": b"0" * 64}, InputError),
     ],
@@ -267,7 +267,7 @@ def test_wrong_batches_are_noticed_before_any_request(
 def test_a_file_knows_wrong_arguments_before_it_is_fetched(client: Client, reader: Authorization) -> None:
     delivered(client, client.authorization(reader.account_id))
     (file,) = client.files(reader.account_id)
-    unfetched = replace(file, fetch=lambda: pytest.fail("fetched"))
+    unfetched = replace(file, fetch=lambda limit: pytest.fail(f"fetched {limit}"))
     with pytest.raises(InputError, match="limit='1'"):
         unfetched.to_frame(limit="1")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="batch_rows='1'"):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from digime_pandas._tabular.formats import FORMATS, format_of, resolve_format
@@ -20,6 +22,13 @@ from digime_pandas.errors import FormatError
         ("visits.data", "parquet", "parquet"),
         ("visits.jsonl", "ndjson", "ndjson"),
         ("visits.ndjson", "jsonl", "ndjson"),
+        ("visits", "CSV", "csv"),
+        ("visits.parquet", "Parquet", "parquet"),
+        ("visits", ".json", "json"),
+        ("visits", " NDJSON ", "ndjson"),
+        ("visits", "text/csv", "csv"),
+        ("visits", "Text/CSV; charset=utf-8", "csv"),
+        ("visits", "application/x-parquet", "parquet"),
     ],
 )
 def test_the_suffix_or_the_argument_names_the_format(file_name: str, format: str | None, expected: str) -> None:
@@ -33,7 +42,8 @@ def test_the_suffix_or_the_argument_names_the_format(file_name: str, format: str
         ("visits.xlsx", None, "no suffix"),
         (".csv", None, "no suffix"),
         ("visits.csv", "excel", "not known"),
-        ("visits.csv", "CSV", "not known"),
+        ("visits.csv", "", "not known"),
+        ("visits.csv", 7, "format is a int"),
         ("visits.csv", "parquet", "disagree"),
         ("visits.json", "ndjson", "disagree"),
     ],
@@ -43,6 +53,30 @@ def test_an_unknown_or_contradicted_format_is_an_error_that_says_so(
 ) -> None:
     with pytest.raises(FormatError, match=said):
         resolve_format(file_name, format)
+
+
+@pytest.mark.parametrize(
+    ("file_name", "format", "remedy"),
+    [
+        ("visits.csv.gz", None, "use 'visits.csv', or 'visits.parquet', which is compressed"),
+        ("visits.gz", None, "use 'visits.csv', or 'visits.parquet'"),
+        ("visits.zip", None, "'visits.parquet', which is compressed"),
+        ("visits.xlsx", None, r"Excel are not made here. Use 'visits.csv' or 'visits.parquet'.*client\.write"),
+        ("visits.feather", None, "Parquet is written. Use 'visits.csv' or 'visits.parquet'"),
+        ("visits.pkl", None, "runs what is in it"),
+        ("visits.tsv", None, "CSV is written, with commas"),
+        ("visits.pq", None, r"end in '\.parquet'"),
+        ("visits.parqet", None, r"Did you mean '\.parquet'\? Or give format= as one of csv"),
+        ("visits", None, "Use one of them, or give format= as one of csv, json, ndjson, parquet"),
+        ("visits.data", "parqet", "Did you mean 'parquet'"),
+        ("visits.data", "excel", "Excel are not made here. Give one of csv"),
+        ("visits.csv", "parquet", r"Leave format= out, or change the suffix: 'visits\.parquet'"),
+    ],
+)
+def test_what_is_possible_is_said_in_its_place(file_name: str, format: str | None, remedy: str) -> None:
+    with pytest.raises(FormatError) as caught:
+        resolve_format(file_name, format)
+    assert re.search(remedy, caught.value.remedy)
 
 
 @pytest.mark.parametrize(

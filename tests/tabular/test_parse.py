@@ -7,6 +7,7 @@ import io
 import json
 import subprocess
 import sys
+import warnings
 import zlib
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 
 from digime_pandas._tabular.formats import CSV, FORMATS, JSON, NDJSON, PARQUET, Format
 from digime_pandas._tabular.parse import parse, parse_batches
+from digime_pandas._tabular.reading.limits import Limits
 from digime_pandas._tabular.serialize import inspect_frame
 from digime_pandas.errors import FidelityWarning, InputError, ReadError
 
@@ -212,7 +214,7 @@ def test_whole_numbers_past_64_bits_are_not_rounded() -> None:
 
 @pytest.mark.parametrize("size", [1, 7, 64, 1 << 20])
 def test_a_json_array_of_any_layout_is_read_element_by_element(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    import digime_pandas._tabular.codecs.json_array as module
+    import digime_pandas._tabular.codecs.reading.json_elements as module
 
     monkeypatch.setattr(module, "_READ_BYTES", size)
     rows = [{"a": i, "t": 'ü]},[{\\"' * i, "l": [{"x": i}]} for i in range(20)]
@@ -676,3 +678,62 @@ except errors.ReadError as error:
 def test_an_empty_line_in_a_file_of_this_package_is_a_missing_value(own: bool, rows: int) -> None:
     assert len(parse(b"a\nx\n\ny\n", CSV, own=own)) == rows
     assert sum(map(len, parse_batches(b"a\nx\n\ny\n", CSV, own=own, batch_rows=1))) == rows
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[,,{}]", "[{},]", "[,{}]", "[{},,{}]", "[{}\n{}]", "[{},\n,{}]", "[{}]]", '[{"n":1}', '[{"n":1},', "[{}][]"],
+)
+@pytest.mark.parametrize("typed", [False, True])
+def test_an_array_with_other_commas_or_ends_is_an_error(text: str, typed: bool) -> None:
+    schema = written(pd.DataFrame({"n": [1]}), JSON)[1] if typed else None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FidelityWarning)
+        with pytest.raises(ReadError):
+            parse(text.encode(), JSON, schema)
+
+
+@EVERY
+@pytest.mark.parametrize(
+    "failure", [MemoryError(), pa.ArrowMemoryError("malloc of size 5 failed")], ids=["own", "arrow"]
+)
+def test_a_lack_of_memory_is_an_error_that_says_what_to_do(format: Format, failure: BaseException) -> None:
+    data, schema = written(FRAME, format)
+
+    class Failing(io.BytesIO):
+        def seek(self, *_: int) -> int:
+            raise failure
+
+    with pytest.raises(ReadError, match=r"not enough memory.*read_batches"):
+        parse(Failing(data), format, schema)
+
+
+@EVERY
+def test_rows_and_bytes_are_bounded(format: Format) -> None:
+    data, schema = written(pd.DataFrame({"t": ["x" * 50] * 1_000}), format)
+    for text in (schema, None):
+        assert len(parse(data, format, text, limits=Limits(rows=1_000))) == 1_000
+        assert len(parse(data, format, text, limit=5, limits=Limits(rows=5))) == 5
+        for limits in (Limits(rows=999), Limits(bytes=5_000)):
+            with pytest.raises(ReadError, match=r"max_(rows|bytes)"):
+                parse(data, format, text, limits=limits)
+        with pytest.raises(ReadError, match="max_rows"):
+            list(parse_batches(data, format, text, batch_rows=100, limits=Limits(rows=950)))
+
+
+@pytest.mark.parametrize("format", [CSV, NDJSON, JSON], ids=lambda each: each.name)
+def test_more_columns_than_can_be_held_are_refused_at_once(format: Format) -> None:
+    names = [f"c{number}" for number in range(100_001)]
+    row = "{" + ",".join(f'"{name}":1' for name in names) + "}"
+    text = {"csv": ",".join(names), "ndjson": row, "json": f"[{row}]"}[format.name]
+    with pytest.raises(ReadError, match="100,001 columns"):
+        parse(text.encode(), format)
+
+
+def test_what_a_reader_quotes_of_a_file_is_escaped() -> None:
+    _, schema = written(pd.DataFrame({"n": pd.array([1], "Int16")}), CSV)
+    with pytest.warns(FidelityWarning) as caught:
+        parse(b"n\r\n\x1b[2J\r\n", CSV, schema)
+    with pytest.raises(ReadError) as refused:
+        parse(b"n,m\r\n\x1b]0;\x07\r\n", CSV)
+    assert not any("\x1b" in str(each) for each in (*(each.message for each in caught), refused.value))

@@ -8,13 +8,14 @@ What it lists is compared again; where it lists none, it is found out whether it
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
+from contextvars import copy_context
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from http import HTTPStatus
 from itertools import islice
-from typing import Any
 
 from digime_pandas._client.library.cache import BoundedCache
 from digime_pandas._client.library.file import LibraryFile, library_file
@@ -22,16 +23,19 @@ from digime_pandas._client.library.query import FileQuery
 from digime_pandas._client.library.session import Session
 from digime_pandas._service.authorization import Authorization
 from digime_pandas._service.contract import Contract
+from digime_pandas._service.crypto.envelope import most_plain_bytes
 from digime_pandas._service.masking.secret import Secret
-from digime_pandas._service.messages import Scope
+from digime_pandas._service.messages import FileMetadata, Scope
 from digime_pandas._service.oauth.authorizations import ContractAuthorizations
+from digime_pandas._service.received.decompression import is_compressed
 from digime_pandas._service.streams import closing_iterator, run_in_order
 from digime_pandas.errors import DigimeWarning, FileNotInLibraryError, RefusedError, ReplyError, warn
 
 _PARALLEL = 8
 _SESSIONS = 256
+_WRITTEN = 16_384
 _DESCRIPTIONS = 16_384  # of a KiB or two each
-_PROBES = 8  # newest files, one of which may show whether the service lists what a scope asks for
+_PROBES = 8  # newest files that show whether the service lists what a scope asks for, and what else there is
 
 
 class Libraries:
@@ -44,15 +48,17 @@ class Libraries:
         now: Clock, Unix seconds.
 
     Attributes:
+        written: Contract and references of the files written last by this client, with their rows and sizes in bytes.
+        last_write: Another object after each write, which sessions that were begun before it may not list.
         takes_scopes: False once the service refused a scope, or listed fewer files for one than there are.
     """
 
     def __init__(self, *, now: Callable[[], float] = time.time) -> None:
         self._now = now
-        self._sessions: BoundedCache[tuple[Secret[str], Scope | None], Session] = BoundedCache(_SESSIONS)
-        self._descriptions: BoundedCache[tuple[Secret[str], str, float], Mapping[str, Any]] = BoundedCache(
-            _DESCRIPTIONS
-        )
+        self._sessions: BoundedCache[tuple[Secret[str], Scope | None], tuple[object, Session]] = BoundedCache(_SESSIONS)
+        self._descriptions: BoundedCache[tuple[Secret[str], str, float], FileMetadata] = BoundedCache(_DESCRIPTIONS)
+        self.written: deque[tuple[tuple[str | None, tuple[str, ...]], tuple[int | None, int]]] = deque(maxlen=_WRITTEN)
+        self.last_write = object()
         self._believed: set[frozenset[str]] = {frozenset()}  # what is asked for without a scope
         self.takes_scopes = True
 
@@ -65,21 +71,27 @@ class Libraries:
         """
         return PersonLibrary(self, consents, authorization)
 
-    def begin_anew(self) -> None:
-        """Begin new sessions from now on: something was written, which the present ones may not list."""
-        self._sessions.clear()
+    def with_facts(self, files: Sequence[LibraryFile]) -> list[LibraryFile]:
+        """Return files with the rows and sizes of those that were written here, of each the latest."""
+        known = dict(self.written)
+        facts = (known.get((file.contract_id, file.reference)) if file.write_id else None for file in files)
+        return [
+            file if written is None else replace(file, rows=written[0], size=written[1], size_is_exact=True)
+            for file, written in zip(files, facts, strict=True)
+        ]
 
     def sessions(self, person: PersonLibrary, scope: Scope | None) -> Iterator[Session]:
         """Yield the session that is kept, where it is still current, and then a new one."""
-        kept = self._sessions.get((person.token, scope))
-        if kept is not None and kept.is_current():
+        last_write, kept = self._sessions.get((person.token, scope)) or (None, None)
+        if kept is not None and last_write is self.last_write and kept.is_current():
             yield kept
         yield self.new_session(person, scope)
 
     def new_session(self, person: PersonLibrary, scope: Scope | None) -> Session:
         """Begin a session, which is kept."""
+        last_write = self.last_write
         begun = Session(person.consents, person.authorization, scope, self._now)
-        self._sessions.put((person.token, scope), begun)
+        self._sessions.put((person.token, scope), (last_write, begun))
         return begun
 
     def scope_of(self, query: FileQuery) -> Scope | None:
@@ -98,12 +110,12 @@ class Libraries:
         """Note that the service listed what a scope asked for."""
         self._believed.add(_members(scope))
 
-    def describe(self, token: Secret[str], session: Session, file_id: str, updated_ms: float) -> Mapping[str, Any]:
+    def describe(self, token: Secret[str], session: Session, file_id: str, updated_ms: float) -> FileMetadata:
         """Return the metadata of a file, which is asked for once as long as the file does not change."""
         key = token, file_id, updated_ms
         known = self._descriptions.get(key)
         if known is None:
-            known = session.describe(file_id).metadata
+            known = session.describe(file_id)
             if updated_ms:  # else a change would not be noticed
                 self._descriptions.put(key, known)
         return known
@@ -154,7 +166,7 @@ class PersonLibrary:
         Warns:
             DigimeWarning: The service's reply about a file is not valid; the file is left out.
         """
-        return _drop_repeated_writes(self._search(query, timeout))
+        return self.libraries.with_facts(_drop_repeated_writes(self._search(query, timeout)))
 
     def newest(self, query: FileQuery, preferred: Contract, timeout: float) -> LibraryFile | None:
         """Return the newest of the wanted files, without looking at more files than that takes.
@@ -174,6 +186,16 @@ class PersonLibrary:
                     return file
                 others = others or file
         return others
+
+    def newest_names(self, timeout: float) -> list[str]:
+        """Return the names of the newest files, a few, to be compared with one that is not there.
+
+        Args:
+            timeout: As for `files`.
+        """
+        view = self._view(next(self.libraries.sessions(self, None)), FileQuery(), timeout)
+        with closing(self._described(replace(view, files=view.files[:_PROBES]))) as newest:
+            return [file.name for file in newest]
 
     def _search(self, query: FileQuery, timeout: float) -> Generator[LibraryFile, None, None]:
         """Yield the wanted files, newest first, from the first session that lists any."""
@@ -232,7 +254,8 @@ class PersonLibrary:
 
     def _described(self, view: _View) -> Generator[LibraryFile, None, None]:
         """Yield the files of a view with what the service says of them. The first one is asked for alone."""
-        tasks = (partial(self._describe, view.session, *file) for file in view.files)
+        # With the deadline of this call, which threads of their own do not have.
+        tasks = (partial(copy_context().run, partial(self._describe, view.session, *file)) for file in view.files)
         yield from _usable(task() for task in islice(tasks, 1))
         yield from _usable(run_in_order(tasks, workers=_PARALLEL))
 
@@ -243,7 +266,10 @@ class PersonLibrary:
             return None
         except ReplyError as error:
             return error
-        return library_file(file_id, updated_ms, metadata, lambda: session.fetch(file_id))
+        file = library_file(file_id, updated_ms, metadata.metadata, partial(session.fetch, file_id))
+        if metadata.stored_size is None or is_compressed(metadata.compression):
+            return file
+        return replace(file, size=most_plain_bytes(metadata.stored_size))
 
 
 def _usable(described: Iterator[LibraryFile | ReplyError | None]) -> Iterator[LibraryFile]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import NoReturn, TypeVar
@@ -12,6 +14,7 @@ from digime_pandas._service.endpoints import Endpoints
 from digime_pandas._service.masking.secret import Secret
 from digime_pandas._service.messages import FileListing, FileMetadata, ReadingSession, Scope
 from digime_pandas._service.oauth.authorizations import ContractAuthorizations
+from digime_pandas._service.received.byte_limit import ByteLimit
 from digime_pandas.errors import FileNotInLibraryError, ReadError, RefusedError, SecretError
 
 T = TypeVar("T")
@@ -22,10 +25,7 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.1, 3.0  # seconds between two requests for the li
 _SESSION_CODES = {"SessionInvalid", "SessionUsed", "SessionExpired", "InvalidSession"}
 # Seconds. Whether the list of a session goes on with what is written after it was complete is not known.
 _LIST_STAYS_CURRENT = 60.0
-
-
-class _NotReadyError(ReadError):
-    """The session is still collecting."""
+_log = logging.getLogger("digime_pandas")
 
 
 class Session:
@@ -38,6 +38,8 @@ class Session:
         authorization: The person's, for reading.
         scope: Which files it lists; None: all.
         now: Clock, Unix seconds.
+        clock: Monotonic clock, in seconds.
+        sleep: Waits so many seconds.
     """
 
     def __init__(
@@ -46,11 +48,16 @@ class Session:
         authorization: Authorization,
         scope: Scope | None,
         now: Callable[[], float],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self._consents = consents
         self._authorization = authorization
         self._scope = scope
         self._now = now
+        self._clock = clock
+        self._sleep = sleep
         self._current = self._begin()
 
     def is_current(self) -> bool:
@@ -68,27 +75,21 @@ class Session:
         Raises:
             ReadError: The service did not finish in time.
         """
-        import stamina  # see Http.send
-
-        try:
-            for attempt in stamina.retry_context(
-                on=_NotReadyError,
-                attempts=None,
-                timeout=timeout,
-                wait_initial=_FIRST_WAIT,
-                wait_max=_LONGEST_WAIT,
-                wait_jitter=0.0,
-            ):
-                with attempt:
-                    listing = self._call(lambda api, key, token: api.list_files(key, token))
-                    if listing.state not in _FINAL_STATES:
-                        raise _NotReadyError(listing.state)
-        except _NotReadyError as state:
-            raise ReadError(
-                f"The library was not ready within {timeout:g} seconds (state {state}). Try again, or pass a longer "
-                "timeout="
-            ) from None
-        return listing
+        end, wait = self._clock() + timeout, _FIRST_WAIT
+        with self._consents.api.one_deadline() as deadline:
+            while True:
+                listing = self._call(lambda api, key, token: api.list_files(key, token))
+                if listing.state in _FINAL_STATES:
+                    return listing
+                left = min(end - self._clock(), deadline.left())
+                if left <= 0:
+                    raise ReadError(
+                        f"The library was not ready within {timeout:g} seconds (state {listing.state}).",
+                        remedy="Try again, or pass a longer timeout=.",
+                    )
+                _log.info("The library is not ready (%s): asked again in %.1f seconds.", listing.state, wait)
+                self._sleep(min(wait, left))
+                wait = min(2 * wait, _LONGEST_WAIT)
 
     def describe(self, file_id: str) -> FileMetadata:
         """Return what the service says of a file.
@@ -104,9 +105,9 @@ class Session:
                 raise
             raise FileNotInLibraryError(f"There is no file {file_id!r} any more.") from error
 
-    def fetch(self, file_id: str) -> Download:
-        """Fetch a file and decrypt it."""
-        return self._call(lambda api, key, token: api.read_file(key, file_id, token))
+    def fetch(self, file_id: str, limit: ByteLimit = ByteLimit()) -> Download:  # noqa: B008 - a constant
+        """Fetch a file and decrypt it; `limit` is how many bytes it may have."""
+        return self._call(lambda api, key, token: api.read_file(key, file_id, token, limit))
 
     def __reduce__(self) -> NoReturn:
         raise SecretError("A reading session holds tokens and is not pickled.")
@@ -117,14 +118,15 @@ class Session:
 
     def _call(self, call: InSession[T]) -> T:
         used = self._current
-        try:
-            return self._with_token(lambda token: call(self._consents.api, used.key, token))
-        except RefusedError as error:
-            if error.code not in _SESSION_CODES:
-                raise
-        if self._current is used:  # else another thread has begun one meanwhile
-            self._current = self._begin()
-        return self._with_token(lambda token: call(self._consents.api, self._current.key, token))
+        with self._consents.api.one_deadline():
+            try:
+                return self._with_token(lambda token: call(self._consents.api, used.key, token))
+            except RefusedError as error:
+                if error.code not in _SESSION_CODES:
+                    raise
+            if self._current is used:  # else another thread has begun one meanwhile
+                self._current = self._begin()
+            return self._with_token(lambda token: call(self._consents.api, self._current.key, token))
 
     def _with_token(self, call: Callable[[Secret[str]], T]) -> T:
         return self._consents.call_with_token(self._authorization, call)

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from digime_pandas._tabular.frames.source import ColumnSource
+from digime_pandas._tabular.reading.limits import DEFAULT_LIMITS, Limits
 from digime_pandas._tabular.schema.stored import Schema
 
 T = TypeVar("T")
@@ -89,6 +90,7 @@ class FileReader(Protocol):
 
         Raises:
             ValueError: The file does not have these columns, or not in its format.
+            ReadError: There is more than may be read.
         """
         ...
 
@@ -122,15 +124,19 @@ class Codec(Protocol):
         """
         ...
 
-    def open(self, stream: BinaryIO, *, escaped: bool = False, typed: bool = False) -> FileReader:
+    def open(
+        self, stream: BinaryIO, *, escaped: bool = False, typed: bool = False, limits: Limits = DEFAULT_LIMITS
+    ) -> FileReader:
         """Start to read a file.
 
         Args:
             stream: The file, from its present position.
             escaped: Whether an apostrophe was put before texts that begin like a formula.
             typed: Whether `columns` is called with the types of a schema.
+            limits: How much may be read.
 
         Raises:
             ValueError: It is no file of the format.
+            ReadError: It has more than may be read.
         """
         ...

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from codecs import BOM_UTF8
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import chain
@@ -32,6 +32,7 @@ from digime_pandas._tabular.codecs.reading.csv_rows import (
 from digime_pandas._tabular.codecs.reading.row_pieces import in_pieces
 from digime_pandas._tabular.codecs.text_slices import encode_slices
 from digime_pandas._tabular.engines import arrow_text, polars_text
+from digime_pandas._tabular.reading.limits import DEFAULT_LIMITS, Limits
 
 _LINE_END = "\r\n"
 _FORMULA = "^'*[=+\\-@\t\r]"
@@ -66,9 +67,11 @@ class CsvCodec:
         """Return None: there is text for every type."""
         del type
 
-    def open(self, stream: BinaryIO, *, escaped: bool = False, typed: bool = False) -> CsvReader:
+    def open(
+        self, stream: BinaryIO, *, escaped: bool = False, typed: bool = False, limits: Limits = DEFAULT_LIMITS
+    ) -> CsvReader:
         """Start to read a file; see `Codec.open`."""
-        return CsvReader(stream, escaped=escaped, typed=typed)
+        return CsvReader(stream, limits, escaped=escaped, typed=typed)
 
 
 class CsvReader:
@@ -79,19 +82,22 @@ class CsvReader:
         escaped: Whether its names and texts were escaped; see `escape`.
         typed: Whether a schema came with it. Then an empty line in a file of one column is a missing value; else, as in
             files of others, blank lines are skipped.
+        limits: How much may be read.
 
     Raises:
         ValueError: The first record is not CSV.
+        ReadError: It is longer, or has more fields, than may be read.
     """
 
     stored_schema = None
     labels = None
 
-    def __init__(self, stream: BinaryIO, *, escaped: bool, typed: bool) -> None:
+    def __init__(self, stream: BinaryIO, limits: Limits, *, escaped: bool, typed: bool) -> None:
         self._stream = stream
+        self._limits = limits
         self._escaped = escaped
         self._file_start = stream.tell()
-        header = read_header(stream, skips_blank=not typed)
+        header = read_header(stream, limits, skips_blank=not typed)
         self._is_empty = header is None
         self._rows_start = stream.tell()
         names = unescape(pa.array(header or [], pa.string())).to_pylist() if escaped else header or []
@@ -110,7 +116,7 @@ class CsvReader:
         wanted = {name: pa.string() if type_ is None else type_ for name, type_ in asked.items()}
         as_read = {name: _type_as_read(wanted_type) for name, wanted_type in wanted.items()}
         batches = self._batches(as_read, _BLOCK_BYTES if rows is None else _AHEAD_BYTES)
-        for table in _tables(batches, rows):
+        for table in self._tables(batches, rows):
             columns = {name: self._decoded(table.column(name), each) for name, each in wanted.items()}
             yield Columns(columns, rows=table.num_rows)
 
@@ -129,6 +135,7 @@ class CsvReader:
                     fresh = batch.slice(min(skipped, batch.num_rows))
                     skipped -= batch.num_rows - fresh.num_rows
                     count += fresh.num_rows
+                    self._limits.check_rows(count)
                     if fresh.num_rows:
                         yield fresh
             except ValueError as error:
@@ -136,12 +143,27 @@ class CsvReader:
                 if _LONG_ROW not in str(error) or block_bytes >= _LARGEST_BLOCK:
                     raise ValueError(self._explained(source, error)) from error
                 block_bytes = min(block_bytes * _GROWTH, _LARGEST_BLOCK)
+                self._limits.check_text(block_bytes // _GROWTH)
                 continue
             finally:
                 source.stop()
             if source.ends_in_quotes:
                 raise ValueError(f"the file ends within a quoted field{self._place(count)}")
             return
+
+    def _tables(self, batches: Iterator[pa.RecordBatch], rows: int | None) -> Iterator[pa.Table]:
+        if rows is not None:
+            # The last row is not yielded before it is known that the file ends as it should.
+            yield from in_pieces(batches, rows, ahead=1, limits=self._limits)
+        elif (first := next(batches, None)) is not None:
+            yield pa.Table.from_batches(self._within_limits(chain([first], batches)))
+
+    def _within_limits(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        size = 0
+        for batch in batches:
+            size += batch.nbytes
+            self._limits.check_bytes(size)
+            yield batch
 
     def _source(self) -> CsvRows:
         self._stream.seek(self._rows_start)
@@ -249,11 +271,3 @@ def _type_as_read(type: pa.DataType) -> pa.DataType:
 
 def _is_text(type: pa.DataType) -> bool:
     return bool(pa.types.is_string(type) or pa.types.is_large_string(type))
-
-
-def _tables(batches: Iterator[pa.RecordBatch], rows: int | None) -> Iterator[pa.Table]:
-    if rows is not None:
-        # The last row is not yielded before it is known that the file ends as it should.
-        yield from in_pieces(batches, rows, ahead=1)
-    elif (first := next(batches, None)) is not None:
-        yield pa.Table.from_batches(chain([first], batches))

@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 from io import BytesIO
 from itertools import chain, islice
-from types import MappingProxyType
 from typing import Any, BinaryIO
 
-import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from digime_pandas._tabular.codecs.codec import Columns, EncodeJob, Piece, Run
+from digime_pandas._tabular.codecs.codec import EncodeJob, Piece, Run
 from digime_pandas._tabular.codecs.parquet_footer import RowGroupJoiner, joins_as_written
-from digime_pandas._tabular.codecs.parquet_metadata import ATTRS_KEY, SCHEMA_KEY, file_schema, storable_type
-from digime_pandas._tabular.codecs.reading.column_names import unique_names
-from digime_pandas._tabular.codecs.reading.row_pieces import in_pieces
+from digime_pandas._tabular.codecs.parquet_metadata import file_schema, storable_type
+from digime_pandas._tabular.codecs.parquet_reader import ParquetReader
 from digime_pandas._tabular.columns import first_line_of, raise_about_column
-from digime_pandas._tabular.engines.json_depth import check_json_depth
 from digime_pandas._tabular.frames.batches import SizedBatches
-from digime_pandas.errors import ReadError
+from digime_pandas._tabular.reading.limits import DEFAULT_LIMITS, Limits
 
 ROW_GROUP_BYTES = 8 << 20
 _SAMPLE_ROWS = 8_192
+_PROBE_ROWS = 256  # by which the rows of a row group are measured, as `ColumnSource.first_rows` does
 _TRIAL_ROWS = 64
 _LARGE_BYTES = 1 << 20
 _DISTINCT = 0.9
-_LARGEST_WHOLE_FLOAT = 2**53
-_NULLABLE: Mapping[str, Any] = MappingProxyType({"int64": pd.Int64Dtype(), "uint64": pd.UInt64Dtype()})
 
 
 class ParquetCodec:
@@ -48,12 +41,10 @@ class ParquetCodec:
         written as differences, which is faster and smaller than as they are.
         """
         schema = file_schema(job.source, job.schema)
-        batches = SizedBatches(job.source, size=ROW_GROUP_BYTES, first_bytes=ROW_GROUP_BYTES)
+        batches = SizedBatches(job.source, size=ROW_GROUP_BYTES, first_bytes=ROW_GROUP_BYTES, of_arrow=True)
         groups = _row_groups(batches, schema)
         few = list(islice(groups, 2))
-        settings = _encodings(few[0].slice(0, _SAMPLE_ROWS) if few else None) | {
-            "compression": job.options["compression"]
-        }
+        settings = _settings(few[0] if few else None, job)
         if len(few) < 2:  # noqa: PLR2004 - one row group, or none: nothing to join
             yield _file(few, schema, settings)
             return
@@ -72,142 +63,54 @@ class ParquetCodec:
             return first_line_of(error)
         return None
 
-    def open(self, stream: BinaryIO, *, escaped: bool = False, typed: bool = False) -> ParquetReader:
+    def open(
+        self, stream: BinaryIO, *, escaped: bool = False, typed: bool = False, limits: Limits = DEFAULT_LIMITS
+    ) -> ParquetReader:
         """Start to read a file; see `Codec.open`."""
         del escaped, typed
-        return ParquetReader(stream)
+        return ParquetReader(stream, limits)
 
 
-class ParquetReader:
-    """Reads one Parquet file; see `FileReader`.
+class SmallFiles:
+    """Makes many files of few rows: what follows from their columns is found out once, and not for each of them.
 
     Args:
-        stream: The file.
-
-    Raises:
-        pyarrow.ArrowException: It is no Parquet file.
+        job: What the files have in common; its rows are not read.
+        size: Bytes of all of them together in Arrow.
     """
 
-    names: list[str]
+    def __init__(self, job: EncodeJob, size: int) -> None:
+        self._job = job
+        self._is_small = size <= ROW_GROUP_BYTES
+        self._schemas: dict[int, pa.Schema] = {}
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self._file = pq.ParquetFile(stream, pre_buffer=False)  # which would keep all that was read
-        schema = self._file.schema_arrow
-        self.names = unique_names(schema.names)
-        renamed = {name: label for name, label in zip(self.names, schema.names, strict=True) if name != label}
-        self.labels: Mapping[str, str] | None = renamed or None
-        self._metadata: Mapping[bytes, bytes] = schema.metadata or {}
-        self.stored_schema = self._metadata.get(SCHEMA_KEY)
+    def encode(self, arrays: Sequence[pa.Array], rows: int) -> bytes | None:
+        """Return the file that `ParquetCodec.encode` gives, or None where that may have several row groups.
 
-    def find_names(self) -> list[str]:
-        """Return the names, which the schema has."""
-        return self.names
+        Args:
+            arrays: The columns.
+            rows: How many rows they have.
+        """
+        if not (self._is_small and rows <= _PROBE_ROWS) and _may_be_split(arrays, rows):
+            return None
+        batch = _storable(arrays, self._schema(rows))
+        return bytes(_file([batch], batch.schema, _settings(batch, self._job)))
 
-    def columns(self, types: Mapping[str, pa.DataType | None] | None, rows: int | None) -> Iterator[Columns]:
-        """Yield the rows in pieces; see `FileReader.columns`. Of types, the names alone matter."""
-        labels = self.labels or {}
-        wanted = None if types is None else list(dict.fromkeys(labels.get(name, name) for name in types))
-        for table in self._tables(wanted, rows):
-            found = dict(zip(self._names_in(table), table.columns, strict=True))
-            # Arrow puts columns with the same label beside each other.
-            columns = {name: found[name] for name in self.names if name in found}
-            yield Columns(columns, rows=table.num_rows)
-
-    def pandas_frames(self, wanted: Sequence[str] | None, rows: int | None) -> Iterator[pd.DataFrame] | None:
-        """Return the pieces as frames by the metadata that pandas writes; see `FileReader.pandas_frames`."""
-        return self._pandas_frames(wanted, rows) if b"pandas" in self._metadata else None
-
-    def _pandas_frames(self, wanted: Sequence[str] | None, rows: int | None) -> Iterator[pd.DataFrame]:
-        attrs_text = self._metadata.get(ATTRS_KEY, b"{}")
-        check_json_depth(attrs_text)
-        attrs = json.loads(attrs_text)
-        for table in self._tables(wanted, rows, use_pandas_metadata=True):
-            frame = table.to_pandas(types_mapper=_nullable_types(table).get)
-            frame.attrs.update(attrs)
-            yield frame
-
-    def _tables(
-        self, wanted: Sequence[str] | None, rows: int | None, *, use_pandas_metadata: bool = False
-    ) -> Iterator[pa.Table]:
-        count = self._file.metadata.num_rows
-        if rows is None or not count:
-            self._check_memory(count)
-            table = self._file.read(wanted, use_pandas_metadata=use_pandas_metadata)
-            _check_rows(table.num_rows, count)
-            yield table
-            return
-        # Of dictionaries, Arrow gives batches that are smaller.
-        batches = self._file.iter_batches(min(rows, count), columns=wanted, use_pandas_metadata=use_pandas_metadata)
-        found = 0
-        for table in in_pieces(batches, rows):
-            found += table.num_rows
-            yield table
-        _check_rows(found, count)
-
-    def _names_in(self, table: pa.Table) -> list[str]:
-        """Return the names of a table's columns; of those with the same label, all are there or none."""
-        if self.labels is None:
-            return list(table.column_names)
-        names: dict[str, list[str]] = {}
-        for name in reversed(self.names):
-            names.setdefault(self.labels.get(name, name), []).append(name)
-        return [names[label].pop() for label in table.column_names]
-
-    def _check_memory(self, rows: int) -> None:
-        """Refuse a file that says that it has more rows than can be held: the process would be ended."""
-        present = _memory_bytes()
-        needed = rows * sum(_least_bits(each.type) for each in self._file.schema_arrow) // 8
-        if present is not None and needed > present:
-            raise ReadError(
-                f"The file says that it has {rows:,} rows, which take at least {needed >> 30:,} GiB, and this computer "
-                f"has {present >> 30:,} GiB of memory. Read it in pieces, with read_batches."
-            )
-
-
-def _check_rows(found: int, said: int) -> None:
-    if found != said:
-        raise ValueError(f"it says that it has {said:,} rows, and it has {found:,}")
-
-
-def _nullable_types(table: pa.Table) -> dict[pa.DataType, Any]:
-    """Return dtypes for whole numbers that pandas would round, since it makes floats of those with missing values."""
-    rounded = {each.type for each in table.columns if str(each.type) in _NULLABLE and _is_rounded(each)}
-    return {each: _NULLABLE[str(each)] for each in rounded}
-
-
-def _is_rounded(column: pa.ChunkedArray) -> bool:
-    if not column.null_count:
-        return False
-    extremes = pc.min_max(column).as_py()
-    return extremes["min"] is not None and max(abs(extremes["min"]), abs(extremes["max"])) > _LARGEST_WHOLE_FLOAT
-
-
-def _least_bits(type: pa.DataType) -> int:
-    """Return how many bits of memory a value takes at least."""
-    try:
-        return int(type.bit_width)
-    except ValueError:  # the values of one column have no common width
-        return 0 if pa.types.is_nested(type) else 32
-
-
-def _memory_bytes() -> int | None:
-    """Return how much memory this computer has, or None where Python does not say it."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):
-        return None
+    def _schema(self, rows: int) -> pa.Schema:
+        if rows not in self._schemas:  # which says what the default index is
+            self._schemas[rows] = file_schema(replace(self._job.source, rows=rows), self._job.schema)
+        return self._schemas[rows]
 
 
 def _row_groups(batches: SizedBatches, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     for batch in batches:
-        batches.adapt(batch.num_rows, batch.nbytes)
-        yield _storable(batch, schema)
+        yield _storable(batch.columns, schema)
 
 
-def _storable(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """Return a batch as `schema` has it: Parquet has no dictionaries of extension types, so their values are given."""
+def _storable(columns: Sequence[pa.Array], schema: pa.Schema) -> pa.RecordBatch:
+    """Return rows as `schema` has them: Parquet has no dictionaries of extension types, so their values are given."""
     arrays = []
-    for array, field in zip(batch.columns, schema, strict=True):
+    for array, field in zip(columns, schema, strict=True):
         try:
             arrays.append(array if array.type == field.type else _as_stored(array, field.type))
         except BaseException as error:  # noqa: BLE001 - raised again
@@ -287,6 +190,20 @@ def _file(batches: Sequence[pa.RecordBatch], schema: pa.Schema, settings: Mappin
 def _write_row_group(writer: pq.ParquetWriter, batch: pa.RecordBatch) -> None:
     # As a table: its columns are encoded one after the other, those of a batch wait for each other.
     writer.write_table(pa.Table.from_batches([batch]), row_group_size=batch.num_rows)
+
+
+def _may_be_split(arrays: Sequence[pa.Array], rows: int) -> bool:
+    """Return whether rows may be too large for one row group, by all of them or by those that are measured first."""
+    probed = min(rows, _PROBE_ROWS)
+    probe = sum(int(each.slice(0, probed).nbytes) for each in arrays)
+    whole = sum(int(each.nbytes) for each in arrays)
+    return rows * probe > ROW_GROUP_BYTES * probed or whole > ROW_GROUP_BYTES
+
+
+def _settings(batch: pa.RecordBatch | None, job: EncodeJob) -> dict[str, Any]:
+    """Return how a file is written whose first row group is `batch`."""
+    sample = None if batch is None else batch.slice(0, _SAMPLE_ROWS)
+    return _encodings(sample) | {"compression": job.options["compression"]}
 
 
 def _encodings(sample: pa.RecordBatch | None) -> dict[str, Any]:

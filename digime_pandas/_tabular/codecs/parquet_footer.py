@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pyarrow.parquet as pq
 
@@ -22,6 +22,7 @@ _TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BINARY, _LIST, _SET = range(1,
 _STRUCT = 12
 _SIZES = {_TRUE: 0, _FALSE: 0, _BYTE: 1, _DOUBLE: 8}
 _MORE = 0x80  # in a byte of a varint: another one follows
+_MOST_BITS = 64
 _LONG = 15  # in the head of a list: its length follows
 
 _Meaning = Literal["rows", "row group", "offset", "ordinal"]
@@ -175,6 +176,40 @@ def joins_as_written(parts: Sequence[memoryview], whole: memoryview) -> bool:
     return joined == whole
 
 
+def read_integers(data: bytes, *, depth: int) -> tuple[dict[tuple[int, ...], int], int]:
+    """Return the integers of a struct, by the numbers of the fields that lead to them, and where the struct ends.
+
+    Args:
+        data: The struct in Thrift's compact protocol, and perhaps more.
+        depth: How deep structs are looked into: 1 for the struct alone.
+
+    Raises:
+        IndexError: The struct does not end in the data.
+        ValueError: It is no such struct.
+    """
+    found: dict[tuple[int, ...], int] = {}
+    return found, _read_struct(data, 0, (), depth, found)
+
+
+def _read_struct(data: bytes, position: int, path: tuple[int, ...], depth: int, found: dict[Any, int]) -> int:
+    number = 0
+    while head := data[position]:
+        position += 1
+        if head >> 4:
+            number += head >> 4
+        else:
+            number, position = _integer(data, position), _after_varint(data, position)
+        kind = head & 0x0F
+        if kind in {_I16, _I32, _I64}:
+            value = _unsigned(data, position)
+            found[*path, number] = value >> 1 if not value & 1 else -(value >> 1) - 1
+        if kind == _STRUCT and depth > 1:
+            position = _read_struct(data, position, (*path, number), depth - 1, found)
+        else:
+            position = _walk_value(data, position, kind, _NOTHING, [])
+    return position + 1
+
+
 def _column_offsets(tail: bytes) -> list[_Offsets]:
     """Return the offsets that pyarrow reads in the end of a file, from its footer on, one list per row group."""
     metadata = pq.read_metadata(BytesIO(_MAGIC + tail))
@@ -243,6 +278,8 @@ def _after_varint(data: bytes, position: int) -> int:
 def _unsigned(data: bytes, position: int) -> int:
     value = shift = 0
     while data[position] & _MORE:
+        if shift > _MOST_BITS:
+            raise ValueError("an integer of Thrift's compact protocol has more than 64 bits")
         value |= (data[position] & 0x7F) << shift
         position, shift = position + 1, shift + 7
     return value | data[position] << shift

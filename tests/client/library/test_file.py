@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256, sha512
+from pathlib import Path
 from typing import Any
 
 import brotli
@@ -15,10 +16,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from digime_pandas._client.library.file import LibraryFile, library_file
+from digime_pandas._client.library.limits import ReadLimits
 from digime_pandas._service.crypto.envelope import encrypt_bytes, wrap_key
 from digime_pandas._service.download import Download
 from digime_pandas._service.masking.secret import Secret
-from digime_pandas.errors import DigestMismatchError, FormatError, InputError, ReplyError, SealedFileError
+from digime_pandas._service.received.byte_limit import ByteLimit
+from digime_pandas.errors import DigestMismatchError, FormatError, InputError, ReadError, ReplyError, SealedFileError
 
 KEY, IV = Secret(bytes(32)), Secret(bytes(16))
 PLAIN = secrets.token_bytes(5000) * 500
@@ -148,7 +151,8 @@ class TestFile:
 
     @pytest.fixture
     def file(self, key: RSAPrivateKey, fetched: list[Fetched]) -> LibraryFile:
-        def fetch() -> Fetched:
+        def fetch(limit: ByteLimit) -> Fetched:
+            assert limit.most > 0
             fetched.append(Fetched(key, CSV))
             return fetched[-1]
 
@@ -208,6 +212,78 @@ class TestFile:
                 call()
         assert fetched == []
         assert picture.read() == CSV
+
+    def test_how_much_is_read_is_said_by_arguments_or_by_the_file(
+        self, file: LibraryFile, fetched: list[Fetched]
+    ) -> None:
+        limits: list[int] = []
+
+        def fetch(limit: ByteLimit) -> Download:
+            limits.append(limit.most)
+            return file.fetch(limit)
+
+        asked = replace(file, fetch=fetch, limits=ReadLimits(max_bytes=1_000))
+        asked.read()
+        asked.read(max_bytes=50)
+        asked.to_frame(max_bytes=60)
+        list(asked.read_batches(max_bytes=70))
+        replace(asked, limits=ReadLimits()).read()
+        list(replace(asked, limits=ReadLimits()).read_batches())
+        assert limits == [1_000, 50, 60, 70, 2 << 30, 16 << 30]
+        assert all(each.closed for each in fetched)
+
+    def test_more_rows_than_are_asked_for_are_an_error(self, file: LibraryFile, key: RSAPrivateKey) -> None:
+        long = replace(file, fetch=lambda _: Fetched(key, CSV + b"2026-01-06,62\r\n"))
+        assert len(long.to_frame(max_rows=2)) == len(long.to_frame(limit=1, max_rows=1)) + 1
+        for call in (
+            lambda: long.to_frame(max_rows=1),
+            lambda: long.to_frame(limit=2, max_rows=1),
+            lambda: list(long.read_batches(max_rows=1)),
+            lambda: replace(long, limits=ReadLimits(max_rows=1)).to_frame(),
+        ):
+            with pytest.raises(ReadError, match="max_rows is 1"):
+                call()
+
+    @pytest.mark.parametrize("name", ["max_bytes", "max_rows"])
+    def test_a_limit_that_is_none_is_refused_before_anything_is_fetched(
+        self, file: LibraryFile, fetched: list[Fetched], name: str
+    ) -> None:
+        wrong: dict[str, Any] = {name: 0}
+        calls: list[Callable[[], object]] = [lambda: file.to_frame(**wrong), lambda: next(file.read_batches(**wrong))]
+        for call in calls:
+            with pytest.raises(InputError, match=name):
+                call()
+        assert fetched == []
+
+    def test_it_is_saved_whole_or_not_at_all(self, file: LibraryFile, fetched: list[Fetched], tmp_path: Path) -> None:
+        target = tmp_path / "copy.csv"
+        target.write_bytes(b"old")
+        with pytest.raises(DigestMismatchError):
+            file.save(target, sha256="0" * 64)
+        assert target.read_bytes() == b"old"
+        assert file.save(str(target), sha256=sha256(CSV).hexdigest()) == target
+        assert target.read_bytes() == CSV
+        for wrong in (tmp_path / "none" / "copy.csv", tmp_path):
+            with pytest.raises(InputError, match="cannot be written"):
+                file.save(wrong)
+        assert [each.name for each in tmp_path.iterdir()] == ["copy.csv"]
+        assert all(each.closed for each in fetched)
+
+    @pytest.mark.parametrize("path", ["", "a\0b", None, 5, b"copy.csv"], ids=repr)
+    def test_what_is_no_path_is_refused_before_anything_is_fetched(
+        self, file: LibraryFile, fetched: list[Fetched], path: Any
+    ) -> None:
+        with pytest.raises(InputError, match="path is"):
+            file.save(path)
+        assert fetched == []
+
+    def test_what_others_say_of_it_is_shown_as_escapes(self, file: LibraryFile) -> None:
+        odd = {"mimetype": "a\x1b[2J", "reference": ["\ud800\x1b]0;x\x07"], "tags": ["\udfff"], "contractid": "\ud800"}
+        shown = library_file("f", 0, odd, file.fetch)
+        assert (shown.name, shown.tags, shown.contract_id) == ("\\ud800\x1b]0;x\x07", ("\\udfff",), "\\ud800")
+        with pytest.raises(FormatError) as caught:
+            shown.to_frame()
+        assert "\x1b" not in f"{shown!r}{caught.value}"
 
     def test_it_prints_without_the_way_to_fetch_it(self, file: LibraryFile) -> None:
         assert "fetch" not in repr(file)

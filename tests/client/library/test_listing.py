@@ -4,8 +4,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import httpx
+import pandas as pd
 import pytest
 
+import digime_pandas as digime
 from digime_pandas._client.client import Client
 from digime_pandas._client.library.file import LibraryFile, library_file
 from digime_pandas._client.library.listing import _drop_repeated_writes
@@ -145,7 +147,7 @@ def test_another_contracts_file_of_the_same_write_id_hides_nothing(
 
 def listed(name: str, *reference: str, contract_id: object = None) -> LibraryFile:
     metadata = {"mimetype": "text/csv", "reference": list(reference), "contractid": contract_id}
-    return library_file(name, 0, metadata, lambda: pytest.fail("nothing is fetched"))
+    return library_file(name, 0, metadata, lambda _: pytest.fail("nothing is fetched"))
 
 
 def test_copies_are_told_by_their_write_id_alone() -> None:
@@ -187,3 +189,40 @@ def test_a_file_of_which_nothing_can_be_told_keeps_the_others_from_nobody(
     other = connected(sandbox, transport=Recording(change), tokens=client.tokens)
     with pytest.warns(UserWarning, match="left out"):
         assert other.files(reader) == []
+
+
+def test_rows_and_size_are_those_of_the_write_and_else_what_the_service_lets_follow(
+    sandbox: Sandbox, connected: Connected, client: Client, reader: Authorization
+) -> None:
+    frame = pd.DataFrame({"a": range(100)})
+    receipt = digime.write(frame, "a.csv", reader.account_id, client=client)
+    (file,) = client.files(reader)
+    assert (file.rows, file.size, file.size_is_exact) == (100, receipt.size, True)
+    (file,) = connected(sandbox, tokens=client.tokens).files(reader)
+    assert (file.rows, file.size_is_exact) == (None, False)
+    assert file.size is not None
+    assert receipt.size <= file.size <= receipt.size + 15
+
+
+def test_the_size_of_a_file_that_is_compressed_on_its_way_is_not_known(connected: Connected) -> None:
+    with Sandbox(compression="gzip") as compressing:
+        client = connected(compressing)
+        compressing.approve_all(["p"], tokens=client.tokens)
+        compressing.approve_all(["p"], access="read", tokens=client.tokens)
+        write(client, client.authorization("p"), "x" * 1000)
+        (file,) = client.files("p")
+        assert file.size is None
+
+
+def test_a_service_that_names_no_size_or_too_small_a_one_leaves_it_not_known(
+    sandbox: Sandbox, connected: Connected, client: Client, reader: Authorization
+) -> None:
+    write(client, client.authorization(reader.account_id), "one")
+
+    def without_length(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        if request.method == "HEAD":
+            return httpx.Response(200, headers={"X-Metadata": response.headers["X-Metadata"]}, content=b"")
+        return response
+
+    (file,) = connected(sandbox, transport=Recording(without_length), tokens=client.tokens).files(reader)
+    assert file.size is None

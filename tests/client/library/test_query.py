@@ -17,7 +17,7 @@ WRITE_ID = "urn:uuid:1"
 
 def listed(*reference: str, tags: tuple[str, ...] = (), mime_type: str = "text/csv") -> LibraryFile:
     metadata = {"mimetype": mime_type, "reference": list(reference), "tags": list(tags)}
-    return library_file("id", 0, metadata, lambda: pytest.fail("nothing is fetched"))
+    return library_file("id", 0, metadata, lambda _: pytest.fail("nothing is fetched"))
 
 
 FILES = [

@@ -11,8 +11,9 @@ import pytest
 
 from digime_pandas._tabular.codecs import parquet
 from digime_pandas._tabular.codecs.codec import EncodeJob
-from digime_pandas._tabular.codecs.parquet import ParquetCodec, ParquetReader
+from digime_pandas._tabular.codecs.parquet import ParquetCodec
 from digime_pandas._tabular.codecs.parquet_footer import _varint
+from digime_pandas._tabular.codecs.parquet_reader import ParquetReader
 from digime_pandas._tabular.formats import PARQUET, check_options
 from digime_pandas._tabular.frames.source import column_source_of
 from digime_pandas.errors import ReadError

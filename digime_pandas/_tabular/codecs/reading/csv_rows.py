@@ -15,35 +15,43 @@ from weakref import WeakSet
 
 import pyarrow.csv as pacsv
 
+from digime_pandas._tabular.reading.limits import DEFAULT_LIMITS, Limits
+
 _READ_BYTES = 1 << 16
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _BYTE_ORDER_MARK = codecs.BOM_UTF8
 _END = "\x00end of the file"
 _SHOWN = 60
+_LONGEST_HEADER = 16 << 20
+_TOO_LONG = f"the first record is longer than {_LONGEST_HEADER:,} bytes"
 _LONGEST_READ = 10.0  # seconds
 _LAST_READ = 0.2  # seconds
 _reading: WeakSet[CsvRows] = WeakSet()
 
 
-def read_header(stream: BinaryIO, *, skips_blank: bool) -> list[str] | None:
+def read_header(stream: BinaryIO, limits: Limits = DEFAULT_LIMITS, *, skips_blank: bool) -> list[str] | None:
     """Return the fields of the first record, and leave the stream at the one after it.
 
     Args:
         stream: The file, at its start. A byte-order mark is skipped.
+        limits: How many fields the record may have.
         skips_blank: Whether blank lines before the record are skipped, as pandas does.
 
     Returns:
         The fields, or None where there is no record.
 
     Raises:
-        ValueError: The record is not CSV in UTF-8.
+        ValueError: The record is not CSV in UTF-8, or longer than 16 MiB.
+        ReadError: It has more fields.
     """
-    position = stream.tell()
+    position = start = stream.tell()
 
     def texts() -> Iterator[str]:
         nonlocal position
-        for number, line in enumerate(_lines(stream)):
+        for number, line in enumerate(_lines(stream, _LONGEST_HEADER)):
             position += len(line)
+            if position - start > _LONGEST_HEADER:
+                raise ValueError(_TOO_LONG)
             try:
                 yield line.decode("utf-8" if number else "utf-8-sig")
             except UnicodeDecodeError:
@@ -57,6 +65,7 @@ def read_header(stream: BinaryIO, *, skips_blank: bool) -> list[str] | None:
         header = next(csv.reader(chain([first], lines), strict=True)) or [""]
     except csv.Error as error:
         raise ValueError(f"the first record is not CSV: {error}") from None
+    limits.check_columns(len(header))
     stream.seek(position)
     return header
 
@@ -220,7 +229,7 @@ if hasattr(os, "register_at_fork"):  # Windows has no fork
     os.register_at_fork(after_in_child=_reading.clear)
 
 
-def _lines(stream: BinaryIO) -> Iterator[bytes]:
+def _lines(stream: BinaryIO, longest: int | None = None) -> Iterator[bytes]:
     """Yield the lines of a file, each with its end: a line feed, a carriage return, or both."""
     rest = b""
     while block := stream.read(max(_READ_BYTES, len(rest))):  # at least doubled, since it is searched from its start
@@ -232,5 +241,7 @@ def _lines(stream: BinaryIO) -> Iterator[bytes]:
             yield rest[start : found.end()]
             start = found.end()
         rest = rest[start:]
+        if longest is not None and len(rest) > longest:
+            raise ValueError(_TOO_LONG)
     if rest:
         yield rest

@@ -6,24 +6,35 @@ from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 
+from digime_pandas._tabular.reading.limits import DEFAULT_LIMITS, Limits
 
-def in_pieces(batches: Iterable[pa.RecordBatch], rows: int, *, ahead: int = 0) -> Iterator[pa.Table]:
+
+def in_pieces(
+    batches: Iterable[pa.RecordBatch], rows: int, *, ahead: int = 0, limits: Limits = DEFAULT_LIMITS
+) -> Iterator[pa.Table]:
     """Yield the rows of batches as tables of `rows` rows; the last one may have fewer, and none is empty.
 
     Args:
         batches: The rows, with one schema.
         rows: Rows of each table.
         ahead: How many rows beyond those of a table are read before it is yielded, if there are so many.
+        limits: How many bytes the rows that are held may take.
+
+    Raises:
+        ReadError: They take more.
     """
     waiting: list[pa.Table] = []
-    count = 0
+    count = size = 0
     for batch in batches:
         waiting.append(pa.Table.from_batches([batch]))
         count += batch.num_rows
+        size += batch.nbytes
+        limits.check_bytes(size)
         while count >= rows + ahead and count:
             table = pa.concat_tables(waiting)
             yield table.slice(0, rows)
             waiting = [table.slice(rows)]
             count -= rows
+            size = waiting[0].nbytes
     if count:
         yield pa.concat_tables(waiting)

@@ -1,0 +1,4 @@
+"""What keeps bytes of others within bounds: sizes, JSON text, decompression.
+
+May import: `errors`. Files from bottom to top: ``byte_limit``, ``json_text``, ``decompression``.
+"""

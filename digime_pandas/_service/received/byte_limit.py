@@ -1,0 +1,85 @@
+"""How many bytes a file that is read may have: a few bytes can stand for any number of them."""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass
+
+from digime_pandas.errors import InputError, ReadError
+
+MOST_WHOLE_BYTES = 2 << 30
+"""How many bytes a file that is read as a whole may have, unless the caller says another number."""
+MOST_STREAMED_BYTES = 16 << 30
+"""How many bytes a file that is read in pieces may have, unless the caller says another number."""
+_MOST_TIMES = 1_000  # as many bytes as were received; gzip has 1,032 times as many at most
+_ALWAYS_ALLOWED = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ByteLimit:
+    """How many bytes a file may have.
+
+    Args:
+        most: Most bytes.
+        is_default: Whether the caller gave no number. Then compressed files of more than 64 MiB may not have more
+            than 1,000 times the bytes that were received.
+    """
+
+    most: int = MOST_WHOLE_BYTES
+    is_default: bool = True
+
+    @classmethod
+    def of(cls, max_bytes: object, default: int = MOST_WHOLE_BYTES) -> ByteLimit:
+        """Return the limit that an argument `max_bytes` stands for.
+
+        Args:
+            max_bytes: The argument; None for the default.
+            default: Most bytes in that case.
+
+        Raises:
+            InputError: It is no whole number above 0.
+        """
+        if max_bytes is None:
+            return cls(default)
+        try:
+            most = 0 if isinstance(max_bytes, bool) else operator.index(max_bytes)  # type: ignore[arg-type] # it is checked
+        except TypeError:
+            most = 0
+        if most < 1:
+            raise InputError(f"max_bytes is {max_bytes!r}; give a whole number above 0, or None for {default:,}.")
+        return cls(most, is_default=False)
+
+    def check(self, size: int, *, is_whole: bool = False) -> None:
+        """Check how many bytes a file has.
+
+        Args:
+            size: How many there are so far.
+            is_whole: Whether these are all.
+
+        Raises:
+            ReadError: They are more than it may have.
+        """
+        if size > self.most:
+            found = f"{size:,} bytes" if is_whole else f"more than {self.most:,} bytes"
+            raise ReadError(
+                f"The file has {found}, and max_bytes is {self.most:,}{' by default' if self.is_default else ''}. "
+                "Pass a larger max_bytes= to read it."
+            )
+
+    def check_decompressed(self, size: int, received: int) -> None:
+        """Check how many bytes were made of those that were received.
+
+        Args:
+            size: How many were made so far.
+            received: How many were received so far.
+
+        Raises:
+            ReadError: They are more than the file may have.
+        """
+        self.check(size)
+        if self.is_default and size > max(_ALWAYS_ALLOWED, received * _MOST_TIMES):
+            raise ReadError(
+                f"The file is compressed, and {received:,} bytes of it stand for more than {size:,}: over "
+                f"{_MOST_TIMES:,} times as many, as in files that are made to fill memory and disk. Pass max_bytes= to "
+                "read so many bytes all the same."
+            )

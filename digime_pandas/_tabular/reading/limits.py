@@ -1,0 +1,97 @@
+"""How much may be made of a file that is read: few bytes can stand for many rows, columns and values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from digime_pandas.errors import ReadError
+
+MOST_BYTES = 2 << 30
+MOST_ROWS = 100_000_000
+MOST_COLUMNS = 100_000
+_LEAST_TEXT_BYTES = 64 << 20
+_MOST_TIMES = 8  # texts are copied, decoded and searched
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much may be read.
+
+    Args:
+        bytes: Most bytes that the values of one frame may take while they are read.
+        rows: Most rows of the file.
+    """
+
+    bytes: int = MOST_BYTES
+    rows: int = MOST_ROWS
+
+    @property
+    def text_bytes(self) -> int:
+        """Most bytes of one line, and of JSON text that is read value by value."""
+        return max(_LEAST_TEXT_BYTES, self.bytes // _MOST_TIMES)
+
+    def check_rows(self, rows: int, *, are_all: bool = False) -> None:
+        """Check how many rows a file has.
+
+        Args:
+            rows: How many there are so far.
+            are_all: Whether the file says that these are all.
+
+        Raises:
+            ReadError: They are more than may be read.
+        """
+        if rows > self.rows:
+            found = f"{rows:,} rows" if are_all else f"more than {self.rows:,} rows"
+            raise ReadError(
+                f"The file has {found}, and max_rows is {self.rows:,}. Pass limit= to read the first ones, or a larger "
+                "max_rows=."
+            )
+
+    def check_bytes(self, size: int) -> None:
+        """Check how many bytes the values of one frame take.
+
+        Args:
+            size: How many they take so far.
+
+        Raises:
+            ReadError: They are more than may be read.
+        """
+        if size > self.bytes:
+            raise ReadError(
+                f"The values in the file take more than {self.bytes:,} bytes of memory, as many as max_bytes is. Read "
+                "it in pieces, with read_batches and a small batch_rows=, or pass a larger max_bytes=."
+            )
+
+    def check_columns(self, columns: int) -> None:
+        """Check how many columns a file has.
+
+        Args:
+            columns: How many there are, or how many there are so far.
+
+        Raises:
+            ReadError: They are more than `MOST_COLUMNS`.
+        """
+        if columns > MOST_COLUMNS:
+            raise ReadError(
+                f"The file has {columns:,} columns, and at most {MOST_COLUMNS:,} are read as a frame. Its bytes are "
+                "what read_file returns."
+            )
+
+    def check_text(self, size: int) -> None:
+        """Check how many bytes a line has, or JSON text that is read value by value.
+
+        Args:
+            size: How many there are so far.
+
+        Raises:
+            ReadError: They are more than `text_bytes`.
+        """
+        if size > self.text_bytes:
+            raise ReadError(
+                f"The file has more than {self.text_bytes:,} bytes on one line, or of values that are read one by one. "
+                f"Pass max_bytes= with {_MOST_TIMES} times what they take at least, or read it in pieces, with "
+                "read_batches."
+            )
+
+
+DEFAULT_LIMITS = Limits()
