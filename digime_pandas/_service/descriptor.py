@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import operator
 import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from numbers import Integral
+from pathlib import PurePath
+from typing import Any, SupportsIndex, TypeGuard
 
 from digime_pandas.errors import DescriptorError
 
@@ -17,6 +20,11 @@ _MIME_TYPE = re.compile(
     r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}( *; *[!-~][ -~]*)?"
 )
 MAXIMUM_FILE_NAME_BYTES = 255
+
+FileName = str | PurePath
+AccountId = str | int
+AccountIds = AccountId | Iterable[AccountId]
+_encode_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 WRITE_ID_PREFIX = "urn:uuid:"
 """Begins the reference that identifies one write."""
@@ -49,7 +57,7 @@ class FileDescriptor:
     def __init__(
         self,
         mime_type: str,
-        accounts: str | Iterable[str],
+        accounts: AccountIds,
         reference: Iterable[str] = (),
         tags: Iterable[str] = (),
     ) -> None:
@@ -60,6 +68,11 @@ class FileDescriptor:
         object.__setattr__(self, "accounts", check_accounts(accounts))
         object.__setattr__(self, "reference", _texts("reference", reference))
         object.__setattr__(self, "tags", _texts("tags", tags))
+
+    @property
+    def write_id(self) -> str | None:
+        """The ``urn:uuid:...`` among the references, by which copies of a repeated write are known, or None."""
+        return next((text for text in self.reference if text.startswith(WRITE_ID_PREFIX)), None)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the camel-case wire form; an empty `reference` or `tags` is left out (observed on the wire)."""
@@ -75,24 +88,30 @@ class FileDescriptor:
 
     def to_json(self) -> str:
         """Return the wire form as compact JSON, non-ASCII unescaped, as the vendor's Node SDK writes it."""
-        return json.dumps(self.to_dict(), ensure_ascii=False, separators=(",", ":"))
+        return _encode_json(self.to_dict())
 
 
 def check_accounts(account_id: object) -> tuple[str, ...]:
     """Return the account ids as a tuple.
 
     Args:
-        account_id: One id or a sequence of ids.
+        account_id: One id or a sequence of ids. A whole number stands for its decimal text.
 
     Raises:
-        DescriptorError: There is none, or one is not a non-empty str.
+        DescriptorError: There is none, or one is neither a whole number nor a non-empty str.
     """
     if isinstance(account_id, str):
         accounts: tuple[str, ...] = (account_id,)
+    elif _is_whole_number(account_id):
+        accounts = (_decimal(account_id),)
     else:
+        if isinstance(account_id, Iterable) and not isinstance(account_id, bytes):
+            account_id = tuple(_decimal(each) if _is_whole_number(each) else each for each in account_id)
         accounts = _texts("account_id", account_id, bare_text=True)
     if not accounts:
-        raise DescriptorError("account_id is empty; name at least one account, for example account_id='patient-17'.")
+        raise DescriptorError(
+            "account_id is empty;", remedy="name at least one account, for example account_id='patient-17'."
+        )
     for account in accounts:
         if not account.strip():
             raise DescriptorError(f"account_id holds {account!r}; an account id is a text that is not blank.")
@@ -103,7 +122,7 @@ def check_accounts(account_id: object) -> tuple[str, ...]:
 
 
 def check_file_name(file_name: object) -> str:
-    """Return the file name, if it can be written to the wire safely.
+    """Return the file name, if it can be written to the wire safely; of a path of `pathlib`, its last part.
 
     The name goes raw into a multipart header, and a reader may use it as a name on disk: no path separators, quotes,
     control characters or names with a meaning of their own (``.``, ``..``), and at most 255 bytes of UTF-8.
@@ -112,14 +131,20 @@ def check_file_name(file_name: object) -> str:
         DescriptorError: Says which rule the name breaks.
     """
     advice = "Use a plain name such as 'visits.parquet'."
+    if isinstance(file_name, PurePath):
+        file_name = file_name.name
     if not isinstance(file_name, str):
-        raise DescriptorError(f"file_name is a {type(file_name).__name__}, not a str. {advice}")
+        raise DescriptorError(f"file_name is a {type(file_name).__name__}, not a str.", remedy=advice)
     if not file_name.strip() or file_name in {".", ".."}:
         raise DescriptorError(f"file_name is {file_name!r}. {advice}")
     _check_text("file_name", file_name)
     for character in file_name:
         if character in '/\\"':
-            raise DescriptorError(f"file_name {file_name!r} holds {character!r}. {advice}")
+            last = re.split(r'[/\\"]', file_name.rstrip('/\\"'))[-1]
+            raise DescriptorError(
+                f"file_name {file_name!r} holds {character!r}.",
+                remedy=f"Use a plain name such as {last or 'visits.parquet'!r}.",
+            )
         if unicodedata.category(character) in {"Cc", "Zl", "Zp"}:
             raise DescriptorError(f"file_name {file_name!r} holds a line break or control character. {advice}")
     size = len(file_name.encode())
@@ -134,6 +159,17 @@ def _check_mime_type(mime_type: object) -> str:
     if not isinstance(mime_type, str) or not _MIME_TYPE.fullmatch(mime_type):
         raise DescriptorError(f"mime_type is {mime_type!r}; pass a media type such as 'text/csv'.")
     return mime_type
+
+
+def _is_whole_number(value: object) -> TypeGuard[SupportsIndex]:
+    return isinstance(value, Integral) and not isinstance(value, bool)  # also those of numpy
+
+
+def _decimal(number: SupportsIndex) -> str:
+    try:
+        return str(operator.index(number))
+    except ValueError:
+        raise DescriptorError("account_id is a whole number with more digits than Python turns into text.") from None
 
 
 def _texts(name: str, values: object, *, bare_text: bool = False) -> tuple[str, ...]:

@@ -19,15 +19,8 @@ from digime_pandas._service.crypto.envelope import (
     load_public_key,
     seal_description,
 )
-from digime_pandas._service.crypto.jws import (
-    NONCE_BYTES,
-    find_key,
-    key_address,
-    request_claims,
-    same_origin,
-    sign,
-    verify,
-)
+from digime_pandas._service.crypto.jws import NONCE_BYTES, request_claims, sign
+from digime_pandas._service.crypto.key_sets import KeySets
 from digime_pandas._service.crypto.signed_upload import FileKey, SignedUpload
 from digime_pandas._service.download import Download
 from digime_pandas._service.http.request import Reply, Request
@@ -45,17 +38,20 @@ from digime_pandas._service.messages import (
     parse_document,
     parse_file_listing,
     parse_file_metadata,
+    parse_import_reply,
     parse_session,
     parse_token_reply,
     parse_upload_reply,
     read_secret,
 )
-from digime_pandas.errors import AuthorizationError, ReplyError
+from digime_pandas._service.received.byte_limit import ByteLimit
+from digime_pandas.errors import APIError, AuthorizationError, ReplyError
 
-_KEY_SET_SECONDS = 15 * 60  # as long as the iOS SDK keeps it
 _JSON = "application/json"
 _OCTETS = "application/octet-stream"
 _NO_OPTIONS: Mapping[str, Any] = {}
+_FETCH_KEYS = "fetch the service's key set"
+_SPENT_BY = {"authorization_code": "code", "refresh_token": "refresh_token"}
 
 
 class Endpoints:
@@ -68,6 +64,11 @@ class Endpoints:
         agent: SDK name and version to announce.
         now: Clock, Unix seconds.
         random: Source of random bytes.
+
+    Attributes:
+        one_deadline: Returns a block all requests in which have one deadline; see `Http`.
+        keep_unverified: Called with a code or refresh token that was used up, and with the token of the answer to it
+            where that cannot be verified, for `verify_tokens`.
     """
 
     def __init__(
@@ -84,10 +85,12 @@ class Endpoints:
         self.base_url = base_url
         self._client_id, self._private_key = contract.client_id, Secret(contract.private_key)
         self._http = http
+        self.one_deadline = http.one_deadline
         self._agent = agent
         self._now = now
         self._random = random
-        self._key_sets: dict[str, tuple[float, object]] = {}
+        self.keep_unverified: Callable[[Secret[str], Secret[str]], object] = _keep_nothing
+        self._key_sets = KeySets(self._fetch_key_set, base_url, now=now)
 
     def pre_authorize(
         self, *, code_challenge: str, redirect_uri: str, state: Secret[str], access_token: Secret[str] | None
@@ -101,28 +104,56 @@ class Endpoints:
             access_token: A token of the same person, of any contract, expired or not: both then share one library.
         """
         what = "begin the authorization"
-        reply = self._post_json(
-            "oauth/authorize",
-            what,
-            code_challenge=code_challenge,
-            code_challenge_method="S256",
-            redirect_uri=redirect_uri,
-            response_mode="query",
-            response_type="code",
-            state=state,
-            access_token=access_token,
-        )
-        return read_secret(self._verified(reply, what), "preauthorization_code", what)
+        claims: dict[str, Any] = {
+            "code_challenge": code_challenge,
+            "code_challenge_method": "S256",
+            "redirect_uri": redirect_uri,
+            "response_mode": "query",
+            "response_type": "code",
+            "state": state,
+            "access_token": access_token,
+        }
+        with self.one_deadline():
+            reply = self._post_json("oauth/authorize", what, **claims)
+            token = read_secret(parse_document(reply.body, what), "token", what)
+            return read_secret(self._verified(token, what), "preauthorization_code", what)
+
+    def fetch_keys(self) -> None:
+        """Fetch the keys that verify what the token endpoint answers, unless they are at hand.
+
+        To be called before a code or a refresh token is sent, which is used up by that.
+
+        Raises:
+            APIError: They cannot be fetched.
+        """
+        try:
+            self._key_sets.prepare()
+        except APIError as error:
+            error.outcome = "not sent"
+            raise
+        except ValueError as error:
+            raise ReplyError(f"Could not {_FETCH_KEYS}: {error}. Try again later.", outcome="not sent") from None
 
     def exchange(self, *, code: Secret[str], code_verifier: Secret[str]) -> TokenReply:
-        """``POST oauth/token``: return the tokens for an authorization code."""
-        return self._tokens(
-            "exchange the code", grant_type="authorization_code", code=code, code_verifier=code_verifier
-        )
+        """``POST oauth/token``: return the tokens for an authorization code, which is used up."""
+        return self._tokens("exchange the code", "authorization_code", code, code_verifier=code_verifier)
 
     def refresh(self, refresh_token: Secret[str]) -> TokenReply:
         """``POST oauth/token``: return a new pair of tokens; the old pair is to be forgotten."""
-        return self._tokens("refresh the token", grant_type="refresh_token", refresh_token=refresh_token)
+        return self._tokens("refresh the token", "refresh_token", refresh_token)
+
+    def verify_tokens(self, answer: Secret[str], received: float) -> TokenReply:
+        """Return the tokens of an answer that could not be verified when it came.
+
+        Args:
+            answer: What `keep_unverified` was called with.
+            received: When it came, Unix seconds.
+
+        Raises:
+            ReplyError: It is not genuine, or that still cannot be known.
+        """
+        what = "verify the service's earlier answer"
+        return parse_token_reply(self._verified(answer, what, received), what)
 
     def deliver_to_postbox(self, upload: Upload, postbox: Postbox, access_token: Secret[str]) -> UploadReply:
         """``POST permission-access/postbox/{id}``: encrypt and upload a file.
@@ -169,10 +200,13 @@ class Endpoints:
         """``POST permission-access/import``: upload the plain bytes under TLS, the descriptor signed in a header.
 
         Any 2xx is a success and its body says nothing (observed), so the status is always ``"delivered"``.
+
+        Raises:
+            ReplyError: A web page came in place of the service's answer.
         """
         what = f"import {upload.file_name!r}"
         reply = self._upload(upload, partial(self.sign_import, upload, access_token), what)
-        return UploadReply("delivered", None, reply.attempts)
+        return parse_import_reply(reply.headers, reply.body, reply.attempts, what)
 
     def sign_import(self, upload: Upload, access_token: Secret[str]) -> SignedUpload:
         """Return the request of one attempt at a direct import: token and descriptor are signed, the file is not."""
@@ -188,7 +222,8 @@ class Endpoints:
             body, size = signed.body(upload.content, upload.size, workers=upload.threads.encrypt)
             return Request("POST", signed.url, signed.headers, body, size, upload.progress)
 
-        return self._http.send(request, what=what)
+        # Where nothing tells a repeated file from another one, it is not sent again that may be there.
+        return self._http.send(request, what=what, repeats=lambda: upload.descriptor.write_id is not None)
 
     def trigger(self, access_token: Secret[str], scope: Scope | None = None) -> ReadingSession:
         """``POST permission-access/trigger``: return a new reading session.
@@ -211,11 +246,17 @@ class Endpoints:
         what = "list the library"
         return parse_file_listing(self._query("GET", session, None, access_token, accept=_JSON, what=what).body, what)
 
-    def read_file(self, session: Secret[str], name: str, access_token: Secret[str]) -> Download:
+    def read_file(
+        self,
+        session: Secret[str],
+        name: str,
+        access_token: Secret[str],
+        limit: ByteLimit = ByteLimit(),  # noqa: B008 - a constant
+    ) -> Download:
         """``GET permission-access/query/{session}/{name}``: fetch a file and decrypt it piece by piece."""
 
         def receive(headers: Mapping[str, str]) -> Download:
-            return Download(headers, self._private_key.reveal(), hashed="/v1.6/" in self.base_url)
+            return Download(headers, self._private_key.reveal(), hashed="/v1.6/" in self.base_url, limit=limit)
 
         reply = self._query("GET", session, name, access_token, accept=_OCTETS, what="read a file", receive=receive)
         download: Download = reply.received
@@ -256,12 +297,23 @@ class Endpoints:
 
         return self._http.send(request, what=what)
 
-    def _tokens(self, what: str, **claims: object) -> TokenReply:
+    def _tokens(self, what: str, grant_type: str, spent: Secret[str], **claims: object) -> TokenReply:
+        full = {"grant_type": grant_type, _SPENT_BY[grant_type]: spent, **claims}
+
         def request() -> Request:
-            headers = self._signed({"Content-Type": _JSON, "Accept": _JSON}, **claims)
+            headers = self._signed({"Content-Type": _JSON, "Accept": _JSON}, **full)
             return Request("POST", self.base_url + "oauth/token", headers, [], 0)
 
-        return parse_token_reply(self._verified(self._http.send(request, what=what), what), what)
+        reply = self._http.send(request, what=what)
+        token = read_secret(parse_document(reply.body, what), "token", what)
+        try:
+            payload = self._verified(token, what)
+        except BaseException as error:
+            self.keep_unverified(spent, token)
+            if isinstance(error, APIError):
+                error.outcome = "unknown"  # of this request, whatever it is of the one for the keys
+            raise
+        return parse_token_reply(payload, what)
 
     def _signed(self, fields: Mapping[str, str], **claims: object) -> Secret[Mapping[str, str]]:
         """Return the headers of one attempt, `fields` among them: nonce and timestamp are new at each call."""
@@ -269,31 +321,24 @@ class Endpoints:
         bearer = sign(full, self._private_key.reveal())
         return Secret({"Authorization": f"Bearer {bearer.reveal()}", **fields})
 
-    def _verified(self, reply: Reply, what: str) -> Mapping[str, Any]:
-        """Return the payload of the reply's `token`, after checking the key's origin and the signature."""
-        token = read_secret(parse_document(reply.body, what), "token", what)
+    def _verified(self, token: Secret[str], what: str, received: float | None = None) -> Mapping[str, Any]:
+        """Return the payload of a token, after checking the key's origin, the signature and the times."""
         try:
-            jku, kid = key_address(token)
-            if not same_origin(jku, self.base_url):
-                raise _not_genuine(what, "its key set (jku) is at another address than the API")
-            key = find_key(self._key_set(jku), kid) or find_key(self._key_set(jku, fresh=True), kid)
-            if key is None:
-                raise _not_genuine(what, "its key set has no such key (kid)")
-            return verify(token, key)
-        except ReplyError:
+            return self._key_sets.verified(token, received)
+        except APIError:
             raise
         except ValueError as error:
             raise _not_genuine(what, str(error)) from None
 
-    def _key_set(self, url: str, *, fresh: bool = False) -> object:
-        fetched, key_set = self._key_sets.get(url, (0.0, None))
-        if fresh or key_set is None or self._now() - fetched > _KEY_SET_SECONDS:
-            what = "fetch the service's key set"
-            reply = self._http.send(lambda: Request("GET", url, {"Accept": _JSON}), what=what)
-            key_set = parse_document(reply.body, what)
-            self._key_sets[url] = (self._now(), key_set)
-        return key_set
+    def _fetch_key_set(self, url: str) -> object:
+        reply = self._http.send(lambda: Request("GET", url, {"Accept": _JSON}), what=_FETCH_KEYS)
+        return parse_document(reply.body, _FETCH_KEYS)
+
+
+def _keep_nothing(_: Secret[str], __: Secret[str]) -> None:
+    return None
 
 
 def _not_genuine(what: str, reason: str) -> ReplyError:
-    return ReplyError(f"Could not {what}: the answer's token is not genuine: {reason}.", outcome="unknown")
+    text = f"Could not {what}: the answer's token is not genuine: {reason.removesuffix('.')}."
+    return ReplyError(text, outcome="unknown", remedy="Try again; where that does not help, check base_url.")

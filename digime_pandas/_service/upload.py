@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -84,8 +84,9 @@ def upload(
     """
     started = clock()
     hashed = HashedContent(file.content)
-    sending = _Sending(endpoints, replace(file, content=hashed.content), hashed, outcome or FileOutcome())
-    result = _send_and_refresh(sending, authorization, refresh)
+    sent = file if hashed.content is file.content else replace(file, content=hashed.content)
+    sending = _Sending(endpoints, sent, hashed, outcome or FileOutcome())
+    result = _send_and_refresh(sending, authorization, refresh, lambda: endpoints.one_deadline(clock() - started))
     return Receipt(
         status=result.reply.status,
         file_name=file.file_name,
@@ -107,7 +108,10 @@ def upload(
 
 
 def _send_and_refresh(
-    sending: _Sending, authorization: Authorization, refresh: Callable[[Authorization], Authorization]
+    sending: _Sending,
+    authorization: Authorization,
+    refresh: Callable[[Authorization], Authorization],
+    one_deadline: Callable[[], AbstractContextManager[object]],
 ) -> _Result:
     try:
         reply = sending.send(authorization)
@@ -120,15 +124,16 @@ def _send_and_refresh(
             return _Result(reply, reply.attempts, authorization)
         attempts = reply.attempts
         known = "The service answered 'pending' before: whether it keeps the file is not known."
-    refreshed = _refreshed(authorization, refresh, known)
-    try:
-        reply = sending.send(refreshed)
-    except APIError as error:
-        error.attempts += attempts
-        if known is not None:
-            error.outcome = "unknown"
-            error.add_note(known)
-        raise
+    with one_deadline():
+        refreshed = _refreshed(authorization, refresh, known)
+        try:
+            reply = sending.send(refreshed)
+        except APIError as error:
+            error.attempts += attempts
+            if known is not None:
+                error.outcome = "unknown"
+                error.add_note(known)
+            raise
     return _Result(reply, attempts + reply.attempts, refreshed)
 
 
@@ -274,7 +279,7 @@ def as_upload(file_data: FileData, file_name: str, file_descriptor: FileDescript
     Raises:
         InputError: One of them is not valid.
     """
-    check_file_name(file_name)
+    file_name = check_file_name(file_name)
     if not isinstance(file_descriptor, FileDescriptor):
         raise DescriptorError(f"file_descriptor is a {type(file_descriptor).__name__}; pass a FileDescriptor.")
     if isinstance(file_data, bytes | bytearray | memoryview):

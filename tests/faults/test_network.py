@@ -92,7 +92,6 @@ def test_a_lost_answer_leaves_the_outcome_unknown(end: object) -> None:
         ["HTTP/1.1 200"],
         ["SSH-2.0-OpenSSH_9"],
         ["HTTP/1.1 200 OK", "Content-Length: many"],
-        ["HTTP/1.1 200 OK", "Content-Encoding: gzip", "Content-Length: 2"],
     ],
     ids=lambda head: head[-1],
 )
@@ -228,7 +227,8 @@ def test_a_busy_service_is_asked_again_over_the_same_or_another_connection(statu
         assert send(server, max_attempts=3).attempts == 3
     with FaultyServer(busy) as server, pytest.raises(RefusedError) as raised:
         send(server, max_attempts=2)
-    assert (raised.value.attempts, raised.value.outcome) == (2, "refused")
+    outcome = "unknown" if status.startswith("5") else "refused"
+    assert (raised.value.attempts, raised.value.outcome) == (2, outcome)
 
 
 def test_an_interrupt_while_sending_ends_the_body_and_the_connection() -> None:

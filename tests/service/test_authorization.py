@@ -88,3 +88,26 @@ def test_copies_and_replacements_keep_the_tokens() -> None:
 def test_an_authorization_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
         FULL.account_id = "patient-18"  # type: ignore[misc] # wrong on purpose
+
+
+def test_it_shows_what_it_allows_until_when_and_no_token() -> None:
+    pair = UserAccessToken(Token("acce55", 1), Token("4ef4e5", 1_811_116_800))
+    made = Authorization("<p>", "write", pair, Postbox("box", "KEY"), user_id="user-1", consent_id="consent-1")
+    assert repr(made) == "Authorization(account_id='<p>', access='write', until='24 May 2027')"
+    page = made._repr_html_()
+    for text in ("&lt;p&gt;", "lets you write until 24 May 2027", "into an encrypted postbox", "user-1", "consent-1"):
+        assert text in page
+    read = replace(made, access="read", postbox=None)._repr_html_()
+    assert "lets you read until" in read
+    assert "Files go" not in read
+    assert "through direct import" in replace(made, postbox=None)._repr_html_()
+    for shown in (repr(made), page, read):
+        assert not any(secret in shown for secret in ("acce55", "4ef4e5"))
+
+
+def test_one_that_has_ended_says_how_to_authorize_again() -> None:
+    pair = UserAccessToken(Token("a", 1), Token("b", 253_402_300_799_999))
+    ended = Authorization("p'1", "read", pair, refused=True)
+    assert repr(ended).endswith("until='31 December 9999', refused=True)")
+    assert "digime.AuthorizationWidget(&quot;p&#x27;1&quot;, access=&#x27;read&#x27;)" in ended._repr_html_()
+    assert "✓" not in ended._repr_html_()

@@ -183,6 +183,30 @@ def test_a_contract_is_not_changed_pickled_or_printed_with_its_key(pem: str) -> 
 
 
 class TestEnvironment:
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            ({"DIGIME_READ_PRIVATE_KEY": "s3cret"}, "DIGIME_READ_PRIVATE_KEY is neither PEM text nor a file"),
+            ({"DIGIME_READ_PRIVATE_KEY": "", "DIGIME_READ_PRIVATE_KEY_FILE": "/nowhere/s3cret"}, "_KEY_FILE is"),
+            ({"DIGIME_READ_REDIRECT_URI": "nowhere"}, "DIGIME_READ_REDIRECT_URI is 'nowhere'; pass the absolute"),
+        ],
+        ids=["key", "file", "address"],
+    )
+    def test_what_came_from_a_variable_is_named_by_it(self, pem: str, change: dict[str, str], said: str) -> None:
+        environ = {
+            "DIGIME_READ_APPLICATION_ID": "a",
+            "DIGIME_READ_CONTRACT_ID": "c",
+            "DIGIME_READ_PRIVATE_KEY": pem,
+            **change,
+        }
+        with pytest.raises(ContractError, match=said) as raised:
+            Contract.from_env("DIGIME_READ_", environ)
+        assert "private_key" not in str(raised.value)
+        assert "s3cret" not in str(raised.value)
+        assert (raised.value.__cause__, raised.value.__context__) == (None, None)
+        if "KEY" in said:
+            assert "Set DIGIME_READ_PRIVATE_KEY to PEM text" in str(raised.value)
+
     def test_a_contract_is_read_from_variables(self, key: RSAPrivateKey, pem: str, tmp_path: Path) -> None:
         (tmp_path / "key.pem").write_text(pem)
         ids = {"DIGIME_APPLICATION_ID": "a", "DIGIME_CONTRACT_ID": "c", "DIGIME_REDIRECT_URI": "https://a.test/"}

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path, PurePath, PureWindowsPath
 from typing import Any
 
+import numpy as np
 import pytest
 
 from digime_pandas._service.descriptor import FileDescriptor, check_accounts, check_file_name
@@ -36,11 +38,44 @@ def test_sequences_are_kept_in_order_as_tuples() -> None:
 
 
 @pytest.mark.parametrize(
-    "given", ["", "  ", [], (), [""], ["a", " "], ["a", "a"], "a\ud800", None, 17, [17], b"a", [b"a"]]
+    "given", ["", "  ", [], (), [""], ["a", " "], ["a", "a"], "a\ud800", None, 1.5, [1.5], True, [True], b"a", [b"a"]]
 )
 def test_account_ids_are_texts_that_are_not_blank_and_named_once(given: object) -> None:
     with pytest.raises(DescriptorError, match="account_id"):
         check_accounts(given)
+
+
+@pytest.mark.parametrize(
+    ("given", "texts"),
+    [(17, ("17",)), ([17, "b"], ("17", "b")), (np.int64(17), ("17",)), (range(2), ("0", "1")), (-1, ("-1",))],
+    ids=str,
+)
+def test_a_whole_number_stands_for_its_decimal_text(given: object, texts: tuple[str, ...]) -> None:
+    assert check_accounts(given) == texts
+    assert FileDescriptor("text/csv", given).accounts == texts  # type: ignore[arg-type]  # beyond what it declares
+
+
+def test_one_number_twice_or_too_long_to_be_a_text_is_refused() -> None:
+    with pytest.raises(DescriptorError, match="twice"):
+        check_accounts([17, "17"])
+    with pytest.raises(DescriptorError, match="more digits"):
+        check_accounts(10**5000)
+
+
+@pytest.mark.parametrize("path", [Path("out/visits.csv"), Path("visits.csv"), PureWindowsPath(r"C:\out\visits.csv")])
+def test_of_a_path_the_last_part_is_the_name(path: PurePath) -> None:
+    assert check_file_name(path) == "visits.csv"
+
+
+@pytest.mark.parametrize("path", [Path(), Path("/")])
+def test_a_path_without_a_last_part_is_no_name(path: PurePath) -> None:
+    with pytest.raises(DescriptorError, match="file_name is ''"):
+        check_file_name(path)
+
+
+def test_of_a_text_with_separators_the_last_part_is_offered() -> None:
+    with pytest.raises(DescriptorError, match=r"holds '/'\. Use a plain name such as 'visits\.csv'\."):
+        check_file_name("out/visits.csv")
 
 
 @pytest.mark.parametrize("name", ["reference", "tags"])

@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key
 
 from digime_pandas._service.crypto.encrypted_file import EncryptedFile
 from digime_pandas._service.download import Download
-from digime_pandas.errors import SealedFileError
+from digime_pandas._service.received.byte_limit import ByteLimit
+from digime_pandas.errors import ReadError, SealedFileError
 
 
 @pytest.fixture(scope="module")
@@ -124,3 +125,37 @@ def test_a_few_bytes_that_stand_for_many_are_kept_in_bounded_pieces(
         == plain
     )
     assert max(sizes) <= 4 << 20
+
+
+@pytest.mark.parametrize("compression", [None, *_COMPRESSORS])
+def test_more_bytes_than_a_file_may_have_are_not_kept(key: RSAPrivateKey, compression: str | None) -> None:
+    plain = bytes(5 << 20)
+    blob = sealed(plain if compression is None else _COMPRESSORS[compression](plain), key)
+    download = Download(headers(compression), key, hashed=False, limit=ByteLimit.of(3 << 20))
+    with pytest.raises(ReadError, match=r"more than 3,145,728 bytes.*max_bytes="):
+        opened(download, [blob[start : start + 65_536] for start in range(0, len(blob), 65_536)])
+    assert download.content.size <= 3 << 20
+    assert opened(Download(headers(compression), key, hashed=False, limit=ByteLimit.of(5 << 20)), [blob]) == plain
+
+
+def test_a_few_bytes_do_not_fill_the_disk_by_default(key: RSAPrivateKey) -> None:
+    blob = sealed(brotli.compress(bytes(100 << 20), quality=1), key)
+    download = Download(headers("brotli"), key, hashed=False)
+    with pytest.raises(ReadError, match="over 1,000 times as many"):
+        download.write(blob)
+    assert download.content.size <= 64 << 20
+    download.close()
+
+
+def test_a_file_that_says_to_be_too_large_is_not_fetched(key: RSAPrivateKey) -> None:
+    fields = headers() | {"content-length": str(5 << 20)}
+    with pytest.raises(ReadError, match=r"has 5,242,880 bytes, and max_bytes is 1,000"):
+        Download(fields, key, hashed=False, limit=ByteLimit.of(1_000))
+    for odd in ("-1", "x", "\u0665", "9" * 5_000):
+        Download(headers() | {"content-length": odd}, key, hashed=False).close()
+
+
+def test_compressed_bytes_without_content_are_bounded_too(key: RSAPrivateKey) -> None:
+    blob = sealed(gzip.compress(b"") * 150_000, key)
+    with pytest.raises(ReadError, match="max_bytes"):
+        opened(Download(headers("gzip"), key, hashed=False, limit=ByteLimit.of(1_000)), [blob])

@@ -4,6 +4,7 @@ import json
 import secrets
 from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from email import message_from_bytes
 from email.policy import HTTP
 from pathlib import Path
@@ -37,6 +38,7 @@ TOKENS = {
     "consentid": "consent-1",
 }
 DESCRIPTOR = FileDescriptor("text/plain", "acc-1")
+WRITE_ID = "urn:uuid:5e3c7a52-93a5-4d0f-9f0b-6f0f7b0f7c11"
 TOKEN = Secret("token")
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
@@ -377,7 +379,7 @@ class TestPostbox:
         assert request.content.replace(boundary.encode(), theirs_boundary.encode()) == b64decode(recorded["body_b64"])
 
     def test_nothing_is_used_twice(self, api: Endpoints, service: Service, contract: Contract, box: Box) -> None:
-        for status in (503, 429, 500):
+        for status in (408, 429, 425):
             service.answer({}, status)
         service.answer({"status": "delivered"})
         assert self.deliver(api, box.postbox, b"hello").attempts == 4
@@ -385,6 +387,17 @@ class TestPostbox:
             assert len({claims_of(request, contract)[name] for request in service.requests}) == 4
         assert len({request.content for request in service.requests}) == 4
         assert len({request.headers["Content-Type"] for request in service.requests}) == 4
+
+    @pytest.mark.parametrize(("reference", "requests"), [((), 1), (("hello.txt",), 1), ((WRITE_ID,), 2)], ids=str)
+    def test_what_may_be_there_is_sent_again_only_where_copies_can_be_told(
+        self, api: Endpoints, service: Service, box: Box, reference: tuple[str, ...], requests: int
+    ) -> None:
+        service.answer({}, 503)
+        service.answer({"status": "delivered"})
+        upload = Upload(b"hello", 5, "hello.txt", FileDescriptor("text/plain", "acc-1", reference))
+        with suppress(RefusedError):
+            api.deliver_to_postbox(upload, box.postbox, TOKEN)
+        assert len(service.requests) == requests
 
     def test_a_key_that_cannot_seal_sends_nothing(self, api: Endpoints, service: Service) -> None:
         with pytest.raises(AuthorizationError, match="public key"):
@@ -435,7 +448,9 @@ class TestImport:
         assert request.headers["Transfer-Encoding"] == theirs["Transfer-Encoding"] == "chunked"
 
     @pytest.mark.parametrize(
-        "answer", [httpx.Response(200, content=b"<html>"), httpx.Response(201, json={"x": 1})], ids=str
+        "answer",
+        [httpx.Response(200), httpx.Response(200, content=b"ok"), httpx.Response(201, json={"x": 1})],
+        ids=["empty", "text", "document"],
     )
     def test_any_2xx_is_a_delivery_whatever_its_body(
         self, api: Endpoints, service: Service, answer: httpx.Response
@@ -443,6 +458,22 @@ class TestImport:
         service.answers.append(answer)
         assert api.import_file(Upload(list, 0, "a", DESCRIPTOR), TOKEN).status == "delivered"
         assert service.requests[0].headers["Content-Length"] == "0"
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            httpx.Response(200, html="Sign in to this network"),
+            httpx.Response(201, content=b"<html>"),
+            httpx.Response(202, content=b"\xef\xbb\xbf\r\n <!DOCTYPE html>", headers={"Content-Type": "text/plain"}),
+            httpx.Response(200, content=b"x", headers={"Content-Type": "TEXT/HTML ; charset=utf-8"}),
+        ],
+        ids=["page", "no-type", "another-type", "type"],
+    )
+    def test_a_page_is_no_delivery(self, api: Endpoints, service: Service, answer: httpx.Response) -> None:
+        service.answers.append(answer)
+        with pytest.raises(ReplyError, match="web page") as raised:
+            api.import_file(Upload(list, 0, "a", DESCRIPTOR), TOKEN)
+        assert (raised.value.outcome, len(service.requests)) == ("unknown", 1)
 
 
 class TestReading:

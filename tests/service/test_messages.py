@@ -6,7 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from digime_pandas._service.authorization import Authorization
 from digime_pandas._service.masking.secret import Secret
 from digime_pandas._service.messages import (
     Agent,
@@ -87,12 +90,32 @@ def test_a_grant_has_both_tokens_and_may_say_who_and_which_consent() -> None:
         {"value": "a", "expires_on": float("nan")},
         {"value": "a", "expires_on": 10**400},
         {"value": "a", "expires_on": -1},
+        {"value": "\ud800", "expires_on": 1},
     ],
     ids=repr,
 )
 def test_a_token_without_value_or_a_time_of_expiry_is_an_error(name: str, pair: object) -> None:
     with pytest.raises(ReplyError, match=r"value|expires_on"):
         parse_token_reply(PAYLOAD | {name: pair}, "refresh the token")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+TOKENS = st.fixed_dictionaries({"value": st.text(st.characters()), "expires_on": st.integers() | st.floats()})
+
+
+@settings(deadline=None, derandomize=True)
+@given(st.dictionaries(st.sampled_from(sorted(PAYLOAD)), JSON | TOKENS))
+def test_any_payload_is_a_grant_that_can_be_stored_or_an_error(payload: dict[str, Any]) -> None:
+    try:
+        grant = parse_token_reply(PAYLOAD | payload, "ask")
+    except ReplyError:
+        return
+    made = Authorization("p", "write", grant.user_access_token, user_id=grant.user_id, consent_id=grant.consent_id)
+    assert Authorization.from_dict(json.loads(json.dumps(made.to_dict()))) == made
 
 
 def test_a_delivery_is_delivered_or_pending() -> None:

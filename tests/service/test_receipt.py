@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import copy
 import json
 import pickle
@@ -81,14 +82,17 @@ class Cells(HTMLParser):
         self.texts.append(data)
 
 
-def test_the_html_is_a_table_in_which_names_stay_text() -> None:
+def test_in_html_names_stay_text_and_losses_come_first() -> None:
     page = Cells()
     page.feed(RECEIPT._repr_html_())
-    assert page.tags == {"table", "caption", "tbody", "tr", "th", "td"}
+    assert not page.tags & {"visits", "i", "script"}
+    assert page.texts[1:3] == ["Losses", "Not everything is in the file: <i>."]
     for text in (
-        "<visits>.csv (text/csv)",
+        "✓ Delivered",
+        " <visits>.csv",
         "p-1, p-2",
-        "1,234",
+        "<b>",
+        f"1,234 rows, {len(CONTENT)} bytes, text/csv",
         f"{len(CONTENT)} bytes",
         "0.25 s, 1 attempt",
         RECEIPT.sha256,
@@ -102,6 +106,38 @@ def test_the_html_is_a_table_in_which_names_stay_text() -> None:
     again = Cells()
     again.feed(replace(RECEIPT, rows=None, attempts=2, delivered_at=None, losses=())._repr_html_())
     assert {"not known", "none", "0.25 s, 2 attempts"} <= set(again.texts)
+
+
+def code_of(receipt: Receipt) -> str | None:
+    page = Cells()
+    page.feed(receipt._repr_html_())
+    return next((text for text in page.texts if text.startswith("digime.")), None)
+
+
+def test_the_line_that_reads_it_back_is_python_with_the_name_by_which_it_is_found() -> None:
+    named = replace(RECEIPT, descriptor=replace(RECEIPT.descriptor, reference=("it's", "x")), account_id="p\"1'")
+    call = ast.parse(str(code_of(named)), mode="eval").body
+    assert isinstance(call, ast.Call)
+    assert ast.unparse(call.func) == "digime.read_frame"
+    assert [ast.literal_eval(each) for each in call.args] == ["it's"]
+    assert {each.arg: ast.literal_eval(each.value) for each in call.keywords} == {
+        "account_id": "p-1",
+        "sha256": RECEIPT.sha256,
+    }
+    assert str(code_of(replace(RECEIPT, rows=None))).startswith("digime.read_file(")
+    assert code_of(replace(RECEIPT, descriptor=replace(RECEIPT.descriptor, reference=()))) is None
+
+
+def test_a_pending_receipt_does_not_say_that_it_was_delivered() -> None:
+    page = replace(RECEIPT, status="pending")._repr_html_()
+    assert "Pending" in page
+    assert "Delivered" not in page
+
+
+def test_as_text_it_is_one_short_line() -> None:
+    assert repr(RECEIPT) == "<Receipt delivered with losses: '<visits>.csv' for 'p-1', 1,234 rows, 26 bytes>"
+    bare = replace(RECEIPT, status="pending", losses=(), rows=None, file_name="a\nb\u202e")
+    assert repr(bare) == "<Receipt pending: 'a\\nb\\u202e' for 'p-1', 26 bytes>"
 
 
 def test_no_face_of_a_receipt_shows_a_token() -> None:

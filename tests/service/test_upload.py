@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -51,6 +52,11 @@ class Service:
         self.answers = list(answers)
         self.sent: list[tuple[str, str, bytes]] = []
         self.refreshed: list[str] = []
+        self.spent: list[float] = []
+
+    def one_deadline(self, spent: float) -> AbstractContextManager[None]:
+        self.spent.append(spent)
+        return nullcontext()
 
     def import_file(self, file: Upload, access_token: Secret[str]) -> UploadReply:
         return self.take("import", file, access_token)
@@ -109,6 +115,15 @@ def test_pending_and_an_invalid_token_lead_to_one_refresh_and_one_more_sending(f
     assert receipt.sha256 == sha256(CONTENT).hexdigest()
 
 
+def test_a_refresh_and_the_second_sending_have_what_the_first_one_left_of_the_deadline() -> None:
+    service, times = Service(invalid(), DELIVERED), iter([10.0, 17.0, 20.0])
+    service.upload(clock=lambda: next(times))
+    assert service.spent == [7]
+    once = Service(DELIVERED)
+    once.upload()
+    assert once.spent == []
+
+
 def test_a_second_pending_is_a_result() -> None:
     service = Service(PENDING, PENDING)
     receipt = service.upload()
@@ -157,7 +172,8 @@ def test_an_error_of_the_second_sending_does_not_hide_what_the_first_may_have_do
 )
 def test_a_refresh_that_fails_says_what_is_known_of_the_file(first: Answer, known: str, error: DigimeError) -> None:
     def refresh(_: Authorization) -> Authorization:
-        raise type(error)(*error.args, **({"outcome": "not sent"} if isinstance(error, APIError) else {}))
+        options: dict[str, Any] = {"outcome": "not sent"} if isinstance(error, APIError) else {}
+        raise type(error)(*error.args, **options)
 
     with pytest.raises(type(error)) as raised:
         Service(first).upload(refresh=refresh)

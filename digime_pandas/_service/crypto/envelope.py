@@ -37,11 +37,8 @@ _PIECES_AHEAD = 3  # they keep the cipher busy while a chunk is hashed
 _MINIMUM_KEY_BITS = 2048
 _WRAPPED_KEY_BYTES = 256
 _IV_END = _WRAPPED_KEY_BYTES + BLOCK_BYTES
+_OAEP = OAEP(mgf=MGF1(hashes.SHA1()), algorithm=hashes.SHA1(), label=None)  # noqa: S303 - the protocol's choice
 _NOT_OPENED = "The sealed file does not open: it is damaged, cut short, or sealed for another key."
-
-
-def _oaep() -> OAEP:
-    return OAEP(mgf=MGF1(hashes.SHA1()), algorithm=hashes.SHA1(), label=None)  # noqa: S303 - the protocol's choice
 
 
 @lru_cache(maxsize=64)
@@ -71,7 +68,7 @@ def wrap_key(key: Secret[bytes], public_key: RSAPublicKey) -> bytes:
     """Return the AES key wrapped for the holder of `public_key`."""
     handled = sys.exception()
     try:
-        return public_key.encrypt(key.reveal(), _oaep())
+        return public_key.encrypt(key.reveal(), _OAEP)
     except BaseException as error:
         drop_frames(error, handled)
         raise
@@ -94,6 +91,14 @@ def seal_description(
 def sealed_size(size: int) -> int:
     """Return the bytes of a file of `size` bytes once it is encrypted."""
     return (size // BLOCK_BYTES + 1) * BLOCK_BYTES
+
+
+def most_plain_bytes(size: int) -> int | None:
+    """Return the most bytes that a file may have of which a reader receives `size` bytes: at most 15 more than it has.
+
+    None where a reader receives more than that: a service may answer a request for headers without a size.
+    """
+    return None if size < _IV_END + BLOCK_BYTES else size - _IV_END - 1
 
 
 def encrypt_bytes(data: Buffer, *, key: Secret[bytes], iv: Secret[bytes]) -> bytes:
@@ -242,5 +247,5 @@ class FileDecryptor:
     def _make_decryptor(self, wrapped: bytes, iv: bytes) -> CipherContext:
         with suppress(ValueError), FramesDropped():
             key = self._private_key.reveal()
-            return Cipher(AES256(key.decrypt(wrapped, _oaep())), CBC(iv)).decryptor()
+            return Cipher(AES256(key.decrypt(wrapped, _OAEP)), CBC(iv)).decryptor()
         raise SealedFileError(_NOT_OPENED)

@@ -1,13 +1,13 @@
 """Signed request tokens, and the check of tokens the service signs.
 
-Both are compact JWS with PS512 and a salt of 64 bytes, nothing else (observed on the wire). PyJWT compares `exp` and
-`nbf` with the system's clock.
+Both are compact JWS with PS512 and a salt of 64 bytes, nothing else (observed on the wire).
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +22,8 @@ from digime_pandas._service.masking.tracebacks import FramesDropped, drop_frames
 
 ALGORITHM = "PS512"
 NONCE_BYTES = 16
+LEEWAY_SECONDS = 60.0  # between the clocks of the service and of this computer
+_LATEST = 1e15  # far beyond any time in seconds; JSON has infinities and NaN too
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -101,6 +103,23 @@ def same_origin(url: str, base_url: str) -> bool:
     )
 
 
+class TokenTimeError(ValueError):
+    """A token is genuine, and not valid at this time. No other key would change that."""
+
+
+def check_key_set(key_set: object) -> None:
+    """Check that a key set can be read and that there is an RSA key in it.
+
+    Raises:
+        ValueError: It cannot, or there is none.
+    """
+    for entry in _entries(key_set):
+        with suppress(ValueError):
+            _key_of(entry)
+            return
+    raise ValueError("the key set holds no key that can be read")
+
+
 def find_key(key_set: object, kid: str) -> RSAPublicKey | None:
     """Return the RSA key that a key set holds under `kid`, or None.
 
@@ -110,12 +129,18 @@ def find_key(key_set: object, kid: str) -> RSAPublicKey | None:
     Raises:
         ValueError: The key set, or the entry, is not readable.
     """
+    entry = next((entry for entry in _entries(key_set) if entry.get("kid") == kid), None)
+    return None if entry is None else _key_of(entry)
+
+
+def _entries(key_set: object) -> list[Mapping[str, Any]]:
     keys = key_set.get("keys") if isinstance(key_set, Mapping) else None
     if not isinstance(keys, list):
         raise ValueError("the key set has no list 'keys'")
-    entry = next((item for item in keys if isinstance(item, Mapping) and item.get("kid") == kid), None)
-    if entry is None:
-        return None
+    return [item for item in keys if isinstance(item, Mapping)]
+
+
+def _key_of(entry: Mapping[str, Any]) -> RSAPublicKey:
     try:
         pem = entry.get("pem")
         key = load_pem_public_key(pem.encode()) if isinstance(pem, str) else jwt.PyJWK(dict(entry), ALGORITHM).key
@@ -126,22 +151,62 @@ def find_key(key_set: object, kid: str) -> RSAPublicKey | None:
     return key
 
 
-def verify(token: Secret[str], key: RSAPublicKey) -> Mapping[str, Any]:
+def verify(
+    token: Secret[str],
+    key: RSAPublicKey,
+    *,
+    received: float | None = None,
+    now: Callable[[], float] = time.time,
+) -> Mapping[str, Any]:
     """Return the payload of a token the service signed, masked.
 
-    Only PS512 is accepted; `exp` and `nbf` are enforced without tolerance where present.
+    Only PS512 is accepted. `exp`, `nbf` and `iat` are compared where present, with a leeway of a minute.
+
+    Args:
+        token: The token.
+        key: The service's key.
+        received: When it was received, Unix seconds, where that was before now. What was valid then, or is by now, is.
+        now: Clock, Unix seconds.
 
     Raises:
-        ValueError: The signature does not hold, or the token is not valid now.
+        TokenTimeError: It is not valid now.
+        ValueError: The signature does not hold.
     """
-    options = {"verify_aud": False, "verify_iss": False, "verify_iat": False, "verify_sub": False, "verify_jti": False}
-    try:
-        with FramesDropped():
-            return MaskedMapping(jwt.decode(token.reveal(), key, algorithms=[ALGORITHM], options=options))  # type: ignore[arg-type] # a TypedDict whose name is private
-    except jwt.ExpiredSignatureError:
-        reason = "it has expired"
-    except jwt.ImmatureSignatureError:
-        reason = "it is not valid yet"
-    except (jwt.InvalidTokenError, ValueError):
-        reason = "its signature does not hold"
-    raise ValueError(reason)
+    checks = ("signature", "exp", "nbf", "iat", "aud", "iss", "sub", "jti")
+    options = {f"verify_{name}": name == "signature" for name in checks}
+    payload = None
+    with suppress(jwt.InvalidTokenError, ValueError), FramesDropped():
+        payload = MaskedMapping(jwt.decode(token.reveal(), key, algorithms=[ALGORITHM], options=options))  # type: ignore[arg-type] # a TypedDict whose name is private
+    if payload is None:
+        raise ValueError("its signature does not hold")
+    moments = now() if received is None else received, now()
+    _check_times(payload, min(moments), max(moments))
+    return payload
+
+
+def _check_times(payload: Mapping[str, Any], earliest: float, latest: float) -> None:
+    late = earliest - _moment(payload, "exp", latest)
+    if late >= LEEWAY_SECONDS:
+        raise TokenTimeError(f"it has expired {_span(late)} ago by the clock of this computer. {_SET_CLOCK}")
+    early = max(_moment(payload, name, earliest) for name in ("nbf", "iat")) - latest
+    if early > LEEWAY_SECONDS:
+        raise TokenTimeError(
+            f"it is not valid yet: by the clock of this computer it is {_span(early)} in the future. {_SET_CLOCK}"
+        )
+
+
+_SET_CLOCK = "If that clock is wrong, set it and try again"
+
+
+def _moment(payload: Mapping[str, Any], name: str, default: float) -> float:
+    value = payload.get(name, default)
+    if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) < _LATEST:
+        raise TokenTimeError(f"its {name!r} is no time in Unix seconds")
+    return value
+
+
+def _span(seconds: float) -> str:
+    for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} seconds"

@@ -83,7 +83,7 @@ def grant_upload(
     journal: WriteJournal | None,
 ) -> UploadGrant:
     """Grant one upload, with its intent recorded where there is a journal; see `Client.grant`."""
-    check_file_name(file_name)
+    file_name = check_file_name(file_name)
     if not isinstance(descriptor, FileDescriptor):
         raise DescriptorError(f"file_descriptor is a {type(descriptor).__name__}; pass a FileDescriptor.")
     fresh = consents.ensure_fresh(authorization)

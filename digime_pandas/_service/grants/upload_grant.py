@@ -23,7 +23,7 @@ from digime_pandas._service.http.request import Request
 from digime_pandas._service.http.transport import Http
 from digime_pandas._service.masking.secret import Secret
 from digime_pandas._service.masking.tracebacks import without_frames
-from digime_pandas._service.messages import UploadReply, parse_upload_reply
+from digime_pandas._service.messages import UploadReply, parse_import_reply, parse_upload_reply
 from digime_pandas._service.receipt import Receipt
 from digime_pandas._service.streams import SMALL_BYTES
 from digime_pandas._service.upload import Content, FileData, HashedContent, checked_pieces, content_of, utc_now
@@ -187,7 +187,7 @@ class UploadGrant:
         with closing(http):
             reply = http.send(request, what=what)
         if self.signed.file_key is None:
-            return UploadReply("delivered", None, reply.attempts)  # the body says nothing (observed)
+            return parse_import_reply(reply.headers, reply.body, reply.attempts, what)
         return parse_upload_reply(reply.body, reply.attempts, what)
 
     def _expired(self, late: float) -> GrantExpiredError:

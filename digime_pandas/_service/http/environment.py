@@ -63,22 +63,28 @@ class Route:
     Attributes:
         proxy: The proxy between, or None.
         secure: Whether TLS protects them, so that certificates are needed.
+        context: What TLS trusts; None for what the environment says.
     """
 
     proxy: Proxy | None = None
     secure: bool = True
+    context: ssl.SSLContext | None = None
 
 
-def route_to(url: str) -> Route:
+def route_to(url: str, ca: object = None) -> Route:
     """Return the way to a service, as the environment has it. What is on this computer is never behind a proxy.
 
     Args:
         url: The service's base address.
+        ca: What to trust instead of what the environment says: the path of a file or folder with certificates of
+            authorities, or an `ssl.SSLContext`.
 
     Raises:
-        ConfigurationError: The variable that names the proxy cannot be used. The message has its name and no value.
+        ConfigurationError: `ca`, or the variable that names the proxy, cannot be used. The message has the variable's
+            name and no value.
     """
-    return Route(None if is_loopback_url(url) else _proxy_for(url), url.startswith("https:"))
+    context = None if ca is None else _context_of(ca)
+    return Route(None if is_loopback_url(url) else _proxy_for(url), url.startswith("https:"), context)
 
 
 def is_loopback_url(url: str) -> bool:
@@ -110,9 +116,9 @@ def tls_context(default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
     """
     _check_key_log()
     if path := os.environ.get("SSL_CERT_FILE"):
-        return _context_of_file(path)
+        return _context_of_file("SSL_CERT_FILE", path, _UNSET)
     if path := os.environ.get("SSL_CERT_DIR"):
-        return _context_of_folders(path)
+        return _context_of_folders("SSL_CERT_DIR", path, _UNSET)
     return default()
 
 
@@ -213,24 +219,41 @@ def _check_key_log() -> None:
         ) from error
 
 
-def _context_of_file(path: str) -> ssl.SSLContext:
+def _context_of(ca: object) -> ssl.SSLContext:
+    """Return the TLS context that an argument `ca` stands for."""
+    if isinstance(ca, ssl.SSLContext):
+        if ca.protocol == ssl.PROTOCOL_TLS_SERVER:
+            raise ConfigurationError(
+                "ca is an ssl.SSLContext of a server; pass one that ssl.create_default_context() made."
+            )
+        return ca
+    if not isinstance(ca, str | os.PathLike) or isinstance(path := os.fspath(ca), bytes):
+        raise ConfigurationError(
+            f"ca is a {type(ca).__name__}; pass the path of a file or folder with certificates of authorities, or an "
+            "ssl.SSLContext."
+        )
+    make = _context_of_folders if Path(path).is_dir() else _context_of_file
+    return make("ca", path, "or leave it out: then the authorities of the environment are trusted.")
+
+
+def _context_of_file(name: str, path: str, otherwise: str) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=path)
     except OSError as error:
         is_content = isinstance(error, ssl.SSLError)
         reason = "it holds no certificate that can be used" if is_content else error.strerror
         raise ConfigurationError(
-            f"SSL_CERT_FILE is {path!r}, which cannot be used ({reason}). Set it to a file with certificates of "
-            f"authorities in PEM form, {_UNSET}"
+            f"{name} is {path!r}, which cannot be used ({reason}). Set it to a file with certificates of authorities "
+            f"in PEM form, {otherwise}"
         ) from error
 
 
-def _context_of_folders(paths: str) -> ssl.SSLContext:
+def _context_of_folders(name: str, paths: str, otherwise: str) -> ssl.SSLContext:
     # OpenSSL does not tell: it would look there at each connection, and trust nothing.
     if not any(_HASHED_NAME.fullmatch(file.name) for path in paths.split(os.pathsep) if path for file in _files(path)):
         raise ConfigurationError(
-            f"SSL_CERT_DIR is {paths!r}, where no certificate is found. Set it to a folder with certificates of "
-            f"authorities under the names that 'openssl rehash' gives them, {_UNSET}"
+            f"{name} is {paths!r}, where no certificate is found. Set it to a folder with certificates of authorities "
+            f"under the names that 'openssl rehash' gives them, {otherwise}"
         )
     return ssl.create_default_context(capath=paths)
 

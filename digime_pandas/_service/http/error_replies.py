@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -10,17 +9,15 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 from digime_pandas._service.masking.secret import Secret
-from digime_pandas.errors import APIError, InvalidTokenError, RefusedError, ServiceUnreachableError
+from digime_pandas._service.received.json_text import load_json
+from digime_pandas.errors import APIError, InvalidTokenError, Outcome, RefusedError, ServiceUnreachableError, printable
 
-# Of attempts, in seconds. A shorter attempt could only end with an unknown outcome.
-FIRST_WAIT, LONGEST_WAIT, JITTER, SHORTEST_ATTEMPT = 0.25, 8.0, 0.5, 1.0
 _RETRIED_CLIENT_ERRORS = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
-# A gateway answers these when it got no reply from the server, a server answers the first one when it failed: the
-# request may have been carried out. A code of the API's says that it was refused.
-_UNKNOWN_OUTCOME = {HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT}
 # `TokenInvalid` is a spelling that the Android SDK knows; the other SDKs test for `InvalidToken`.
 _INVALID_TOKEN_CODES = {"InvalidToken", "TokenInvalid"}
 _QUOTED_LENGTH = 500
+_LONGEST_NAMED_SECONDS = 366.0 * 86_400
+_CLOCKS_APART_SECONDS = 60
 _OPAQUE_TEXT = re.compile(r"[A-Za-z0-9_\-+/=.]{32,}")
 
 _ADVICE = {
@@ -35,31 +32,27 @@ _ADVICE = {
 }
 
 
+# The time of the request is signed, too.
+_REFUSED_SIGNATURE = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+_BUSY = "The service has too much to do: try again later."
+_ADVICE_OF_STATUS = {
+    HTTPStatus.UNAUTHORIZED: "Check that application id, contract id and private key belong together.",
+    HTTPStatus.FORBIDDEN: "Check that application id, contract id and private key belong together.",
+    HTTPStatus.NOT_FOUND: "Check base_url: the service does not know this address.",
+    HTTPStatus.REQUEST_TIMEOUT: _BUSY,
+    HTTPStatus.TOO_EARLY: _BUSY,
+    HTTPStatus.TOO_MANY_REQUESTS: _BUSY,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The service takes no file of this size: write several smaller ones.",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The service takes no such file: pass another mime_type=.",
+}
+
+
 def is_retryable(error: APIError) -> bool:
     """Tell whether the same request, made anew, may succeed."""
     if isinstance(error, ServiceUnreachableError):
         return True
     status = error.status or 0
     return status in _RETRIED_CLIENT_ERRORS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
-
-
-def wait_before_retry(error: Exception, left: float) -> bool | float:
-    """Tell whether to make another attempt after an error.
-
-    Args:
-        error: What the last attempt ended in.
-        left: Seconds until the deadline.
-
-    Returns:
-        False for no further attempt, True for one after the usual wait, a number for one after so many seconds.
-    """
-    if not isinstance(error, APIError) or not is_retryable(error):
-        return False
-    usual = min(LONGEST_WAIT, FIRST_WAIT * 2 ** (error.attempts - 1)) + JITTER
-    wait = usual if error.retry_after is None else error.retry_after
-    if wait + SHORTEST_ATTEMPT > left:
-        return False
-    return True if error.retry_after is None else wait
 
 
 def error_from_reply(
@@ -70,6 +63,7 @@ def error_from_reply(
     attempts: int,
     *,
     may_have_succeeded: bool,
+    arrived: bool = True,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> APIError:
     """Return the error that a reply stands for.
@@ -81,21 +75,20 @@ def error_from_reply(
         what: What the request does, for the message.
         attempts: How many requests were made.
         may_have_succeeded: Whether an earlier one of them may have been carried out.
+        arrived: Whether the service has the whole request.
         now: Clock, for a `Retry-After` that is a date.
     """
     code, message, reference = _error_members(headers, content)
-    kind: type[RefusedError] = RefusedError
-    advice = _ADVICE.get(code or "", "")
-    if status == HTTPStatus.UNAUTHORIZED and (code is None or code in _INVALID_TOKEN_CODES):
-        kind, advice = InvalidTokenError, advice or "The token may have expired; refresh it or authorize again."
-    elif status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        advice = advice or "Check that application id, contract id and private key belong together."
-    elif HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-        advice = "Redirects are not followed; check base_url."
+    is_about_token = status == HTTPStatus.UNAUTHORIZED and (code is None or code in _INVALID_TOKEN_CODES)
+    kind = InvalidTokenError if is_about_token else RefusedError
+    advice = _advice(status, code)
+    if status in _REFUSED_SIGNATURE:
+        advice = f"{advice} {_wrong_clock(headers.get('date'), now)}".rstrip()
     said = ": ".join(text for text in (code, message) if text) or "no reason given"
     return kind(
-        f"Could not {what}: the service answered {status} ({said}). {advice}".rstrip(),
-        outcome="unknown" if may_have_succeeded or (status in _UNKNOWN_OUTCOME and code is None) else "refused",
+        f"Could not {what}: the service answered {status} ({said}).",
+        remedy=advice,
+        outcome="unknown" if may_have_succeeded else _outcome(status, arrived=arrived),
         status=status,
         code=code,
         reference=reference,
@@ -104,18 +97,43 @@ def error_from_reply(
     )
 
 
+def _outcome(status: int, *, arrived: bool) -> Outcome:
+    """Return what an error reply says of its request.
+
+    Only a 4xx says that it was not carried out. What fails, or stands between (5xx, 3xx), does not know that.
+    """
+    if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return "refused"
+    return "unknown" if arrived else "not sent"
+
+
+def _advice(status: int, code: str | None) -> str:
+    """Return what to do about an error reply."""
+    if code in _ADVICE:
+        return _ADVICE[code]
+    if status == HTTPStatus.UNAUTHORIZED and (code is None or code in _INVALID_TOKEN_CODES):
+        return "The token may have expired; refresh it or authorize again."
+    if status in _ADVICE_OF_STATUS:
+        return _ADVICE_OF_STATUS[HTTPStatus(status)]
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return "The service has a fault: try again later."
+    if status < HTTPStatus.BAD_REQUEST:
+        return "Redirects are not followed; check base_url."
+    return "Trying again does not help: look at what the service says, and ask its support where that does not help."
+
+
 def _error_members(headers: Mapping[str, str], content: Secret[bytes]) -> tuple[str | None, str | None, str | None]:
     """Return code, message and reference from the body or, as the Android SDK does, from the headers."""
     try:
-        document = json.loads(content.reveal())
-    except (ValueError, RecursionError):
+        document = load_json(content.reveal())
+    except ValueError:
         document = None
     error = document.get("error") if isinstance(document, dict) else None
     members = error if isinstance(error, dict) else {}
 
     def member(name: str) -> str | None:
         value = members.get(name) or headers.get(f"x-error-{name}")
-        return value if isinstance(value, str) and value.strip() else None
+        return printable(" ".join(value.split())) or None if isinstance(value, str) else None
 
     # A service may echo what it was sent; long opaque texts can only be ids, keys and tokens. The reference is one too,
     # but of the service's own.
@@ -125,16 +143,31 @@ def _error_members(headers: Mapping[str, str], content: Secret[bytes]) -> tuple[
     return code, message, member("reference")
 
 
+def _wrong_clock(date: str | None, now: Callable[[], datetime]) -> str:
+    """Say how far the clock of this computer, which signs with its time, is from the date of a reply, if it is far."""
+    when = _moment(date)
+    apart = 0.0 if when is None else (now() - when).total_seconds()
+    if abs(apart) < _CLOCKS_APART_SECONDS:
+        return ""
+    return (
+        f"By the date of the answer, the clock of this computer is {abs(apart):,.0f} seconds "
+        f"{'ahead' if apart > 0 else 'behind'}: set it, and try again."
+    )
+
+
 def _retry_after(value: str | None, now: Callable[[], datetime]) -> float | None:
     """Return the seconds a `Retry-After` asks for (RFC 9110: a number or a date), or None."""
     if value is None:
         return None
     if value.strip().isdecimal():
-        return float(value)
+        return min(float(value), _LONGEST_NAMED_SECONDS)
+    date = _moment(value)
+    return None if date is None else min(max(0.0, (date - now()).total_seconds()), _LONGEST_NAMED_SECONDS)
+
+
+def _moment(value: str | None) -> datetime | None:
     try:
-        date = parsedate_to_datetime(value)
-    except ValueError:
+        date = parsedate_to_datetime(value or "")
+    except (ValueError, OverflowError):
         return None
-    if date.tzinfo is None:
-        date = date.replace(tzinfo=UTC)
-    return max(0.0, (date - now()).total_seconds())
+    return date.replace(tzinfo=UTC) if date.tzinfo is None else date

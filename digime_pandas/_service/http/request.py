@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from digime_pandas._service.masking.secret import Secret, clear
+from digime_pandas._service.masking.secret import Secret
 from digime_pandas._service.streams import Buffer, Progress
 
 
@@ -34,8 +34,7 @@ class Request:
         body: Pieces of the body; used once. None for no body.
         size: Length of the body in bytes where it is known, which makes it a Content-Length; else the body is chunked.
         progress: Called with the bytes of the body that the socket has taken, and with `size`, after each piece.
-        receive: Makes of the headers of a success what takes its body, for bodies that may not fit into memory. Such a
-            body may take as long as pieces of it keep coming.
+        receive: Makes of the headers of a success what takes its body, for bodies that may not fit into memory.
     """
 
     method: str
@@ -50,14 +49,12 @@ class Request:
         if not isinstance(self.headers, Secret):
             object.__setattr__(self, "headers", Secret(self.headers))
 
-    def address(self) -> str:
-        """Return the address in clear."""
-        return str(clear(self.url))
-
-    def fields(self) -> Mapping[str, str]:
-        """Return the header fields to send, in clear."""
+    def in_clear(self) -> tuple[str, Mapping[str, str]]:
+        """Return the address and the header fields to send, in clear."""
+        assert isinstance(self.headers, Secret)
         length = {} if self.size is None else {"Content-Length": str(self.size)}
-        return {**clear(self.headers), **length}
+        url = self.url if isinstance(self.url, str) else self.url.reveal()
+        return url, {**self.headers.reveal(), **length}
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,29 +25,26 @@ class RequestBody:
         self._pieces = iter(pieces)
         self._size = size
         self._progress = progress
-        self._sent = 0
         self._copied = copied
         self.whole = False
         self.failed = False
 
     def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        # A piece is asked for when the one before it was sent.
-        if self._sent and self._progress is not None:
-            self._progress(self._sent, self._size)
+        """Hand out the pieces, each when the one before it was sent."""
+        sent = 0
         try:
-            piece = next(self._pieces)
-        except StopIteration:
+            for piece in self._pieces:
+                sent += len(piece)
+                # httpx asks for bytes; what its own transport does with a piece (join, len) works for any buffer.
+                yield bytes(piece) if self._copied else piece  # type: ignore[misc] # as above
+                if self._progress is not None:
+                    self._progress(sent, self._size)
             self.whole = True
+        except GeneratorExit:
             raise
         except BaseException:
             self.failed = True
             raise
-        self._sent += len(piece)
-        # httpx asks for bytes; what its own transport does with a piece (join, len) works for any buffer.
-        return bytes(piece) if self._copied else piece  # type: ignore[return-value]
 
     def close(self) -> None:
         """Close the pieces, if they are a generator."""

@@ -16,10 +16,21 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc import jws
 from joserfc.jwk import RSAKey
 
-from digime_pandas._service.crypto.jws import find_key, key_address, request_claims, same_origin, sign, verify
+from digime_pandas._service.crypto.jws import (
+    TokenTimeError,
+    check_key_set,
+    find_key,
+    key_address,
+    request_claims,
+    same_origin,
+    sign,
+    verify,
+)
 from digime_pandas._service.masking.secret import Secret
 
 JKU = "https://api.digi.me/v1.7/jwks/oauth"
+NOW = 1_700_000_000
+TIMES_THAT_ARE_NONE: tuple[object, ...] = ("soon", True, None, [], 10**400, float("nan"), float("inf"))
 
 
 @pytest.fixture(scope="module")
@@ -191,15 +202,39 @@ class TestServiceTokens:
                 verify(Secret(token), public)
 
     @pytest.mark.parametrize(
-        ("shift", "reason"), [({"exp": -1}, "expired"), ({"nbf": 30}, "not valid yet"), ({"exp": 0}, "expired")]
+        ("times", "reason"),
+        [
+            ({"exp": NOW - 59}, None),
+            ({"exp": NOW - 60}, "expired 60 seconds ago"),
+            ({"exp": NOW - 3 * 3600}, "expired 3 hours ago by the clock of this computer"),
+            ({"nbf": NOW + 60, "iat": NOW + 60}, None),
+            ({"nbf": NOW + 61}, "not valid yet: .* 61 seconds in the future"),
+            ({"iat": NOW + 2 * 86_400}, "not valid yet: .* 2 days in the future.*clock is wrong, set it"),
+            ({"iat": NOW - 86_400}, None),
+            *(({name: value}, "is no time") for name in ("exp", "nbf", "iat") for value in TIMES_THAT_ARE_NONE),
+        ],
+        ids=repr,
     )
-    def test_times_are_enforced_without_tolerance(
-        self, key: RSAPrivateKey, public: RSAPublicKey, shift: dict[str, int], reason: str
+    def test_times_are_enforced_with_a_leeway_of_a_minute(
+        self, key: RSAPrivateKey, public: RSAPublicKey, times: dict[str, object], reason: str | None
     ) -> None:
-        now = int(time.time())
-        token = by_joserfc({name: now + seconds for name, seconds in shift.items()}, key)
-        with pytest.raises(ValueError, match=reason):
-            verify(Secret(token), public)
+        token = Secret(by_joserfc(times, key))
+        if reason is None:
+            assert verify(token, public, now=lambda: NOW) == times
+        else:
+            with pytest.raises(TokenTimeError, match=reason):
+                verify(token, public, now=lambda: NOW)
+
+    def test_what_was_valid_when_it_came_is_valid_later_and_a_clock_that_was_wrong_then_may_be_set(
+        self, key: RSAPrivateKey, public: RSAPublicKey
+    ) -> None:
+        token = Secret(by_joserfc({"exp": NOW, "iat": NOW - 10}, key))
+        for received, now in ((NOW, NOW + 9_999), (NOW - 9_999, NOW), (NOW + 9_999, NOW)):
+            assert verify(token, public, received=received, now=lambda now=now: now)  # type: ignore[misc] # a loop's variable
+        with pytest.raises(TokenTimeError, match="expired"):
+            verify(token, public, received=NOW + 9_999, now=lambda: NOW + 9_999)
+        with pytest.raises(TokenTimeError, match="not valid yet"):
+            verify(token, public, received=NOW - 9_999, now=lambda: NOW - 9_999)
 
     @pytest.mark.parametrize("payload", [b"[]", b"null", b'"text"', b"17", b"{", b"\xff"])
     def test_a_payload_that_is_no_json_object_is_refused(
@@ -303,6 +338,13 @@ class TestKeySets:
     def test_a_key_set_of_another_shape_is_an_error(self, key_set: object) -> None:
         with pytest.raises(ValueError, match="no list 'keys'"):
             find_key(key_set, "k1")
+
+    def test_a_set_is_of_use_where_one_of_its_keys_can_be_read(self, public: RSAPublicKey) -> None:
+        check_key_set({"keys": [{"kid": "broken", "pem": "x"}, 5, {"kid": "k", "pem": pem_of(public)}]})
+        sets: tuple[object, ...] = ({"keys": []}, {"keys": [{"kid": "broken", "pem": "x"}, 5]}, {}, [], None, "keys")
+        for useless in sets:
+            with pytest.raises(ValueError, match=r"no key that can be read|no list"):
+                check_key_set(useless)
 
     @pytest.mark.parametrize(
         "entry",

@@ -5,18 +5,22 @@ from __future__ import annotations
 import copy
 import dataclasses
 import io
+import multiprocessing
 import os
 import pickle
 import subprocess
 import sys
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import joblib
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from joblib.externals.loky import get_reusable_executor
 
 import digime_pandas as digime
 from digime_pandas.errors import (
@@ -71,6 +75,25 @@ def test_a_process_without_keys_sends_it(
     assert (receipt.status, receipt.rows, receipt.size) == ("delivered", 1, len(CONTENT))
     assert receipt.sha256 == sha256(CONTENT).hexdigest()
     assert receipt.verify(either_client)
+
+
+@pytest.mark.slow  # processes are started
+@pytest.mark.parametrize("program", ["futures", "joblib"])
+def test_programs_that_spread_work_send_grants(
+    client: digime.Client, person: digime.Authorization, sandbox: Sandbox, program: str
+) -> None:
+    contents = {f"visits-{number}.csv": CONTENT + b"%d\n" % number for number in range(4)}
+    grants = [granted(client, person, name) for name in contents]
+    if program == "futures":
+        with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as executor:
+            results = list(executor.map(digime.UploadGrant.send, grants, contents.values()))
+    else:
+        results = joblib.Parallel(n_jobs=2)(map(joblib.delayed(digime.UploadGrant.send), grants, contents.values()))
+        get_reusable_executor().shutdown(wait=True)
+    receipts = [client.settle(grant, result) for grant, result in zip(grants, results, strict=True)]
+    assert [receipt.status for receipt in receipts] == ["delivered"] * 4
+    stored = {file.reference[0]: file.content for file in sandbox.files(person.account_id)}
+    assert stored == contents
 
 
 @pytest.mark.parametrize("crossing", [copy.copy, copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))])

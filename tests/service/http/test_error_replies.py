@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 
@@ -36,7 +37,7 @@ def test_code_message_and_reference_come_from_the_body_or_else_the_headers() -> 
         error(400, None, x_error_code="Bad", x_error_message="no", x_error_reference="r"),
     ):
         assert (found.code, found.reference, found.status, found.attempts) == ("Bad", "r", 400, 2)
-        assert str(found) == "Could not ask: the service answered 400 (Bad: no)."
+        assert str(found).startswith("Could not ask: the service answered 400 (Bad: no). ")
 
 
 def test_long_opaque_texts_are_masked() -> None:
@@ -49,14 +50,30 @@ def test_long_opaque_texts_are_masked() -> None:
         (500, None, False, "unknown"),
         (502, None, False, "unknown"),
         (504, None, False, "unknown"),
-        (500, "Internal", False, "refused"),
-        (503, None, False, "refused"),
+        (500, "Internal", False, "unknown"),
+        (503, None, False, "unknown"),
+        (503, "TooBusy", False, "unknown"),
+        (599, None, False, "unknown"),
+        (302, None, False, "unknown"),
         (400, None, False, "refused"),
+        (429, None, False, "refused"),
+        (499, None, False, "refused"),
         (400, None, True, "unknown"),
     ],
 )
 def test_the_outcome_is_what_is_known(status: int, code: str | None, doubtful: bool, outcome: str) -> None:
     assert error(status, {"error": {"code": code}}, doubtful=doubtful).outcome == outcome
+
+
+@pytest.mark.parametrize(("status", "outcome"), [(503, "not sent"), (302, "not sent"), (413, "refused")])
+def test_a_request_that_is_not_there_whole_was_not_carried_out(status: int, outcome: str) -> None:
+    found = error_from_reply(status, {}, Secret(b""), "ask", 1, may_have_succeeded=False, arrived=False)
+    assert found.outcome == outcome
+
+
+@pytest.mark.parametrize("status", [302, 400, 401, 404, 408, 413, 415, 418, 422, 429, 451, 500, 503, 599])
+def test_there_is_advice_for_any_status(status: int) -> None:
+    assert error(status).remedy.endswith(".")
 
 
 @pytest.mark.parametrize(
@@ -67,6 +84,8 @@ def test_the_outcome_is_what_is_known(status: int, code: str | None, doubtful: b
         ("Mon, 05 Jan 2026 12:00:40 -0000", 40.0),
         ("Mon, 05 Jan 2026 11:00:00 GMT", 0.0),
         ("soon", None),
+        ("9" * 400, 366 * 86_400),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 366 * 86_400),
     ],
 )
 def test_retry_after_is_seconds_or_a_date(value: str, seconds: float | None) -> None:
@@ -82,3 +101,20 @@ def test_a_status_says_whether_to_retry(status: int, expected: bool) -> None:
 
 def test_a_service_that_is_not_reached_is_asked_again() -> None:
     assert is_retryable(ServiceUnreachableError("away", outcome="not sent"))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(59, ""), (-59, ""), (7200, "is 7,200 seconds behind: set it"), (-7200, "is 7,200 seconds ahead: set it")],
+)
+def test_a_clock_that_is_wrong_is_named_where_a_signature_is_refused(seconds: int, words: str) -> None:
+    date = format_datetime(NOW + timedelta(seconds=seconds))
+    for status in (400, 401, 403):
+        said = str(error(status, {"error": {"code": "TimestampOutOfRange"}}, date=date))
+        assert words in said if words else "clock" not in said
+    assert "clock" not in str(error(404, date=date))
+
+
+@pytest.mark.parametrize("date", ["", "soon", "Mon, 01 Jan 99999999999 00:00:00 GMT", "Mon, 99 Foo 2020 99:00:00 GMT"])
+def test_a_date_that_is_none_says_nothing_of_clocks(date: str) -> None:
+    assert "clock" not in str(error(403, date=date))

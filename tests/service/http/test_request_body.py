@@ -12,11 +12,12 @@ from digime_pandas._service.http.request_body import RequestBody
 def test_progress_is_called_after_each_piece_and_the_whole_body_is_noted() -> None:
     seen: list[tuple[int, int | None]] = []
     body = RequestBody([b"one", b"four"], 7, lambda sent, size: seen.append((sent, size)), copied=False)
-    assert next(body) == b"one"
+    pieces = iter(body)
+    assert next(pieces) == b"one"
     assert (seen, body.whole) == ([], False)
-    assert next(body) == b"four"
+    assert next(pieces) == b"four"
     assert (seen, body.whole) == ([(3, 7)], False)
-    assert list(body) == []
+    assert list(pieces) == []
     assert (seen, body.whole, body.failed) == ([(3, 7), (7, 7)], True, False)
 
 
@@ -26,9 +27,10 @@ def test_an_error_of_the_pieces_is_raised_as_it_is_and_noted() -> None:
         raise LookupError("gone")
 
     body = RequestBody(pieces(), None, None, copied=False)
-    assert next(body) == b"one"
+    handed_out = iter(body)
+    assert next(handed_out) == b"one"
     with pytest.raises(LookupError, match="gone"):
-        next(body)
+        next(handed_out)
     assert (body.whole, body.failed) == (False, True)
 
 
@@ -36,7 +38,7 @@ def test_an_error_of_the_pieces_is_raised_as_it_is_and_noted() -> None:
 def test_a_piece_is_copied_where_it_may_be_kept(copied: bool) -> None:
     buffer = bytearray(b"abc")
     body = RequestBody([memoryview(buffer)], None, None, copied=copied)
-    piece = next(body)
+    piece = next(iter(body))
     buffer[:] = b"xyz"
     assert bytes(piece) == (b"abc" if copied else b"xyz")
 
@@ -51,7 +53,7 @@ def test_closing_ends_a_generator_and_leaves_a_list_alone() -> None:
             ended.append(True)
 
     body = RequestBody(pieces(), None, None, copied=False)
-    next(body)
+    next(iter(body))
     body.close()
     assert ended == [True]
     RequestBody([b"one"], None, None, copied=False).close()

@@ -3,6 +3,8 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import pickle
+import socket
 import socketserver
 import threading
 from base64 import b64encode
@@ -15,12 +17,12 @@ from typing import Any
 
 import httpx
 import pytest
-import stamina
 import tenacity.nap
 
 from digime_pandas._service.http.environment import Proxy, Route
 from digime_pandas._service.http.request import Reply, Request
-from digime_pandas._service.http.transport import Http, check_base_url
+from digime_pandas._service.http.service_url import check_base_url
+from digime_pandas._service.http.transport import Http
 from digime_pandas._service.masking.secret import Secret
 from digime_pandas.errors import (
     ConfigurationError,
@@ -41,12 +43,11 @@ Answer = httpx.Response | Exception
 
 
 @pytest.fixture
-def waits(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that are waited between attempts, without waiting."""
     seconds: list[float] = []
     monkeypatch.setattr(tenacity.nap, "time", SimpleNamespace(sleep=seconds.append))
-    with stamina.set_testing(False):
-        yield seconds
+    return seconds
 
 
 class Service:
@@ -65,6 +66,20 @@ class Service:
 
     def http(self, **options: Any) -> Http:
         return Http(transport=httpx.MockTransport(self), **options)
+
+
+class Taken:
+    """Takes the body of a reply."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+
+    def write(self, piece: bytes) -> None:
+        self.pieces.append(piece)
+
+    def finish(self) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class Maker:
@@ -121,9 +136,27 @@ class TestAnswers:
         assert (unknown.headers.get("Content-Length"), unknown.headers["Transfer-Encoding"]) == (None, "chunked")
         assert known.content == unknown.content == b"onetwo"
 
-    def test_a_compressed_answer_is_read(self) -> None:
-        service = Service(httpx.Response(200, headers={"Content-Encoding": "gzip"}, content=gzip.compress(b"{}")))
-        assert service.http().send(get, what="ask").body.reveal() == b"{}"
+    def test_a_compressed_answer_is_not_asked_for_and_not_read(self) -> None:
+        content = gzip.compress(bytes(1 << 20))
+        service = Service(httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=httpx.ByteStream(content)))
+        with pytest.raises(ReplyError, match="compressed") as raised:
+            service.http().send(get, what="ask")
+        assert (raised.value.outcome, raised.value.status) == ("unknown", 200)
+        assert service.requests[0].headers["Accept-Encoding"] == "identity"
+
+    def test_an_error_whose_body_is_compressed_is_one_all_the_same(self) -> None:
+        fields = {"Content-Encoding": "br", "X-Error-Code": "Odd"}
+        caught = refused(Service(httpx.Response(400, headers=fields, stream=httpx.ByteStream(b"no brotli"))))
+        assert (caught.outcome, caught.status, caught.code) == ("refused", 400, "Odd")
+
+    @pytest.mark.parametrize("size", [0, 5, 1 << 20, (3 << 20) + 5])
+    def test_a_body_that_is_received_comes_whole_and_in_large_pieces(self, size: int) -> None:
+        content, taken = bytes(range(256)) * (size // 256) + bytes(size % 256), Taken()
+        pieces = (content[at : at + 65_536] for at in range(0, size, 65_536))
+        http = Service(httpx.Response(200, content=pieces)).http()
+        http.send(lambda: Request("GET", URL, {}, receive=lambda _: taken), what="ask")
+        assert b"".join(taken.pieces) == content
+        assert len(taken.pieces) == -(-size // (1 << 20))
 
     def test_an_answer_of_endless_size_is_not_read_to_its_end(self) -> None:
         read = 0
@@ -143,13 +176,6 @@ class TestAnswers:
         assert "check base_url" in str(refused(service))
         assert len(service.requests) == 1
 
-    def test_an_answer_in_a_broken_encoding_is_an_error_of_ours(self) -> None:
-        broken = httpx.ByteStream(b"no gzip")
-        caught = unreachable(
-            Service(httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=broken)), max_attempts=1
-        )
-        assert caught.outcome == "unknown"
-
 
 class TestAttempts:
     @pytest.mark.parametrize("status", RETRIED)
@@ -165,7 +191,8 @@ class TestAttempts:
     def test_everything_else_is_refused_at_once(self, status: int) -> None:
         service = Service(httpx.Response(status), httpx.Response(200))
         caught = refused(service)
-        assert (caught.status, caught.attempts, caught.outcome) == (status, 1, "refused")
+        assert (caught.status, caught.attempts) == (status, 1)
+        assert caught.outcome == ("refused" if status >= 400 else "unknown")
         assert len(service.requests) == 1
 
     def test_there_are_five_attempts_unless_told_otherwise(self) -> None:
@@ -228,20 +255,186 @@ class TestAttempts:
         assert caught.outcome == "unknown"
         assert clock[0] <= 160
 
-    def test_the_answer_to_a_long_upload_is_still_read(self) -> None:
+    @pytest.mark.parametrize(
+        ("deadline", "piece", "outcome"),
+        [(None, 1 << 20, None), (None, 1 << 10, "not sent"), (700, 1, None), (300, 1 << 20, "not sent")],
+    )
+    def test_a_long_upload_ends_with_the_deadline_unless_that_is_the_default_and_it_moves(
+        self, deadline: float | None, piece: int, outcome: str | None
+    ) -> None:
         clock = [0.0]
 
         def long() -> Iterator[bytes]:
             for _ in range(60):
                 clock[0] += 10
+                yield bytes(piece)
+
+        service = Service(httpx.Response(200, content=b"ok"))
+        http = service.http(deadline=deadline, clock=lambda: clock[0])
+        if outcome is None:
+            assert http.send(Maker(long), what="upload").body.reveal() == b"ok"
+        else:
+            with pytest.raises(ServiceUnreachableError, match="deadline") as raised:
+                http.send(Maker(long), what="upload")
+            assert (raised.value.outcome, raised.value.attempts, clock[0] <= 320) == (outcome, 1, True)
+
+
+class TestOneDeadline:
+    """Several requests of one call."""
+
+    def test_a_block_has_one_for_all_its_requests(self) -> None:
+        clock, timeouts = [0.0], []
+
+        def slow(request: httpx.Request) -> httpx.Response:
+            timeouts.append(request.extensions["timeout"]["read"])
+            clock[0] += 4
+            return httpx.Response(200)
+
+        http = Http(transport=httpx.MockTransport(slow), deadline=10, clock=lambda: clock[0])
+        with http.one_deadline() as outer, http.one_deadline() as inner:
+            assert inner is outer
+            for _ in range(3):
+                http.send(get, what="ask")
+            with pytest.raises(ServiceUnreachableError, match="deadline") as raised:
+                http.send(get, what="ask")
+        assert (timeouts, raised.value.outcome, raised.value.attempts) == ([10, 6, 2], "not sent", 0)
+        http.send(get, what="ask")
+        assert timeouts[3:] == [10]
+
+    def test_another_client_has_its_own(self) -> None:
+        service, clock = Service(httpx.Response(200)), [0.0]
+        first, second = (service.http(deadline=10, clock=lambda: clock[0]) for _ in range(2))
+        with first.one_deadline():
+            clock[0] += 11
+            second.send(get, what="ask")
+            with pytest.raises(ServiceUnreachableError, match="deadline"):
+                first.send(get, what="ask")
+
+    def test_a_download_ends_with_it(self) -> None:
+        clock, taken = [0.0], Taken()
+
+        def dribbling() -> Iterator[bytes]:
+            while True:
+                clock[0] += 1
                 yield b"."
 
-        reply = (
-            Service(httpx.Response(200, content=b"ok"))
-            .http(deadline=300, clock=lambda: clock[0])
-            .send(Maker(long), what="upload")
-        )
-        assert reply.body.reveal() == b"ok"
+        service = Service(httpx.Response(200, content=dribbling()))
+        http = service.http(deadline=30, clock=lambda: clock[0])
+        with pytest.raises(ServiceUnreachableError, match="deadline"):
+            http.send(lambda: Request("GET", URL, {}, receive=lambda _: taken), what="ask")
+        assert (clock[0], len(service.requests)) == (31, 1)
+
+    def test_each_answer_moves_the_default(self) -> None:
+        clock = [0.0]
+
+        def slow(_: httpx.Request) -> httpx.Response:
+            clock[0] += 0.5
+            return httpx.Response(200)
+
+        http = Http(transport=httpx.MockTransport(slow), clock=lambda: clock[0])
+        with http.one_deadline():
+            for _ in range(1000):
+                http.send(get, what="ask")
+        assert clock[0] == 500
+
+
+class TestBudget:
+    def test_all_calls_of_a_client_have_one(self) -> None:
+        service = Service(httpx.Response(503))
+        http = service.http()
+        for _ in range(30):
+            with pytest.raises(RefusedError) as raised:
+                http.send(get, what="ask")
+        assert len(service.requests) == 30 + 100
+        assert raised.value.attempts == 1
+        assert "no further attempt" in raised.value.__notes__[0]
+
+    def test_successes_fill_it_again(self) -> None:
+        service = Service(httpx.Response(503))
+        http = service.http(max_attempts=2)
+        for _ in range(101):
+            with pytest.raises(RefusedError):
+                http.send(get, what="ask")
+        service.answers = [httpx.Response(200)]
+        for _ in range(5):
+            http.send(get, what="ask")
+        service.answers, service.requests = [httpx.Response(503), httpx.Response(200)], []
+        assert http.send(get, what="ask").attempts == 2
+        service.answers = [httpx.Response(503), httpx.Response(200)]
+        assert http.send(get, what="ask").attempts == 2  # it gave back what it took
+
+
+class TestWhatDoesNotPass:
+    def test_a_host_that_does_not_exist_is_asked_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked = []
+
+        def unknown(host: str, *_: object, **__: object) -> None:
+            asked.append(host)
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+        monkeypatch.setattr(socket, "getaddrinfo", unknown)
+        with closing(Http(route=Route(secure=False))) as http, pytest.raises(ServiceUnreachableError) as raised:
+            http.send(lambda: Request("GET", "http://no-such-host.test/", {}), what="ask")
+        assert (asked, raised.value.attempts, raised.value.outcome) == (["no-such-host.test"], 1, "not sent")
+        assert "check base_url" in raised.value.remedy
+
+    def test_a_name_server_that_does_not_answer_may_do_so_later(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def unknown(*_: object, **__: object) -> None:
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+        monkeypatch.setattr(socket, "getaddrinfo", unknown)
+        with closing(Http(route=Route(secure=False))) as http, pytest.raises(ServiceUnreachableError) as raised:
+            http.send(lambda: Request("GET", "http://no-such-host.test/", {}), what="ask")
+        assert raised.value.attempts == 5
+
+    @pytest.mark.parametrize(
+        ("reason", "advice"),
+        [
+            ("unable to get local issuer certificate", "ca="),
+            ("self-signed certificate", "SSL_CERT_FILE"),
+            ("certificate has expired", "clock of this computer says 20"),
+            ("certificate is not yet valid", "clock of this computer says 20"),
+            ("Hostname mismatch, certificate is not valid for 'api.test'.", "base_url"),
+        ],
+    )
+    def test_a_certificate_that_is_not_trusted_is_looked_at_once(self, reason: str, advice: str) -> None:
+        service = Service(httpx.ConnectError(f"[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: {reason}"))
+        caught = unreachable(service)
+        assert (caught.attempts, caught.outcome, advice in caught.remedy) == (1, "not sent", True)
+
+
+class TestRepeats:
+    @pytest.mark.parametrize(
+        ("first", "attempts"),
+        [
+            (httpx.Response(503), 1),
+            (httpx.ReadError("gone"), 1),
+            (httpx.Response(429), 2),
+            (httpx.ConnectError("refused"), 2),
+        ],
+        ids=["503", "lost", "429", "no-connection"],
+    )
+    def test_what_may_have_been_carried_out_is_not_repeated_where_that_must_not_be(
+        self, first: Answer, attempts: int
+    ) -> None:
+        service = Service(first, httpx.Response(200))
+        with suppress(RefusedError, ServiceUnreachableError):
+            service.http().send(Maker(), what="ask", repeats=lambda: False)
+        assert len(service.requests) == attempts
+
+
+def test_further_attempts_are_logged_and_nothing_else_is(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    service = Service(httpx.Response(503), httpx.ConnectError("refused"), httpx.Response(200))
+    with caplog.at_level(logging.INFO):
+        service.http().send(Maker(), what="count sheep")
+    assert [(each.name, each.levelname) for each in caplog.records] == [("digime_pandas", "INFO")] * 2
+    first, second = caplog.messages
+    assert first.startswith("Could not count sheep: the service answered 503 (no reason given). Attempt 2 of 5 in 0.")
+    assert "refused (attempt 2" in second
+    assert "Attempt 3 of 5 in " in second
+    assert capfd.readouterr() == ("", "")
 
 
 class TestRetryAfter:
@@ -259,12 +452,17 @@ class TestRetryAfter:
         assert len(waits) == 1
         assert 38 < waits[0] <= 40
 
-    def test_zero_and_a_date_that_is_past_mean_at_once(self, waits: list[float]) -> None:
+    def test_less_than_the_usual_wait_is_not_less(self, waits: list[float]) -> None:
         for value in ("0", "Wed, 21 Oct 2015 07:28:00 GMT", "Wed, 21 Oct 2015 07:28:00 -0000"):
             Service(httpx.Response(503, headers={"Retry-After": value}), httpx.Response(200)).http().send(
                 get, what="ask"
             )
-        assert waits == [0, 0, 0]
+        assert len(waits) == 3
+        assert all(0.25 <= wait <= 0.75 for wait in waits)
+
+    def test_more_than_two_minutes_gives_up_at_once_however_long_the_deadline_is(self, waits: list[float]) -> None:
+        service = Service(httpx.Response(503, headers={"Retry-After": "121"}))
+        assert (refused(service, deadline=9999).retry_after, waits) == (121, [])
 
     @pytest.mark.parametrize(
         "value", ["soon", "-5", "", "1.5e", "²", "Wed, 99 Oct 2015", "Wed, 21 Oct 99999999 07:28:00 GMT"]
@@ -311,16 +509,20 @@ class TestOutcomes:
             ([httpx.ReadError("x")], "unknown"),
             ([httpx.RemoteProtocolError("x")], "unknown"),
             ([httpx.Response(400)], "refused"),
-            ([httpx.Response(503)], "refused"),
+            ([httpx.Response(503)], "unknown"),
             ([httpx.Response(500)], "unknown"),
-            ([httpx.Response(500, content=error("InternalServerError"))], "refused"),
+            ([httpx.Response(500, content=error("InternalServerError"))], "unknown"),
+            ([httpx.Response(429)], "refused"),
+            ([httpx.Response(429), httpx.ConnectError("x")], "not sent"),
+            ([httpx.Response(302)], "unknown"),
             ([httpx.Response(502)], "unknown"),
             ([httpx.Response(504)], "unknown"),
             ([httpx.Response(504), httpx.Response(400)], "unknown"),
             ([httpx.ReadError("x"), httpx.Response(503)], "unknown"),
             ([httpx.ReadError("x"), httpx.Response(503), httpx.ConnectError("x")], "unknown"),
             ([httpx.ConnectError("x"), httpx.Response(400)], "refused"),
-            ([httpx.Response(503), httpx.ConnectError("x")], "not sent"),
+            ([httpx.Response(503), httpx.ConnectError("x")], "unknown"),
+            ([httpx.Response(503), httpx.Response(400)], "unknown"),
         ],
         ids=str,
     )
@@ -331,7 +533,9 @@ class TestOutcomes:
         assert str(raised.value).startswith("Could not count sheep: ")
         if isinstance(raised.value, ServiceUnreachableError):
             assert f"outcome: {outcome}" in str(raised.value)
-            assert isinstance(raised.value.__cause__, httpx.TransportError)
+            assert isinstance(raised.value.cause, httpx.TransportError)
+            assert (raised.value.__cause__, raised.value.__suppress_context__) == (None, True)
+            assert pickle.loads(pickle.dumps(raised.value)).cause is None
 
     def test_a_body_that_was_not_handed_over_whole_was_not_sent(self) -> None:
         for pieces, outcome in ((1, "not sent"), (3, "unknown")):
@@ -479,8 +683,15 @@ class TestRefusals:
 
 
 class TestOptions:
-    @pytest.mark.parametrize("name", ["timeout", "deadline", "max_attempts"])
-    @pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), None, "5", True])
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            (name, value)
+            for name in ("timeout", "deadline", "max_attempts")
+            for value in (0, -1, float("nan"), float("inf"), None, "5", True)
+            if (name, value) != ("deadline", None)  # the default
+        ],
+    )
     def test_limits_are_numbers_above_zero(self, name: str, value: object) -> None:
         with pytest.raises(ConfigurationError, match=name):
             Http(**{name: value})  # type: ignore[arg-type] # wrong on purpose
@@ -496,6 +707,17 @@ class TestOptions:
         with pytest.raises(ConfigurationError, match=r"closed.*connect\(\)"):
             http.send(get, what="ask")
         assert service.requests == []
+
+    def test_one_that_is_closed_between_attempts_says_so(self) -> None:
+        def closing_it() -> Request:
+            http.close()
+            return get()
+
+        service = Service(httpx.Response(503, headers={"Retry-After": "0"}))
+        http = service.http()
+        with pytest.raises(ConfigurationError, match=r"closed.*connect\(\)"):
+            http.send(closing_it, what="ask")
+        assert len(service.requests) == 1
 
     @pytest.mark.parametrize(
         ("url", "expected"),
