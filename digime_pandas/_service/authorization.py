@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import InitVar, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
+from digime_pandas._service.display import html
+from digime_pandas._service.display.texts import day_text
 from digime_pandas._service.masking.secret import HoldsSecret, MaskedMapping, Revealed, Secret
-from digime_pandas.errors import AuthorizationError, InputError, SecretError
+from digime_pandas.errors import AuthorizationError, InputError, SecretError, printable
 
 Access = Literal["write", "read"]
 ACCESSES: tuple[Access, ...] = ("write", "read")
+_LATEST = 253_402_300_799_999  # as what the service answers is bounded: it may mean milliseconds
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, eq=False)
@@ -105,6 +108,9 @@ class Authorization:
         client_id: The contract's `client_id` under which consent was given. None switches the check of it off.
         key_thumbprint: SHA-256 (hex) of the public half of the key that obtained the tokens, so that a wrong key is
             noticed before anything is sent. None switches the check off.
+        serial: Counts the pairs of tokens of an account: the newer pair has the greater number. 0 where that is not
+            known. Two authorizations are equal whatever it is.
+        refused: Whether the service refused the refresh token, so that the person has to authorize again.
     """
 
     account_id: str
@@ -115,6 +121,39 @@ class Authorization:
     consent_id: str | None = None
     client_id: str | None = field(default=None, repr=False)
     key_thumbprint: str | None = field(default=None, repr=False)
+    serial: int = field(default=0, repr=False, compare=False)
+    refused: bool = field(default=False, repr=False, compare=False)
+
+    @property
+    def _until(self) -> str:
+        """Until when it lasts if it is not used: a pair of tokens that is refreshed lasts longer."""
+        return day_text(self.user_access_token.refresh_token.expiry)
+
+    def __repr__(self) -> str:
+        shown = {"account_id": self.account_id, "access": self.access, "until": self._until}
+        refused = ", refused=True" if self.refused else ""
+        return printable(f"Authorization({', '.join(f'{name}={text!r}' for name, text in shown.items())}{refused})")
+
+    def _repr_html_(self) -> str:
+        return html.card(
+            *self._head(),
+            html.facts({"Library of": self.user_id or "not known", "Files go": self._way}),
+            html.folded("Details", html.facts({"Consent": self.consent_id or "not known"})),
+        )
+
+    def _head(self) -> list[html.Html]:
+        if not self.refused:
+            does = f"lets you {self.access} until {self._until}, and longer when it is used."
+            return [html.head("✓ Authorized", "good", self.account_id, does)]
+        does = f"let you {self.access}; the service no longer takes the refresh token. Authorize again:"
+        call = f"digime.AuthorizationWidget({self.account_id!r}, access={self.access!r})"
+        return [html.head("Ended", "bad", self.account_id, does), html.code(call)]
+
+    @property
+    def _way(self) -> str:
+        if self.access == "read":
+            return ""
+        return "through direct import" if self.postbox is None else "into an encrypted postbox"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON. **Contains the tokens**: they allow to write for this person."""
@@ -131,6 +170,8 @@ class Authorization:
             "consent_id": self.consent_id,
             "client_id": self.client_id,
             "key_thumbprint": self.key_thumbprint,
+            "serial": self.serial,
+            "refused": self.refused,
         }
 
     @classmethod
@@ -159,6 +200,8 @@ class Authorization:
             consent_id=_optional(given, "consent_id", str),
             client_id=_optional(given, "client_id", str),
             key_thumbprint=_optional(given, "key_thumbprint", str),
+            serial=max(0, _optional(given, "serial", int) or 0),
+            refused=given.get("refused") is True,
         )
 
 
@@ -173,8 +216,17 @@ def check_authorization(given: object) -> Authorization:
     return given
 
 
+def is_unicode(value: object) -> bool:
+    """Tell whether a value, if it is a text, has a UTF-8 form: a lone surrogate, which JSON can hold, has none."""
+    if not isinstance(value, str) or value.isascii():
+        return True
+    return not any(0xD800 <= ord(character) <= 0xDFFF for character in value)  # noqa: PLR2004 - the surrogates
+
+
 def _token(values: Mapping[str, Any]) -> Token:
-    return Token(_member(values, "value", str), _member(values, "expiry", int))
+    if not 0 <= _member(values, "expiry", int) <= _LATEST:
+        raise _unusable("expiry", "Unix seconds")
+    return Token(_member(values, "value", str), values["expiry"])
 
 
 def _optional(values: Mapping[str, Any], name: str, kind: type) -> Any:
@@ -182,9 +234,14 @@ def _optional(values: Mapping[str, Any], name: str, kind: type) -> Any:
 
 
 def _member(values: Mapping[str, Any], name: str, kind: type) -> Any:
-    # No variable for what is taken out: the error's traceback would show it.
-    if not isinstance(values.get(name), kind) or isinstance(values.get(name), bool):
-        raise AuthorizationError(
-            f"A stored authorization has no usable member {name!r} (a {kind.__name__}). Authorize this account again."
-        )
-    return values[name]
+    # No variable in clear for what is taken out: the error's traceback would show it.
+    found = Secret(values.get(name))
+    if not isinstance(found.reveal(), kind) or isinstance(found.reveal(), bool) or not is_unicode(found.reveal()):
+        raise _unusable(name, f"a {kind.__name__}")
+    return found.reveal()
+
+
+def _unusable(name: str, wanted: str) -> AuthorizationError:
+    return AuthorizationError(
+        f"A stored authorization has no usable member {name!r} ({wanted}). Authorize this account again."
+    )

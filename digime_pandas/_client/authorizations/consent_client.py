@@ -10,8 +10,9 @@ import pandas as pd
 
 from digime_pandas._client.authorizations.invitations import check_address, check_invited, invite_all
 from digime_pandas._client.authorizations.tables import consents_table
+from digime_pandas._client.calls.explained import explains_calls
 from digime_pandas._service.authorization import ACCESSES, Access, Authorization, UserAccessToken
-from digime_pandas._service.descriptor import check_accounts
+from digime_pandas._service.descriptor import AccountId, check_accounts
 from digime_pandas._service.masking.secret import Secret
 from digime_pandas._service.oauth.authorizations import ContractAuthorizations
 from digime_pandas._service.oauth.completion import complete_redirect
@@ -28,6 +29,7 @@ from digime_pandas.errors import (
     InvalidTokenError,
     warn,
 )
+from digime_pandas.errors.names import one_of
 
 _VARIABLES = {"write": "DIGIME_REDIRECT_URI", "read": "DIGIME_READ_REDIRECT_URI"}
 
@@ -127,6 +129,7 @@ class ConsentClient:
             warn(notice, DigimeWarning)
         return authorization
 
+    @explains_calls()
     def invite(
         self, account_ids: Iterable[str], *, access: Access = "write", callback: str | None = None
     ) -> pd.DataFrame:
@@ -165,9 +168,10 @@ class ConsentClient:
             person's id at the service, where it is known). Without secrets; the dtypes are the same without rows.
 
             The status is ``"given"`` (tokens are stored; `until` they end, unless they are used before),
-            ``"pending"`` (a link waits for an answer `until` then), ``"refused"`` (noted for 30 days beyond the link's
-            time) or ``"expired"``: the tokens ended `until` then, or the service ended them (`until` is missing then);
-            or nobody answered in time. Of several, the first in this order counts.
+            ``"pending"`` (a link waits for an answer `until` then), ``"refused"`` (authorize again: the person said no,
+            which is noted for 30 days beyond the link's time, or the service did not take the refresh token) or
+            ``"expired"``: the tokens ended `until` then, or nobody answered in time. Of several, the first in this
+            order counts.
 
         Raises:
             TokenStoreError: The store cannot be used.
@@ -189,18 +193,21 @@ class ConsentClient:
         (account_id,) = one_account(account_id)
         consents = self._for(access)
         stored = self._consents["write"].get(account_id) if token is None else None
+        begin = partial(
+            consents.begin,
+            account_id,
+            callback=callback,
+            state=state,
+            service_id=service_id,
+            locale=locale,
+            notice=partial(another_library_notice, self._consents),
+            listens=listens,
+        )
         try:
-            return consents.begin(
-                account_id,
-                callback=callback,
-                state=state,
-                access_token=token if stored is None else _access_token(stored.user_access_token),
-                service_id=service_id,
-                locale=locale,
-                notice=partial(another_library_notice, self._consents),
-                listens=listens,
-            )
+            return begin(access_token=token if stored is None else _access_token(stored.user_access_token))
         except InvalidTokenError as error:
+            if stored is not None and stored.refused:
+                return begin(access_token=None)  # its tokens are over, so that they link no library any more
             if stored is not None:
                 error.add_note(
                     f"The stored write authorization of account {account_id!r} is not known to the service any more. "
@@ -208,23 +215,30 @@ class ConsentClient:
                 )
             raise
 
+    def was_refused(self, account_id: str, *, access: Access = "write") -> bool:
+        """Tell whether the service refused the stored authorization of an account, so that a new one is needed."""
+        stored = self._for(access).get(account_id)
+        return stored is not None and stored.refused
+
     def authorization(self, account_id: str, *, access: Access = "write") -> Authorization:
         """Return the stored authorization of an account.
 
         Raises:
             NotAuthorizedError: There is none; the message has the call that gets one.
+            AuthorizationExpiredError: The service refused its refresh token: the person has to authorize again.
             ConfigurationError: There is no contract for this access.
         """
         # Every write passes here with an id that was checked: only what can be no id at all is explained, and any other
         # unusable one is simply not stored.
         if not isinstance(account_id, str) or not account_id.strip():
-            one_account(account_id)
+            (account_id,) = one_account(account_id)
         return self._for(access).require(account_id)
 
     def usable_authorization(self, account_id: str, *, access: Access = "write") -> Authorization | None:
         """Return the stored authorization of an account, or None where consent is needed.
 
-        One to read that opens another library than the stored one to write is not usable.
+        One that the service refused is not usable, nor one to read that opens another library than the stored one to
+        write.
 
         Raises:
             ConfigurationError: There is no contract for this access.
@@ -233,15 +247,16 @@ class ConsentClient:
         self._for(access)
         return usable_authorization(self._consents, account_id, access)
 
+    @explains_calls()
     def forget(self, account_id: str, *, access: Access = "write") -> bool:
         """Forget the stored authorization of an account, and links of it that wait for an answer.
 
-        The consent itself stays given.
+        The consent itself stays given. What a refresh or a write that is going on brings is not stored.
 
         Returns:
             Whether there was any.
         """
-        return self._for(access).forget(account_id)
+        return self._for(access).forget(*one_account(account_id))
 
     def refresh(self, authorization: Authorization) -> Authorization:
         """Exchange the refresh token for a new pair of tokens.
@@ -249,23 +264,34 @@ class ConsentClient:
         One refresh happens at a time, across threads and processes that share a token store: a second one returns
         what the first one stored.
 
+        The keys that verify the answer are fetched, and its room in the store is taken, before the refresh token is
+        sent, which is valid once. An answer that cannot be verified is kept in the store, and verified by the next
+        call.
+
         Returns:
-            The new authorization. It is stored already; the old one must not be used any more.
+            The new authorization. It is stored already, unless the account was forgotten meanwhile; the old one must
+            not be used any more.
 
         Raises:
             AuthorizationExpiredError: The refresh token is no longer valid; the person has to authorize again.
+            TokenStoreError: The store has no room for the new one. The old one is still valid.
             APIError: The request to the service failed.
+
+        Warns:
+            DigimeWarning: The new one cannot be stored even so. This process goes on with it in its memory.
         """
         return self._for(authorization.access).refresh(authorization)
 
     def _for(self, access: Access) -> ContractAuthorizations:
         if access not in ACCESSES:
-            raise InputError(f"access is {access!r}; pass 'write' or 'read'.")
+            remedy = f"{one_of(access, ACCESSES)} They are two contracts, with two consents."
+            raise InputError(f"access is {access!r}.", remedy=remedy)
         consents = self._consents.get(access)
         if consents is None:
             raise ConfigurationError(
-                "This client has no read contract, and reading back is a contract of its own. Pass read_contract=, or "
-                "set DIGIME_READ_CONTRACT_ID and DIGIME_READ_PRIVATE_KEY."
+                "This client has no read contract, and reading back is a contract of its own.",
+                remedy="Pass read_contract=, or set DIGIME_READ_CONTRACT_ID and DIGIME_READ_PRIVATE_KEY.",
+                command="Set DIGIME_READ_CONTRACT_ID and DIGIME_READ_PRIVATE_KEY (or DIGIME_READ_PRIVATE_KEY_FILE).",
             )
         return consents
 
@@ -284,13 +310,13 @@ def pending_store_of(tokens: TokenStore) -> PendingStore:
     return MemoryPendingStore() if own is None else own
 
 
-def one_account(account_id: str) -> tuple[str]:
+def one_account(account_id: AccountId) -> tuple[str]:
     """Return the one account id that was passed.
 
     Raises:
         DescriptorError: It is none, or several.
     """
     accounts = check_accounts(account_id)
-    if not isinstance(account_id, str) or len(accounts) != 1:
+    if (isinstance(account_id, Iterable) and not isinstance(account_id, str)) or len(accounts) != 1:
         raise DescriptorError(f"account_id is {account_id!r}; an authorization is one person's, so pass one str.")
-    return (account_id,)
+    return (accounts[0],)

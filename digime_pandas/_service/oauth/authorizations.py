@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
-from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
-from hashlib import sha256
 from typing import TypeVar
 from urllib.parse import urlencode
 
@@ -18,10 +18,15 @@ from digime_pandas._service.endpoints import Endpoints
 from digime_pandas._service.masking.secret import Secret
 from digime_pandas._service.messages import TokenReply
 from digime_pandas._service.oauth.flow import AuthorizationFlow, listen_for
+from digime_pandas._service.oauth.pending.answers import verified_answer
 from digime_pandas._service.oauth.pending.lifecycle import PendingAuthorizations
 from digime_pandas._service.oauth.pending.stores import PendingStore
 from digime_pandas._service.oauth.redirect import RedirectResult
-from digime_pandas._service.oauth.token_store import TokenStore
+from digime_pandas._service.oauth.token_store import PutAuthorization, TokenStore
+from digime_pandas._service.oauth.tokens.advice import refused, ways_to_authorize
+from digime_pandas._service.oauth.tokens.pairs import pair_of, supersedes
+from digime_pandas._service.oauth.tokens.pkce import VERIFIER_BYTES, code_challenge, code_verifier
+from digime_pandas._service.oauth.tokens.unstored import UnstoredAuthorizations
 from digime_pandas.errors import (
     AuthorizationError,
     AuthorizationExpiredError,
@@ -29,11 +34,17 @@ from digime_pandas.errors import (
     InvalidTokenError,
     NotAuthorizedError,
     RedirectError,
+    RefusedError,
+    TokenStoreError,
 )
 
+_log = logging.getLogger("digime_pandas")
 T = TypeVar("T")
+Reserve = Callable[[str, str, str], AbstractContextManager[PutAuthorization]]
 _STATE_BYTES = 32
-VERIFIER_BYTES = 32
+# Codes with which the service says that a refresh token is not valid; the second and third are named by the Android
+# SDK. Anything else may be a passing fault.
+_NOT_VALID = {"InvalidToken", "TokenInvalid", "InvalidRefreshToken"}
 # `sourceType` of the consent page: newer Node SDKs always send it, iOS only for writing (observed).
 _SOURCE_TYPES = {"write": "push", "read": "pull"}
 
@@ -72,6 +83,10 @@ class ContractAuthorizations:
         self._now = now
         self._random = random
         self._environment, self._client_id = api.base_url, api.contract.client_id
+        self._unstored = UnstoredAuthorizations(
+            partial(tokens.get, self._environment, self._client_id),
+            partial(tokens.put, self._environment, self._client_id),
+        )
         self.pending = PendingAuthorizations(
             pending,
             access,
@@ -82,9 +97,12 @@ class ContractAuthorizations:
             timeout=refresh_timeout,
             now=now,
         )
+        api.keep_unverified = self.pending.keep_answer
 
     def get(self, account_id: str) -> Authorization | None:
         """Return the stored authorization of an account, expired or not, or None."""
+        if self._unstored.kept:
+            return self._unstored.get(account_id)
         return self._tokens.get(self._environment, self._client_id, account_id)
 
     def require(self, account_id: str) -> Authorization:
@@ -92,26 +110,39 @@ class ContractAuthorizations:
 
         Raises:
             NotAuthorizedError: There is none; the message has the call that gets one.
+            AuthorizationExpiredError: The service refused its refresh token.
         """
         found = self.get(account_id)
         if found is None:
             raise NotAuthorizedError(
-                f"No {self.access} authorization is stored for account {account_id!r} at {self._environment}. "
-                f"{_how_to_authorize(account_id, self.access)}"
+                f"No {self.access} authorization is stored for account {account_id!r} at {self._environment}.",
+                **ways_to_authorize(account_id, self.access),
             )
+        if found.refused:
+            raise refused(account_id, self.access)
         return found
 
     def stored(self) -> Iterator[Authorization]:
         """Return the stored authorizations of all accounts, expired or not, by account."""
-        for key in self._tokens.list(self._environment, self._client_id):
-            found = self.get(key.account_id)
+        accounts = {key.account_id for key in self._tokens.list(self._environment, self._client_id)}
+        for account_id in sorted(accounts.union(self._unstored.kept)):
+            found = self.get(account_id)
             if found is not None:
                 yield found
 
     def forget(self, account_id: str) -> bool:
-        """Delete what is stored of an account, and links that wait for an answer; tell whether there was any."""
+        """Delete what is stored of an account, and links that wait for an answer; tell whether there was any.
+
+        It stays forgotten: what a refresh that is going on brings is not stored.
+        """
         waited = self.pending.forget(account_id)
-        return self._tokens.delete(self._environment, self._client_id, account_id) or waited
+        found: Authorization | None = None
+        with suppress(TokenStoreError):  # what is damaged is deleted too
+            found = self.get(account_id)
+        if found is not None:
+            self.pending.note_forgotten(found)
+        kept = self._unstored.forget(account_id)
+        return self._tokens.delete(self._environment, self._client_id, account_id) or kept or waited
 
     def begin(
         self,
@@ -182,8 +213,8 @@ class ContractAuthorizations:
     def _check_contract(self, authorization: Authorization) -> None:
         if authorization.access != self.access:
             raise AuthorizationError(
-                f"authorization is for {authorization.access!r} and {self.access!r} is needed. "
-                f"{_how_to_authorize(authorization.account_id, self.access)}"
+                f"authorization is for {authorization.access!r} and {self.access!r} is needed.",
+                **ways_to_authorize(authorization.account_id, self.access),
             )
         if authorization.client_id not in {None, self._client_id}:
             raise AuthorizationError(
@@ -199,43 +230,89 @@ class ContractAuthorizations:
 
     def call_with_token(self, authorization: Authorization, call: Callable[[Secret[str]], T]) -> T:
         """Call a function with the access token; refresh it once where the service says that it is not valid."""
-        authorization = self.ensure_fresh(authorization)
-        try:
-            return call(authorization.user_access_token.access_token.secret)
-        except InvalidTokenError:
-            return call(self.refresh(authorization).user_access_token.access_token.secret)
+        with self.api.one_deadline():
+            authorization = self.ensure_fresh(authorization)
+            try:
+                return call(authorization.user_access_token.access_token.secret)
+            except InvalidTokenError:
+                return call(self.refresh(authorization).user_access_token.access_token.secret)
 
     def refresh(self, authorization: Authorization) -> Authorization:
         """Exchange the refresh token for a new pair; see `Client.refresh`."""
         self._check_contract(authorization)
-        self._check_refreshable(authorization)
         account_id = authorization.account_id
-        with self._tokens.lock(self._environment, self._client_id, account_id, self._refresh_timeout):
+        key = self._environment, self._client_id, account_id
+        with self.api.one_deadline() as end, self._tokens.lock(*key, end.at_most(self._refresh_timeout)):
             stored = self.get(account_id)
-            if stored is not None and _supersedes(stored, authorization):
+            if stored is not None and supersedes(stored, authorization):
                 # Another thread or process refreshed first, and the given refresh token may no longer be valid.
+                if stored.refused:
+                    raise refused(account_id, self.access)
                 if not stored.user_access_token.access_token.is_expired(self._now()):
                     return stored
                 authorization = stored
-                self._check_refreshable(authorization)
-            try:
-                reply = self.api.refresh(authorization.user_access_token.refresh_token.secret)
-            except InvalidTokenError as error:
-                self.pending.note_ended(authorization)
-                raise AuthorizationExpiredError(
-                    f"The authorization of account {account_id!r} is no longer valid: the service refused its refresh "
-                    f"token. {_how_to_authorize(account_id, self.access)}"
-                ) from error
-            refreshed = self._authorization(account_id, reply, authorization)
-            self._tokens.put(self._environment, self._client_id, refreshed)
-            self.pending.note_alive(authorization)
-            return refreshed
+            self._check_refreshable(authorization)
+            with self._room(account_id) as put:
+                return self._refreshed(authorization, stored, put)
+
+    def _refreshed(self, before: Authorization, stored: Authorization | None, put: PutAuthorization) -> Authorization:
+        spent = before.user_access_token.refresh_token.secret
+        try:
+            reply = verified_answer(self.api, self.pending, spent, partial(self.api.refresh, spent))
+        except RefusedError as error:
+            if error.code not in _NOT_VALID:
+                raise
+            return self._after_refusal(before, error)
+        refreshed = self._authorization(before.account_id, reply, before)
+        newest = self._newest(before.account_id, stored)
+        if pair_of(newest) != pair_of(stored):
+            if newest is None:  # forgotten meanwhile
+                self.pending.note_forgotten(refreshed)
+            return newest or refreshed  # or authorized anew
+        self._store(refreshed, put)
+        _log.info("refreshed: an access token to %s", self.access)
+        # Looked at after it was stored: who forgets it notes that first, and deletes what is stored then.
+        if self.pending.is_forgotten(before):
+            self.pending.note_forgotten(refreshed)
+            self._unstored.forget(before.account_id)
+            self._tokens.delete(self._environment, self._client_id, before.account_id)
+        self.pending.forget_answer(spent)
+        return refreshed
+
+    def _after_refusal(self, before: Authorization, error: RefusedError) -> Authorization:
+        """Return the authorization that was stored meanwhile; where there is none, note the refusal and raise."""
+        newest = self._newest(before.account_id, None)
+        if newest is not None and newest.user_access_token == before.user_access_token:
+            with suppress(TokenStoreError):
+                self._tokens.put(self._environment, self._client_id, replace(newest, refused=True))
+        elif newest is not None and supersedes(newest, before) and not newest.refused:
+            return newest
+        raise refused(before.account_id, self.access) from error
+
+    def _newest(self, account_id: str, default: Authorization | None) -> Authorization | None:
+        with suppress(TokenStoreError):
+            return self.get(account_id)
+        return default
+
+    def _room(self, account_id: str) -> AbstractContextManager[PutAuthorization]:
+        """Take the room that an authorization needs in the store, as far as the store can do that."""
+        key = self._environment, self._client_id
+        reserve: Reserve | None = getattr(self._tokens, "reserve", None)
+        return nullcontext(partial(self._tokens.put, *key)) if reserve is None else reserve(*key, account_id)
+
+    def _store(self, authorization: Authorization, put: PutAuthorization) -> None:
+        try:
+            put(authorization)
+        except TokenStoreError as error:
+            self._unstored.keep(authorization, error)
+        else:
+            self._unstored.forget(authorization.account_id)
 
     def _check_refreshable(self, authorization: Authorization) -> None:
         if authorization.user_access_token.refresh_token.is_expired(self._now()):
             raise AuthorizationExpiredError(
-                f"The authorization of account {authorization.account_id!r} has expired (its refresh token too). "
-                f"{_how_to_authorize(authorization.account_id, self.access)}"
+                f"The authorization of account {authorization.account_id!r} has expired (its refresh token too).",
+                **ways_to_authorize(authorization.account_id, self.access),
             )
 
     def _exchange(self, account_id: str, result: RedirectResult, verifier: Secret[str]) -> Authorization:
@@ -245,9 +322,15 @@ class ContractAuthorizations:
                 load_public_key(postbox.public_key)
             except ValueError as error:
                 raise RedirectError(f"The redirected address is damaged: {error}. Authorize again.") from None
-        reply = self.api.exchange(code=result.secret, code_verifier=verifier)
-        authorization = replace(self._authorization(account_id, reply, None), postbox=postbox)
-        self._tokens.put(self._environment, self._client_id, authorization)
+        with self.api.one_deadline(), self._room(account_id) as put:
+            ask = partial(self.api.exchange, code=result.secret, code_verifier=verifier)
+            reply = verified_answer(self.api, self.pending, result.secret, ask)
+            before = self._newest(account_id, None)
+            authorization = self._authorization(account_id, reply, None)
+            serial = authorization.serial if before is None else max(authorization.serial, before.serial + 1)
+            authorization = replace(authorization, postbox=postbox, serial=serial)
+            self._store(authorization, put)
+        self.pending.forget_answer(result.secret)
         return authorization
 
     def _authorization(self, account_id: str, reply: TokenReply, before: Authorization | None) -> Authorization:
@@ -260,51 +343,6 @@ class ContractAuthorizations:
             consent_id=reply.consent_id or (before.consent_id if before else None),
             client_id=self._client_id,
             key_thumbprint=self.api.contract.key_thumbprint,
+            # From the time on, so that after one that was forgotten the count goes on.
+            serial=max(int(self._now() * 1000), 0 if before is None else before.serial + 1),
         )
-
-
-def _supersedes(stored: Authorization, given: Authorization) -> bool:
-    # Expiry is in whole seconds, so a pair refreshed within one second may have the same.
-    pairs = stored.user_access_token, given.user_access_token
-    return pairs[0] != pairs[1] and pairs[0].access_token.expiry >= pairs[1].access_token.expiry
-
-
-def _how_to_authorize(account_id: str, access: Access) -> str:
-    options = "" if access == "write" else f", access={access!r}"
-    return (
-        f"Run digime.AuthorizationWidget({account_id!r}{options}) in a notebook cell, "
-        f"or digime.authorize({account_id!r}{options}) elsewhere."
-    )
-
-
-def code_verifier(random: bytes) -> Secret[str]:
-    """Return the code verifier for one authorization.
-
-    Args:
-        random: 32 bytes from a cryptographic source, as RFC 7636 section 4.1 recommends.
-
-    Returns:
-        43 characters of base64url without padding. A secret: it is kept beside the tokens until the code is exchanged.
-
-    Raises:
-        ValueError: There are not exactly 32 bytes.
-    """
-    if len(random) != VERIFIER_BYTES:
-        raise ValueError(f"A code verifier is made of {VERIFIER_BYTES} random bytes, not {len(random)}.")
-    return Secret(_base64url(random))
-
-
-def code_challenge(verifier: Secret[str]) -> str:
-    """Return the S256 code challenge of a verifier.
-
-    Args:
-        verifier: What `code_verifier` returned. Its ASCII text is hashed, not the bytes it was made of.
-
-    Returns:
-        43 characters of base64url without padding (`code_challenge` of the digi.me API, SDK-observed).
-    """
-    return _base64url(sha256(verifier.reveal().encode("ascii")).digest())
-
-
-def _base64url(data: bytes) -> str:
-    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")

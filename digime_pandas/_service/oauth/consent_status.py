@@ -23,7 +23,7 @@ class ConsentStatus:
         account_id: The person's id in your own system.
         access: ``"write"`` or ``"read"``.
         status: ``"given"``, ``"pending"``, ``"refused"`` or ``"expired"``.
-        until: When that ends or ended, Unix seconds; None for a refusal, and for tokens that the service ended.
+        until: When that ends or ended, Unix seconds; None for a refusal, of the person or of tokens by the service.
         user_id: The person's id at the service, where it is known.
     """
 
@@ -52,24 +52,24 @@ def consent_statuses(consents: Iterable[ContractAuthorizations], now: Callable[[
 
 def _statuses(consents: ContractAuthorizations, now: float) -> Iterator[ConsentStatus]:
     records = consents.pending.records()
-    ended = {key for key, pending in records if pending.status == "ended"}
+    ended = {key for key, pending in records if pending.status == "ended"}  # as earlier versions noted it
     for authorization in consents.stored():
         yield _of_authorization(authorization, ended, now)
     # The newest first, so that of several links of one kind it is the one that is told of.
     for _, pending in sorted(records, key=lambda record: -record[1].begun):
-        if pending.status not in {"given", "ended"}:
+        if pending.status in {"pending", "exchanging", "refused"}:
             yield _of_pending(pending, now)
 
 
 def _of_authorization(authorization: Authorization, ended: set[str], now: float) -> ConsentStatus:
     pair = authorization.user_access_token
-    is_ended = bool(ended) and digest(pair.refresh_token.secret) in ended
-    is_given = not is_ended and not (pair.refresh_token.is_expired(now) and pair.access_token.is_expired(now))
+    is_refused = authorization.refused or (bool(ended) and digest(pair.refresh_token.secret) in ended)
+    is_over = pair.refresh_token.is_expired(now) and pair.access_token.is_expired(now)
     return ConsentStatus(
         authorization.account_id,
         authorization.access,
-        "given" if is_given else "expired",
-        None if is_ended else float(max(pair.refresh_token.expiry, pair.access_token.expiry)),
+        "refused" if is_refused else "expired" if is_over else "given",
+        None if is_refused else float(max(pair.refresh_token.expiry, pair.access_token.expiry)),
         authorization.user_id,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 import threading
 from collections.abc import Callable
@@ -13,8 +14,9 @@ from urllib.parse import quote, urlsplit
 from digime_pandas._service.authorization import Access, Authorization
 from digime_pandas._service.masking.secret import Secret
 from digime_pandas._service.oauth.loopback import LoopbackListener
+from digime_pandas._service.oauth.pages.page import Page, given, not_completed
 from digime_pandas._service.oauth.pasted import parse_pasted
-from digime_pandas._service.oauth.redirect import RedirectResult, parse_redirect
+from digime_pandas._service.oauth.redirect import RedirectResult, parse_redirect, state_of
 from digime_pandas._service.process import ClosesAtExit, reset_after_fork
 from digime_pandas.errors import (
     AuthorizationError,
@@ -22,11 +24,17 @@ from digime_pandas.errors import (
     ConsentRefusedError,
     DigimeError,
     DigimeWarning,
+    RedirectError,
     warn,
 )
 
 Exchange = Callable[[RedirectResult], Authorization]
 
+_PATH_BYTES = 16
+_NOT_SURE = (
+    "This address does not say whose authorization that is, and any web page could have led here. So your notebook or "
+    "terminal still waits: cancel there if you said no."
+)
 # jupyter-server-proxy removes this much of the path and forwards the rest to the port.
 _PROXIED = re.compile(r"/proxy/(?P<port>[1-9][0-9]{0,4})(?P<path>/.*)$")
 
@@ -147,8 +155,13 @@ class AuthorizationFlow(ClosesAtExit):
             authorization = self._exchange(result)
             self.authorization, self._result, self._exchange = authorization, result, None
             self.notice = self._notice_of(authorization)
+        self._report(given(self.access))
         self._stop()
         return authorization
+
+    def _report(self, page: Page) -> None:
+        if self._listener is not None:
+            self._listener.report(page)
 
     def wait(self, timeout: float) -> Authorization:
         """Wait until the browser comes back, or until another thread calls `complete`.
@@ -177,7 +190,7 @@ class AuthorizationFlow(ClosesAtExit):
                 f"{self.not_listening} Pass the address the browser ends at to flow.complete(redirected_url)."
             )
         try:
-            result = self._listener.wait(timeout)
+            result = self._listener.wait(timeout, reports=True)
         except DigimeError as error:
             # `complete` closes the listener under a waiting thread; and what completed at the last moment counts.
             with self._lock:
@@ -186,7 +199,11 @@ class AuthorizationFlow(ClosesAtExit):
             if isinstance(error, ConsentRefusedError):
                 self._refused()
             raise
-        return self._warned(self._complete(result))
+        try:
+            return self._warned(self._complete(result))
+        except DigimeError as error:
+            self._report(not_completed(str(error)))
+            raise
 
     def close(self) -> None:
         """Cancel, unless it is complete: stop the listener, discard the verifier. May be called again.
@@ -222,12 +239,15 @@ class AuthorizationFlow(ClosesAtExit):
             self._listener.close()
 
 
-def listen_for(state: str, address: str | None = None) -> tuple[LoopbackListener[RedirectResult] | None, str]:
+def listen_for(
+    state: str, address: str | None = None, random: Callable[[int], bytes] = os.urandom
+) -> tuple[LoopbackListener[RedirectResult] | None, str]:
     """Start a listener that takes the redirect of one authorization, where this process can have one.
 
     Args:
         state: The `state` of the authorization.
-        address: The address the contract has registered. Default: a free port of this computer.
+        address: The address the contract has registered. Default: a free port of this computer, and a random path.
+        random: Source of random bytes.
 
     Returns:
         A listener whose `url` is that address: on its own port where it is one of this computer
@@ -238,7 +258,9 @@ def listen_for(state: str, address: str | None = None) -> tuple[LoopbackListener
     handler = partial(_handle, state=Secret(state))
     del state  # as in `AuthorizationFlow.complete`
     if address is None:
-        return LoopbackListener(handler=handler), ""
+        # A path that nobody can guess: only the consent page leads there.
+        return LoopbackListener(path=f"/digime/{random(_PATH_BYTES).hex()}", handler=handler), ""
+    handler = partial(handler, is_known=True)
     try:
         host, port, path = _place(address)
         return LoopbackListener(host=host, port=port, path=path, handler=handler, public_url=address), ""
@@ -288,8 +310,15 @@ def _as_requested(path: str) -> str:
     return quote(path or "/", safe="/%!$&'()*+,;=:@~")
 
 
-def _handle(redirected: Secret[str], *, state: Secret[str]) -> RedirectResult | AuthorizationError:
+def _handle(
+    redirected: Secret[str], *, state: Secret[str], is_known: bool = False
+) -> RedirectResult | AuthorizationError:
     try:
         return parse_redirect(redirected, state=state)
+    except ConsentRefusedError as error:
+        # Any web page can lead a browser to an address that is known, but none knows the `state`.
+        if is_known and state_of(redirected) is None:
+            return RedirectError(f"{error} {_NOT_SURE}")
+        return error
     except AuthorizationError as error:
         return error

@@ -16,6 +16,7 @@ from digime_pandas._service.oauth.loopback_server import (
     address_of,
     hostname_of,
 )
+from digime_pandas._service.oauth.pages.page import Page
 from digime_pandas._service.process import ClosesAtExit, reset_after_fork
 from digime_pandas.errors import AuthorizationError, AuthorizationTimeoutError, ConfigurationError
 
@@ -76,11 +77,12 @@ class LoopbackListener(ClosesAtExit, Generic[T]):
         self._finalizer = weakref.finalize(self, _stop, servers, self._awaited)
         reset_after_fork(self, LoopbackListener._leave)
 
-    def wait(self, timeout: float) -> T:
+    def wait(self, timeout: float, *, reports: bool = False) -> T:
         """Wait for the redirect.
 
         Args:
             timeout: Seconds to wait at most.
+            reports: Have the person's page wait for `report`, so that it says what becomes of their consent.
 
         Returns:
             What `handler` made of the redirected address.
@@ -90,6 +92,17 @@ class LoopbackListener(ClosesAtExit, Generic[T]):
             AuthorizationError: `handler` returned this error; or the listener was closed, here or in another thread;
                 or it is the one of the process that this one was forked from.
         """
+        self._awaited.reporters += reports
+        try:
+            return self._wait(timeout)
+        finally:
+            self._awaited.reporters -= reports
+
+    def report(self, page: Page) -> None:
+        """Show the person what became of their consent, where a page waits for that."""
+        self._awaited.report(page)
+
+    def _wait(self, timeout: float) -> T:
         deadline = self._clock() + timeout
         awaited = self._awaited
         while not awaited.arrived.wait(max(0.0, min(_WAIT_SECONDS, deadline - self._clock()))):

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import html
 import os
 import socket
 import socketserver
 import threading
-from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
-from hashlib import sha256
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
-from pathlib import Path
-from string import Template
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 from digime_pandas._service.masking.secret import Secret
+from digime_pandas._service.oauth.pages.page import BACK, HEADERS, RECEIVED, Page, refused
 from digime_pandas._service.oauth.redirect import MAXIMUM_REDIRECT_LENGTH
 from digime_pandas._service.process import reset_after_fork
 from digime_pandas.errors import AuthorizationError, RedirectError
@@ -31,21 +27,10 @@ _REQUEST_SECONDS = 5.0
 _MAXIMUM_CONNECTIONS = 32
 _POLL_SECONDS = 0.01
 
-_PAGE = Path(__file__).with_name("done.html").read_text(encoding="utf-8")
-_STYLE = _PAGE.partition("<style>")[2].partition("</style>")[0]
-_STYLE_HASH = b64encode(sha256(_STYLE.encode()).digest()).decode()
-_HEADERS = {
-    "Content-Type": "text/html; charset=utf-8",
-    "Content-Security-Policy": (
-        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src data:; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-    "Connection": "close",
-}
-_BACK = "You can close this tab and go back to your notebook."
+# How long a page waits for what becomes of the consent, and what told it waits until it was sent.
+_OUTCOME_SECONDS = 3.0
+_SENDING_SECONDS = 2.0
+
 _SEVERAL = (
     "Several authorizations wait here, and this address does not say which of them it belongs to. Go back to your "
     "notebook, and cancel the one that is meant there."
@@ -62,7 +47,9 @@ class AwaitedRedirect(Generic[T]):
 
     Attributes:
         result: What the handler made of the redirect; None until it came.
-        arrived: Set when there is a result and its page was sent, or when the listener is closed.
+        arrived: Set when there is a result and its page was sent, or waits for what becomes of it; or when the listener
+            is closed.
+        reporters: How many wait for the result and tell by `report` what becomes of it.
         left: Whether this process was forked from the one that listens.
     """
 
@@ -72,8 +59,12 @@ class AwaitedRedirect(Generic[T]):
         self.handler = handler
         self.result: T | AuthorizationError | None = None
         self.arrived = threading.Event()
+        self.reporters = 0
         self.left = False
         self._lock = threading.Lock()
+        self._outcome: Page | None = None
+        self._told, self._sent = threading.Event(), threading.Event()
+        self._sent.set()
 
     def settle(self, result: T | AuthorizationError) -> bool:
         """Take a result, unless there is one; tell whether it was taken."""
@@ -83,12 +74,33 @@ class AwaitedRedirect(Generic[T]):
             self.result = result
             return True
 
+    def outcome(self) -> Page:
+        """Return the page that says what becomes of the result, waiting for it where somebody is to tell."""
+        if self.reporters:
+            self._sent.clear()
+            self.arrived.set()
+            self._told.wait(_OUTCOME_SECONDS)
+        return self._outcome or RECEIVED
+
+    def end(self) -> None:
+        """Note that the page was sent, or cannot be."""
+        self._sent.set()
+        self.arrived.set()
+
+    def report(self, page: Page) -> None:
+        """Tell what became of the result, and wait until a page that waits for that was sent."""
+        self._outcome = page
+        self._told.set()
+        self._sent.wait(_SENDING_SECONDS)
+
     def leave(self) -> None:
         """Leave waiting to the parent, in a forked child."""
         self.left = True
         self._lock = threading.Lock()
-        self.arrived = threading.Event()  # the parent's may be locked by a thread that is not here
+        # The parent's may be locked by a thread that is not here.
+        self.arrived, self._told, self._sent = threading.Event(), threading.Event(), threading.Event()
         self.arrived.set()
+        self._sent.set()
 
 
 class LoopbackServer(socketserver.TCPServer):
@@ -142,10 +154,15 @@ class LoopbackServer(socketserver.TCPServer):
             self.thread.join()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Hand the connection to a thread, so that a slow browser delays no other one."""
-        if len(self.workers) >= _MAXIMUM_CONNECTIONS:
-            self.shutdown_request(request)
-            return
+        """Hand the connection to a thread, so that a slow browser delays no other one.
+
+        Where there are too many, the oldest one is cut off: a browser asks at once, so that it is idle or slow.
+        """
+        workers = list(self.workers.items())
+        if len(workers) >= _MAXIMUM_CONNECTIONS:
+            oldest, (idle, _) = workers[0]
+            _shut(idle)
+            oldest.join(_REQUEST_SECONDS)
         worker = threading.Thread(target=self._answer, args=(request, client_address), daemon=True)
         self.workers[worker] = (request, self._clock() + _REQUEST_SECONDS)
         worker.start()
@@ -162,9 +179,13 @@ class LoopbackServer(socketserver.TCPServer):
     def _cut_off(self, now: float) -> list[threading.Thread]:
         late = [(worker, request) for worker, (request, until) in list(self.workers.items()) if until <= now]
         for _, request in late:
-            with suppress(OSError):
-                request.shutdown(socket.SHUT_RDWR)
+            _shut(request)
         return [worker for worker, _ in late]
+
+
+def _shut(connection: socket.socket) -> None:
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 class _Servers:
@@ -244,7 +265,7 @@ class _Handler(BaseHTTPRequestHandler):
         status = HTTPStatus(code)
         if status is HTTPStatus.NOT_IMPLEMENTED:
             status = HTTPStatus.METHOD_NOT_ALLOWED
-        self._show(status, "This address cannot be used", explain or message or status.phrase, "bad")
+        self._show(status, Page("This address cannot be used", explain or message or status.phrase, "bad"))
 
     def log_message(self, format: str, *args: object) -> None:
         """Log nothing: a request's address holds the code."""
@@ -265,7 +286,8 @@ class _Handler(BaseHTTPRequestHandler):
             own = [(each, result) for each, result in results if not isinstance(result, RedirectError)]
             if len(own) != 1:
                 words = _SEVERAL if own else str(results[-1][1])
-                self._show(HTTPStatus.BAD_REQUEST, "That is not the address we are waiting for", words, "bad")
+                page = Page("That is not the address we are waiting for", words, "bad")
+                self._show(HTTPStatus.BAD_REQUEST, page)
                 return
             [(each, result)] = own
             if not each.settle(result):
@@ -273,27 +295,27 @@ class _Handler(BaseHTTPRequestHandler):
                 return
         try:
             if isinstance(result, AuthorizationError):
-                self._show(HTTPStatus.OK, "Nothing was authorized", f"{result} {_BACK}", "bad")
+                self._show(HTTPStatus.OK, refused(str(result)))
             else:
-                self._show(HTTPStatus.OK, "Consent received", _BACK)
+                self._show(HTTPStatus.OK, each.outcome())
         finally:
-            # Set after the page was sent: closing the listener could cut the page off.
-            each.arrived.set()
+            # After the page was sent: closing the listener could cut the page off.
+            each.end()
 
     def _show_over(self) -> None:
-        self._show(HTTPStatus.OK, "Already received", f"This authorization is over. {_BACK}")
+        self._show(HTTPStatus.OK, Page("Already received", f"This authorization is over. {BACK}"))
 
-    def _show(self, status: HTTPStatus, title: str, text: str, kind: str = "good") -> None:
-        page = Template(_PAGE).substitute(title=html.escape(title), text=html.escape(text), kind=kind).encode()
+    def _show(self, status: HTTPStatus, page: Page) -> None:
+        content = page.render()
         self.send_response(status)
-        for name, value in _HEADERS.items():
+        for name, value in HEADERS.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(page)))
+        self.send_header("Content-Length", str(len(content)))
         if status is HTTPStatus.METHOD_NOT_ALLOWED:
             self.send_header("Allow", "GET")
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(page)
+            self.wfile.write(content)
 
 
 def address_of(host: str, port: int) -> str:

@@ -20,9 +20,12 @@ _ByAccess = Mapping[Access, ContractAuthorizations]
 def usable_authorization(consents: _ByAccess, account_id: str, access: Access) -> Authorization | None:
     """Return the stored authorization of an account, or None where consent is to be asked for.
 
-    That is so where there is none, and where one to read opens another library than the stored one to write.
+    That is so where there is none, where the service refused it, and where one to read opens another library than the
+    stored one to write.
     """
     found = consents[access].get(account_id)
+    if found is not None and found.refused:
+        return None
     if access == "read" and found is not None and _opens_another(found, _stored(consents, account_id, "write")):
         return None
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -23,6 +23,11 @@ from digime_pandas._service.process import reset_after_fork
 from digime_pandas.errors import AuthorizationError, TokenStoreError
 
 _SUFFIX = ".json"
+_VERSION = 1
+# Far more than a record has; tokens of a service may have any length.
+_RESERVED_BYTES = 32 << 10
+
+PutAuthorization = Callable[[Authorization], None]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -48,7 +53,8 @@ class TokenStore(Protocol):
 
     A store may also have an attribute ``pending``, a `PendingStore` for the authorizations that people have not
     answered yet. Of a store without one, each client keeps these in memory, so that one process begins and completes
-    them.
+    them. And it may have a method ``reserve`` like that of `FileTokenStore`: what a store has no room for is then
+    noticed before the service is asked for it.
     """
 
     def get(self, environment: str, contract: str, account_id: str) -> Authorization | None:
@@ -96,7 +102,10 @@ class FileTokenStore:
         self.path = user_data_path("digime-pandas", appauthor=False) / "authorizations" if path is None else Path(path)
         self._folder = PrivateFolder(self.path)
         self._folder.check()
-        self.pending = FilePendingStore(PrivateFolder(self.path / "pending", self._folder))
+        self._folder.sweep()
+        pending = PrivateFolder(self.path / "pending", self._folder)
+        pending.sweep()
+        self.pending = FilePendingStore(pending)
 
     def get(self, environment: str, contract: str, account_id: str) -> Authorization | None:
         """Return what is kept under the key, or None."""
@@ -113,6 +122,17 @@ class FileTokenStore:
         """Keep the authorization in place of any older one; it is on the disk when this returns."""
         key = StoreKey(environment, contract, authorization.account_id)
         self._folder.replace(_file_name(key), _serialized(key, authorization))
+
+    @contextmanager
+    def reserve(self, environment: str, contract: str, account_id: str) -> Iterator[PutAuthorization]:
+        """Take the room on the disk that an authorization needs, before the service is asked for it.
+
+        Yields:
+            A function that does what `put` does, and needs no more room.
+        """
+        key = StoreKey(environment, contract, account_id)
+        with self._folder.reserve(_file_name(key), _RESERVED_BYTES) as put:
+            yield lambda authorization: put(_serialized(key, authorization))
 
     def delete(self, environment: str, contract: str, account_id: str) -> bool:
         """Forget what is kept under the key, damaged or not; tell whether there was anything."""
@@ -138,6 +158,11 @@ class FileTokenStore:
         record = _parsed(content)
         if record is None:
             raise self._damaged(name)
+        if isinstance(record, int):
+            raise TokenStoreError(
+                f"{self.path / name} was written by a newer version of digime-pandas (records of version {record}; "
+                f"this one reads version {_VERSION}). Update digime-pandas, or pass a folder of its own."
+            )
         return record
 
     def _damaged(self, name: str) -> TokenStoreError:
@@ -214,6 +239,7 @@ def _serialized(key: StoreKey, authorization: Authorization) -> Secret[bytes]:
         return Secret(
             json.dumps(
                 {
+                    "version": _VERSION,
                     "environment": key.environment,
                     "contract": key.contract,
                     "authorization": authorization.to_dict(),
@@ -222,16 +248,22 @@ def _serialized(key: StoreKey, authorization: Authorization) -> Secret[bytes]:
         )
 
 
-def _parsed(content: Secret[bytes]) -> tuple[StoreKey, Authorization] | None:
+def _parsed(content: Secret[bytes]) -> tuple[StoreKey, Authorization] | int | None:
+    """Return the record, or its version where that is a newer one, or None where it is damaged."""
     # None instead of the parser's error: that one carries the content, tokens and all.
     try:
         with FramesDropped():
             record = MaskedMapping(json.loads(content.reveal()))
+        version = record.get("version", 1)  # the first records had none
+        if not isinstance(version, int) or version > _VERSION:
+            return version if isinstance(version, int) else None
         authorization = Authorization.from_dict(record["authorization"])
-        key = StoreKey(record["environment"], record["contract"], authorization.account_id)
+        environment, contract = record["environment"], record["contract"]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, AuthorizationError):
         return None
-    return key, authorization
+    if not isinstance(environment, str) or not isinstance(contract, str):
+        return None
+    return StoreKey(environment, contract, authorization.account_id), authorization
 
 
 def _lock_timeout(account_id: str, timeout: float) -> TokenStoreError:

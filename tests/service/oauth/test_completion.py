@@ -310,5 +310,5 @@ def test_a_process_that_is_killed_between_exchange_and_store_is_told_of(own: tup
 
 def be_killed_on_the_way(arguments: tuple[Any, ...], address: str) -> None:
     with client_of(*arguments) as client:
-        client.tokens.put = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[method-assign] # the end
+        client._consents["write"]._store = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[method-assign] # the end
         client.complete_authorization(address)

@@ -103,7 +103,9 @@ def test_a_pair_whose_refresh_was_refused_is_over_until_a_new_one_is_there(
         own.expire_refresh_tokens()
         with pytest.raises(AuthorizationExpiredError):
             mine.refresh(made)
-        assert statuses(mine) == [ConsentStatus("p", "write", "expired", None, made.user_id)]
-        assert mine.authorization("p") == made
+        assert statuses(mine) == [ConsentStatus("p", "write", "refused", None, made.user_id)]
+        with pytest.raises(AuthorizationExpiredError, match="refused: authorize again"):
+            mine.authorization("p")
+        assert mine.usable_authorization("p") is None
         authorize(own, mine, "p")  # in place of what the service ended
         assert [each.status for each in statuses(mine)] == ["given"]

@@ -3,16 +3,18 @@ from __future__ import annotations
 import gc
 import socket
 import threading
+import time
 import urllib.request
 import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from urllib.error import HTTPError
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
 from digime_pandas._service.authorization import Authorization, Token, UserAccessToken
+from digime_pandas._service.oauth import loopback_server
 from digime_pandas._service.oauth.flow import AuthorizationFlow, listen_for
 from digime_pandas._service.oauth.loopback import LoopbackListener
 from digime_pandas._service.oauth.redirect import RedirectResult
@@ -171,6 +173,40 @@ def test_the_browser_completes_the_flow() -> None:
     assert len(exchange.replies) == 1
 
 
+@pytest.mark.parametrize(("fails", "words"), [(0, "can now put files into your library"), (1, "No network.")])
+def test_the_page_says_what_became_of_the_exchange(fails: int, words: str) -> None:
+    exchange, listener = Exchange(fails=fails), listening()
+    with begin(exchange, listener) as flow, ThreadPoolExecutor(1) as other:
+        waiting = other.submit(flow.wait, SOON)
+        while not listener._awaited.reporters:
+            time.sleep(0.01)
+        page = visit(redirected(listener.url))
+        assert words in page
+        assert CODE not in page
+        if fails:
+            with pytest.raises(ServiceUnreachableError):
+                waiting.result()
+        assert flow.wait(SOON) is AUTHORIZATION  # what failed can be tried again
+
+
+def test_where_nobody_waits_the_page_comes_at_once_and_promises_nothing() -> None:
+    exchange, listener = Exchange(), listening()
+    with begin(exchange, listener) as flow:
+        assert "goes on from here" in visit(redirected(listener.url))
+        assert exchange.replies == []
+        assert flow.wait(SOON) is AUTHORIZATION
+
+
+def test_a_browser_that_goes_away_holds_up_no_exchange() -> None:
+    listener = listening()
+    with begin(Exchange(), listener) as flow, ThreadPoolExecutor(1) as other:
+        waiting = other.submit(flow.wait, SOON)
+        parts = urlsplit(redirected(listener.url))
+        with socket.create_connection((parts.hostname, parts.port), timeout=SOON) as gone:
+            gone.sendall(f"GET {parts.path}?{parts.query} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        assert waiting.result() is AUTHORIZATION
+
+
 def test_a_browser_with_a_wrong_state_is_told_and_the_flow_waits_on() -> None:
     listener = listening()
     with begin(Exchange(), listener) as flow:
@@ -193,6 +229,46 @@ def test_a_refusal_in_the_browser_ends_the_wait() -> None:
             assert caught.value.code == "USER_CANCEL"
 
 
+def test_no_page_can_guess_where_a_free_port_is_listened_on() -> None:
+    with begin(Exchange(), listening()) as one, begin(Exchange(), listening()) as other:
+        addresses = [flow._listener.url for flow in (one, other) if flow._listener is not None]
+        port = urlsplit(addresses[0]).port
+        with pytest.raises(HTTPError, match="404") as caught:
+            visit(f"http://127.0.0.1:{port}/digime?success=false&errorCode=USER_CANCEL")
+        caught.value.close()
+        with pytest.raises(AuthorizationTimeoutError):
+            one.wait(0.0)
+    paths = {urlsplit(address).path.removeprefix("/digime/") for address in addresses}
+    assert {len(bytes.fromhex(path)) for path in paths} == {16}
+    assert len(paths) == 2
+
+
+@pytest.mark.parametrize("query", ["success=false&errorCode=USER_CANCEL", "error_message=no", "errorCode=X&state=", ""])
+def test_a_failure_without_a_state_does_not_end_the_wait_at_an_address_that_is_known(query: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    listener = listening(f"http://127.0.0.1:{port}/digime")
+    with begin(Exchange(), listener) as flow:
+        for wrong in (query, f"{query}&state=another"):
+            with pytest.raises(HTTPError, match="400") as caught:
+                visit(f"{listener.url}?{wrong}")
+            caught.value.close()
+        with pytest.raises(AuthorizationTimeoutError):
+            flow.wait(0.0)
+        visit(redirected(listener.url))
+        assert flow.wait(SOON) is AUTHORIZATION
+
+
+def test_a_failure_with_its_state_ends_the_wait_at_an_address_that_is_known() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    listener = listening(f"http://127.0.0.1:{port}/digime")
+    with begin(Exchange(), listener) as flow:
+        assert "pressed cancel" in visit(f"{listener.url}?success=false&errorCode=USER_CANCEL&state={STATE}")
+        with pytest.raises(ConsentRefusedError):
+            flow.wait(SOON)
+
+
 def test_a_paste_ends_a_wait_in_another_thread() -> None:
     with begin(Exchange(), listening()) as flow, ThreadPoolExecutor(1) as other:
         waiting = other.submit(flow.wait, SOON)
@@ -200,7 +276,8 @@ def test_a_paste_ends_a_wait_in_another_thread() -> None:
         assert waiting.result() is AUTHORIZATION
 
 
-def test_browser_and_paste_at_once_exchange_once() -> None:
+def test_browser_and_paste_at_once_exchange_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loopback_server, "_OUTCOME_SECONDS", 0.01)  # for it is known after the visit only
     hold = threading.Event()
     exchange = Exchange(hold=hold)
     listener = listening()

@@ -3,16 +3,28 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import random
+import socket
 import stat
 import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from digime_pandas._service.authorization import Authorization, Postbox, Token, UserAccessToken
+from digime_pandas._service.oauth import private_folder
+from digime_pandas._service.oauth.files.checks import check_file
 from digime_pandas._service.oauth.token_store import FileTokenStore, MemoryTokenStore, StoreKey, TokenStore
 from digime_pandas.errors import TokenStoreError
+from tests.faults.forked import killed
 
 ENVIRONMENT = "https://api.digi.me/v1.7/"
 CONTRACT = "app_contract"
@@ -324,3 +336,296 @@ def test_by_default_the_folder_is_among_the_users_data(tmp_path: Path, monkeypat
 def test_a_store_does_not_print_what_it_keeps(store: TokenStore) -> None:
     store.put(ENVIRONMENT, CONTRACT, authorization())
     assert not any(secret in repr(store) for secret in SECRETS)
+
+
+class TestWhatIsInTheWay:
+    """Nothing but plain files of this user is read or replaced, and nothing is waited for."""
+
+    def kinds(self, place: Path) -> dict[str, Callable[[], object]]:
+        return {
+            "pipe": lambda: os.mkfifo(place),
+            "folder": place.mkdir,
+            "link": lambda: place.symlink_to(place.with_name("elsewhere")),
+            "dangling link": lambda: place.symlink_to(place.with_name("nowhere")),
+            "socket": lambda: bound(place),
+        }
+
+    @posix
+    @pytest.mark.parametrize("kind", ["pipe", "folder", "link", "dangling link", "socket"])
+    def test_in_place_of_a_file_it_is_an_error_that_names_it(self, files: FileTokenStore, kind: str) -> None:
+        files.put(ENVIRONMENT, CONTRACT, authorization())
+        place = only_file(files)
+        place.rename(place.with_name("elsewhere"))
+        self.kinds(place)[kind]()
+        acts: list[Callable[[], object]] = [
+            lambda: files.get(ENVIRONMENT, CONTRACT, "patient-17"),
+            lambda: files.put(ENVIRONMENT, CONTRACT, authorization()),
+            lambda: files.reserve(ENVIRONMENT, CONTRACT, "patient-17").__enter__(),
+            files.list,
+        ]
+        for act in acts:
+            with pytest.raises(
+                TokenStoreError, match=f"cannot be used: it is a .*{kind.removeprefix('dangling ')}"
+            ) as raised:
+                act()
+            assert str(place) in str(raised.value)
+
+    @posix
+    @pytest.mark.parametrize("kind", ["pipe", "folder", "link", "socket"])
+    def test_in_place_of_a_lock_too(self, files: FileTokenStore, kind: str) -> None:
+        with files.lock(ENVIRONMENT, CONTRACT, "patient-17", timeout=1):
+            pass
+        (place,) = files.path.glob("*.lock")
+        place.rename(place.with_name("elsewhere"))
+        self.kinds(place)[kind]()
+        with pytest.raises(TokenStoreError, match="cannot be used"), files.lock(ENVIRONMENT, CONTRACT, "patient-17", 1):
+            pass
+
+    @posix
+    def test_a_device_is_none(self) -> None:
+        with pytest.raises(TokenStoreError, match="it is a device"):
+            check_file(Path(os.devnull), Path(os.devnull).lstat())
+
+    @posix
+    def test_a_file_of_another_user_is_refused(self, files: FileTokenStore, monkeypatch: pytest.MonkeyPatch) -> None:
+        files.put(ENVIRONMENT, CONTRACT, authorization())
+        status = only_file(files).lstat()
+        monkeypatch.setattr(os, "geteuid", lambda: status.st_uid + 1)
+        with pytest.raises(TokenStoreError, match="belongs to another user"):
+            check_file(only_file(files), status)
+        with pytest.raises(TokenStoreError, match="belongs to another user"):
+            files.get(ENVIRONMENT, CONTRACT, "patient-17")
+
+    @posix
+    @pytest.mark.parametrize(
+        ("mode", "group", "safe"),
+        [
+            (0o777, None, False),
+            (0o702, None, False),
+            (0o775, None, True),
+            (0o775, 54_321, False),
+            (0o1777, 54_321, True),
+            (0o755, 54_321, True),
+        ],
+    )
+    def test_a_folder_in_one_that_others_may_write_is_refused(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, group: int | None, safe: bool
+    ) -> None:
+        if group is not None:
+            monkeypatch.setattr(os, "getegid", lambda: group)
+        status = tmp_path.stat()
+        if group is not None and status.st_gid == 0:
+            foreign = Path.stat
+
+            def stat_of(path: Path, **options: Any) -> os.stat_result:
+                found = foreign(path, **options)
+                return os.stat_result((*found[:5], group + 1, *found[6:])) if path.name == "shared" else found
+
+            monkeypatch.setattr(Path, "stat", stat_of)
+        shared = tmp_path / "shared"
+        shared.mkdir()
+        shared.chmod(mode)
+        for place in (shared / "tokens", shared / "deeper" / "tokens"):
+            if safe:
+                FileTokenStore(place).put(ENVIRONMENT, CONTRACT, authorization())
+            else:
+                with pytest.raises(TokenStoreError, match=f"others? users may write in {shared} .mode {mode:04o}"):
+                    FileTokenStore(place)
+                assert not place.exists()
+
+    def test_a_file_without_an_end_is_not_read(self, files: FileTokenStore) -> None:
+        files.put(ENVIRONMENT, CONTRACT, authorization())
+        with only_file(files).open("ab") as stream:
+            stream.truncate(1 << 40)
+        with pytest.raises(TokenStoreError, match="too large"):
+            files.get(ENVIRONMENT, CONTRACT, "patient-17")
+
+
+def bound(place: Path) -> None:
+    """Make a socket, whose path may be longer than such an address can be."""
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(f"/proc/self/fd/{os.open(place.parent, os.O_PATH)}/s")
+    (place.parent / "s").rename(place)
+
+
+class TestVersions:
+    def test_a_record_has_one(self, files: FileTokenStore) -> None:
+        files.put(ENVIRONMENT, CONTRACT, authorization())
+        assert json.loads(only_file(files).read_text())["version"] == 1
+
+    def test_one_of_a_newer_version_is_said_to_be_that(self, files: FileTokenStore) -> None:
+        files.put(ENVIRONMENT, CONTRACT, authorization())
+        only_file(files).write_text(json.dumps({"version": 2, "tokens": "in another form"}))
+        for act in (lambda: files.get(ENVIRONMENT, CONTRACT, "patient-17"), files.list):
+            with pytest.raises(TokenStoreError, match=r"newer version of digime-pandas \(records of version 2.*Update"):
+                act()
+
+    def test_one_without_version_and_number_is_read(self, files: FileTokenStore) -> None:
+        files.put(ENVIRONMENT, CONTRACT, replace(authorization(), serial=17))
+        record = json.loads(only_file(files).read_text())
+        del record["version"], record["authorization"]["serial"], record["authorization"]["refused"]
+        only_file(files).write_text(json.dumps(record))
+        kept = files.get(ENVIRONMENT, CONTRACT, "patient-17")
+        assert kept == authorization()
+        assert kept is not None
+        assert (kept.serial, kept.refused) == (0, False)
+
+    def test_number_and_refusal_are_kept(self, store: TokenStore) -> None:
+        store.put(ENVIRONMENT, CONTRACT, replace(authorization(), serial=17, refused=True))
+        kept = store.get(ENVIRONMENT, CONTRACT, "patient-17")
+        assert kept is not None
+        assert (kept.serial, kept.refused) == (17, True)
+
+
+class TestReserving:
+    def test_the_place_is_taken_before_there_is_what_to_put_there(self, files: FileTokenStore) -> None:
+        with files.reserve(ENVIRONMENT, CONTRACT, "patient-17") as put:
+            (reserved,) = files.path.glob(".new-*")
+            assert reserved.stat().st_blocks * 512 >= 32_768
+            assert stat.S_IMODE(reserved.stat().st_mode) == 0o600
+            assert files.get(ENVIRONMENT, CONTRACT, "patient-17") is None
+            put(authorization())
+        assert files.get(ENVIRONMENT, CONTRACT, "patient-17") == authorization()
+        assert [file.suffix for file in files.path.iterdir()] == [".json"]
+
+    def test_a_place_that_was_not_used_is_free_again(self, files: FileTokenStore) -> None:
+        with pytest.raises(ZeroDivisionError), files.reserve(ENVIRONMENT, CONTRACT, "patient-17"):
+            _ = 1 / 0
+        assert list(files.path.iterdir()) == []
+
+    def test_what_is_longer_than_the_place_is_kept_too(self, files: FileTokenStore) -> None:
+        long = authorization(access="x" * 100_000)
+        with files.reserve(ENVIRONMENT, CONTRACT, "patient-17") as put:
+            put(long)
+        assert files.get(ENVIRONMENT, CONTRACT, "patient-17") == long
+
+    def test_an_error_of_the_block_stays_what_it_is(self, files: FileTokenStore) -> None:
+        with pytest.raises(ConnectionError), files.reserve(ENVIRONMENT, CONTRACT, "patient-17"):
+            raise ConnectionError
+
+
+class TestSweeping:
+    def test_what_a_killed_writer_left_is_removed(self, files: FileTokenStore) -> None:
+        files.put(ENVIRONMENT, CONTRACT, authorization())
+        for folder in (files.path, files.path / "pending"):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        acts: list[Callable[[], object]] = [
+            lambda: FileTokenStore(files.path),
+            lambda: files.put(ENVIRONMENT, CONTRACT, authorization()),
+            files.list,
+        ]
+        for act in acts:
+            orphan = files.path / ".new-orphan"
+            orphan.write_text("t0ken")
+            act()
+            assert not orphan.exists()
+        orphan = files.path / "pending" / ".new-orphan"
+        orphan.write_text("t0ken")
+        files.pending.list()
+        assert not orphan.exists()
+
+    def test_what_another_writer_is_at_stays(self, files: FileTokenStore) -> None:
+        other = FileTokenStore(files.path)
+        with files.reserve(ENVIRONMENT, CONTRACT, "patient-17") as put:
+            other.put(ENVIRONMENT, CONTRACT, authorization("patient-18"))
+            other.list()
+            FileTokenStore(files.path)
+            put(authorization())
+        assert len(files.list()) == 2
+
+    @posix
+    def test_a_link_is_not_followed(self, files: FileTokenStore, tmp_path: Path) -> None:
+        target = tmp_path / "target"
+        target.write_text("of somebody")
+        files.put(ENVIRONMENT, CONTRACT, authorization())
+        (files.path / ".new-link").symlink_to(target)
+        files.list()
+        assert target.read_text() == "of somebody"
+
+    def test_in_a_large_folder_it_is_done_seldom(self, files: FileTokenStore, monkeypatch: pytest.MonkeyPatch) -> None:
+        files.put(ENVIRONMENT, CONTRACT, authorization())
+        for number in range(1000):
+            (files.path / f"{number}.lock").touch()
+        swept: list[Path] = []
+
+        def sweep(folder: Path) -> int:
+            swept.append(folder)
+            return 1000
+
+        monkeypatch.setattr(private_folder, "sweep", sweep)
+        for _ in range(23):
+            files.put(ENVIRONMENT, CONTRACT, authorization())
+        assert 2 <= len(swept) <= 4
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def replaced(document: Any, path: list[int], value: Any) -> Any:
+    """A document in which one member, found by numbers, has another value."""
+    if not path or not isinstance(document, dict):
+        return value
+    name = sorted(document)[path[0] % len(document)]
+    return document | {name: replaced(document[name], path[1:], value)}
+
+
+class TestAnything:
+    """A stored file may hold anything: what comes of it is an authorization or an error of this package."""
+
+    @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
+    @given(content=st.binary(max_size=200) | JSON_VALUES.map(lambda value: json.dumps(value).encode()))
+    def test_in_place_of_a_record(self, files: FileTokenStore, content: bytes) -> None:
+        self.check(files, content)
+
+    @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
+    @given(path=st.lists(st.integers(0, 9), min_size=1, max_size=4), value=JSON_VALUES)
+    def test_in_place_of_a_member(self, files: FileTokenStore, path: list[int], value: Any) -> None:
+        files.put(ENVIRONMENT, CONTRACT, authorization())
+        document = json.loads(only_file(files).read_text())
+        self.check(files, json.dumps(replaced(document, path, value)).encode())
+
+    def check(self, files: FileTokenStore, content: bytes) -> None:
+        files.put(ENVIRONMENT, CONTRACT, authorization())
+        only_file(files).write_bytes(content)
+        with suppress(TokenStoreError):
+            files.list()
+        try:
+            kept = files.get(ENVIRONMENT, CONTRACT, "patient-17")
+        except TokenStoreError:
+            return
+        assert kept is not None
+        assert kept.account_id == "patient-17"
+        kept.user_access_token.access_token.value.encode()
+        time.gmtime(kept.user_access_token.refresh_token.expiry)
+        files.put(ENVIRONMENT, CONTRACT, kept)
+        assert files.get(ENVIRONMENT, CONTRACT, "patient-17") == kept
+
+
+@posix
+@pytest.mark.slow
+def test_of_100_writers_that_are_killed_no_tokens_stay_and_the_last_that_was_stored_is_there(
+    files: FileTokenStore,
+) -> None:
+    chance = random.Random(20260301)
+    began = time.monotonic()
+    write_on(files, 20)
+    longest = (time.monotonic() - began) * 2
+    kills, orphans = 0, 0
+    for _ in range(100):
+        kills += killed(lambda: write_on(FileTokenStore(files.path), 10**6), chance.uniform(0, longest))
+        orphans += len(list(files.path.glob(".new-*")))
+        found = FileTokenStore(files.path).get(ENVIRONMENT, CONTRACT, "patient-17")
+        assert found is not None
+        assert {file.suffix for file in files.path.iterdir()} == {".json"}
+    assert kills == 100
+    assert orphans > 10
+
+
+def write_on(store: FileTokenStore, count: int) -> None:
+    for expiry in range(count):
+        with store.reserve(ENVIRONMENT, CONTRACT, "patient-17") as put:
+            put(authorization(expiry=expiry))

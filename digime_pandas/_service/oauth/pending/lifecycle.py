@@ -11,7 +11,8 @@ from digime_pandas._service.authorization import Access, Authorization
 from digime_pandas._service.http.error_replies import is_retryable
 from digime_pandas._service.masking.secret import Secret
 from digime_pandas._service.oauth.pending.record import LATEST, PendingAuthorization, digest
-from digime_pandas._service.oauth.pending.stores import PendingStore, Records
+from digime_pandas._service.oauth.pending.stores import MemoryPendingStore, PendingStore, Records
+from digime_pandas._service.oauth.private_folder import NoRoomError
 from digime_pandas._service.oauth.redirect import RedirectResult
 from digime_pandas.errors import (
     APIError,
@@ -28,6 +29,7 @@ _DAY = 86_400.0
 KEPT_SECONDS = 7 * _DAY
 # So that an answer, or that there was none, can still be told.
 _REMEMBERED_SECONDS = 30 * _DAY
+_REMEMBERED = {"pending", "exchanging", "refused"}
 _SECONDS_BETWEEN_SWEEPS = 600.0
 
 Exchange = Callable[[str, RedirectResult, Secret[str]], Authorization]
@@ -67,6 +69,7 @@ class PendingAuthorizations:
         self._timeout = timeout
         self._now = now
         self._swept: float | None = None
+        self._notes = MemoryPendingStore()  # which the store did not take
 
     def begin(self, account_id: str, state: Secret[str], verifier: Secret[str]) -> float:
         """Keep a new one; return until when its answer is taken, Unix seconds.
@@ -142,17 +145,51 @@ class PendingAuthorizations:
             self.store.delete(key)
         return any(pending.verifier is not None for _, pending in own)
 
-    def note_ended(self, authorization: Authorization) -> None:
-        """Note that the service refused the refresh token of an authorization."""
-        token = authorization.user_access_token.refresh_token
-        ended = replace(self._new(authorization.account_id, float(token.expiry)), status="ended")
-        with suppress(TokenStoreError):
-            self.store.put(digest(token.secret), ended)
+    def keep_answer(self, spent: Secret[str], answer: Secret[str]) -> None:
+        """Keep an answer of the token endpoint that cannot be verified now.
 
-    def note_alive(self, authorization: Authorization) -> None:
-        """Take back that note: the service accepted the refresh token after all."""
+        Args:
+            spent: The code or refresh token that it answers, and that is used up.
+            answer: The answer's token.
+        """
+        kept = replace(self._new("", self._now() + KEPT_SECONDS), status="unverified", answer=answer)
+        self._put_note(spent, kept)
+
+    def kept_answer(self, spent: Secret[str]) -> PendingAuthorization | None:
+        """Return what is kept of the answer to a code or refresh token, or None; after a week it is given up."""
+        note = self._note(spent)
+        if note is None or note.status != "unverified" or note.answer is None or note.expires <= self._now():
+            return None
+        return note
+
+    def forget_answer(self, spent: Secret[str]) -> None:
+        """Delete an answer that was kept, which is stored by now."""
+        self._notes.delete(digest(spent))
         with suppress(TokenStoreError):
-            self.store.delete(digest(authorization.user_access_token.refresh_token.secret))
+            self.store.delete(digest(spent))
+
+    def note_forgotten(self, authorization: Authorization) -> None:
+        """Note that an authorization was forgotten, and what is made of it is not to be stored."""
+        token = authorization.user_access_token.refresh_token
+        self._put_note(
+            token.secret, replace(self._new(authorization.account_id, float(token.expiry)), status="forgotten")
+        )
+
+    def is_forgotten(self, authorization: Authorization) -> bool:
+        """Tell whether that was noted."""
+        note = self._note(authorization.user_access_token.refresh_token.secret)
+        return note is not None and note.status == "forgotten"
+
+    def _put_note(self, secret: Secret[str], note: PendingAuthorization) -> None:
+        try:
+            self.store.put(digest(secret), note)
+        except TokenStoreError:
+            self._notes.put(digest(secret), note)
+
+    def _note(self, secret: Secret[str]) -> PendingAuthorization | None:
+        with suppress(TokenStoreError):
+            return self.store.get(digest(secret)) or self._notes.get(digest(secret))
+        return self._notes.get(digest(secret))
 
     def _new(self, account_id: str, expires: float) -> PendingAuthorization:
         return PendingAuthorization(
@@ -200,6 +237,10 @@ class PendingAuthorizations:
             if not isinstance(error, APIError) or error.outcome != "unknown":
                 self.store.put(key, pending)  # the code was not used up by this attempt
             raise
+        except NoRoomError:
+            with suppress(TokenStoreError):
+                self.store.put(key, pending)  # as above
+            raise
         except TokenStoreError as error:
             error.add_note(_lost(pending))
             raise
@@ -218,7 +259,7 @@ class PendingAuthorizations:
             if pending.expires > now:
                 continue
             with suppress(TokenStoreError), self.store.lock(key, 0.0):
-                if pending.status in {"given", "ended"} or pending.expires + _REMEMBERED_SECONDS <= now:
+                if pending.status not in _REMEMBERED or pending.expires + _REMEMBERED_SECONDS <= now:
                     self.store.delete(key)
                 elif pending.verifier is not None:
                     self.store.put(key, replace(pending, verifier=None))

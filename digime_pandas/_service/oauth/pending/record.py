@@ -8,12 +8,13 @@ from dataclasses import asdict, dataclass, fields
 from hashlib import sha256
 from typing import Any, Literal, get_args
 
-from digime_pandas._service.authorization import ACCESSES, Access
+from digime_pandas._service.authorization import ACCESSES, Access, is_unicode
 from digime_pandas._service.masking.secret import MaskedMapping, Secret
 from digime_pandas._service.masking.tracebacks import FramesDropped
 
 LATEST = 253_402_300_799.0  # the end of the year 9999, the last that `datetime` knows
-PendingStatus = Literal["pending", "exchanging", "given", "refused", "ended"]
+PendingStatus = Literal["pending", "exchanging", "given", "refused", "ended", "unverified", "forgotten"]
+_SECRETS = ("verifier", "answer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +32,13 @@ class PendingAuthorization:
         expires: Until when an address that comes back is taken, Unix seconds.
         status: ``"pending"``: not answered. ``"exchanging"``: its code was sent to the service, and what came of it was
             not noted, because it is going on or was cut off. ``"given"``: its tokens were stored. ``"refused"``: the
-            consent page said no; an address of success is still taken. ``"ended"``: no authorization, but a note that
-            the service refused a refresh token; kept under the digest of that token.
+            consent page said no; an address of success is still taken. The others are notes on a code or a refresh
+            token, kept under the digest of that. ``"unverified"``: the service's answer to it, of which it is not known
+            yet whether it is genuine. ``"forgotten"``: what it leads to is not to be stored. ``"ended"``, of earlier
+            versions: the service refused it.
         verifier: The PKCE code verifier, a secret; None once it is not needed any more.
         code: Digest of the code that was sent to the service, or None.
+        answer: The service's answer that was not verified, a secret; or None.
     """
 
     account_id: str
@@ -46,6 +50,7 @@ class PendingAuthorization:
     status: PendingStatus = "pending"
     verifier: Secret[str] | None = None
     code: str | None = None
+    answer: Secret[str] | None = None
 
 
 def digest(secret: Secret[str]) -> str:
@@ -57,7 +62,7 @@ def to_json(pending: PendingAuthorization) -> Secret[bytes]:
     """Return the record as JSON, which contains the verifier."""
     members: dict[str, Any] = asdict(pending)
     with FramesDropped():
-        return Secret(json.dumps(members, default=lambda verifier: verifier.reveal()).encode())
+        return Secret(json.dumps(members, default=lambda secret: secret.reveal()).encode())
 
 
 def from_json(content: Secret[bytes]) -> PendingAuthorization | None:
@@ -65,21 +70,23 @@ def from_json(content: Secret[bytes]) -> PendingAuthorization | None:
     # None instead of the parser's error: that one carries the content.
     try:
         with FramesDropped():
-            members = MaskedMapping(json.loads(content.reveal()))
+            members = MaskedMapping({"answer": None, **json.loads(content.reveal())})  # the first records had none
         record = {each.name: Secret(members[each.name]) for each in fields(PendingAuthorization)}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     if not _is_usable(record):
         return None
-    verifier = record.pop("verifier")
+    verifier, answer = (None if each.reveal() is None else each for each in map(record.pop, _SECRETS))
     clear = {name: value.reveal() for name, value in record.items()}
-    return PendingAuthorization(**clear, verifier=None if verifier.reveal() is None else verifier)
+    return PendingAuthorization(**clear, verifier=verifier, answer=answer)
 
 
 def _is_usable(record: Mapping[str, Secret[Any]]) -> bool:
-    kinds: dict[str, Any] = {"begun": int | float, "expires": int | float, "verifier": str | None, "code": str | None}
+    kinds: dict[str, Any] = {"begun": int | float, "expires": int | float}
+    kinds |= dict.fromkeys((*_SECRETS, "code"), str | None)
     return (
         all(isinstance(value.reveal(), kinds.get(name, str)) for name, value in record.items())
+        and all(is_unicode(value.reveal()) for value in record.values())
         and all(0 <= record[name].reveal() <= LATEST for name in ("begun", "expires"))
         and record["access"].reveal() in ACCESSES
         and record["status"].reveal() in get_args(PendingStatus)

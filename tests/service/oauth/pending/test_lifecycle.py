@@ -12,6 +12,7 @@ from digime_pandas._service.masking.secret import Secret
 from digime_pandas._service.oauth.pending.lifecycle import KEPT_SECONDS, PendingAuthorizations
 from digime_pandas._service.oauth.pending.record import PendingAuthorization, digest
 from digime_pandas._service.oauth.pending.stores import MemoryPendingStore, PendingStore
+from digime_pandas._service.oauth.private_folder import NoRoomError
 from digime_pandas._service.oauth.redirect import RedirectResult
 from digime_pandas._service.oauth.token_store import FileTokenStore
 from digime_pandas.errors import (
@@ -344,11 +345,51 @@ class TestSweeping:
         assert lists == [1_700_000_000.0, 1_700_000_600.0]
 
 
-def test_a_refused_refresh_token_is_noted_under_its_digest(process: Process, store: PendingStore) -> None:
-    pair = UserAccessToken(Token("a", 1), Token("refresh-t0ken", 2**63))
-    authorization = Authorization("patient-17", "write", pair)
-    process.pending.note_ended(authorization)
-    [(key, note)] = store.list()
-    assert (key, note.status, note.account_id) == (digest(Secret("refresh-t0ken")), "ended", "patient-17")
-    process.pending.note_alive(authorization)
-    assert store.list() == []
+class TestNotes:
+    AUTHORIZATION = Authorization("patient-17", "write", UserAccessToken(Token("a", 1), Token("refresh-t0ken", 2**63)))
+    SPENT = Secret("c0de")
+
+    def test_an_answer_is_kept_under_the_digest_of_what_it_answers_for_a_week(
+        self, make: Callable[[], Process], store: PendingStore, clock: list[float]
+    ) -> None:
+        one, other = make(), make()
+        one.pending.keep_answer(self.SPENT, Secret("answer"))
+        [(key, note)] = store.list()
+        assert (key, note.status) == (digest(self.SPENT), "unverified")
+        kept = other.pending.kept_answer(self.SPENT)
+        assert kept is not None
+        assert (kept.answer, kept.begun) == (Secret("answer"), clock[0])
+        assert other.pending.kept_answer(Secret("another")) is None
+        other.pending.forget_answer(self.SPENT)
+        assert one.pending.kept_answer(self.SPENT) is None
+        one.pending.keep_answer(self.SPENT, Secret("answer"))
+        clock[0] += 7 * 86_400
+        assert other.pending.kept_answer(self.SPENT) is None
+        other.pending.begin("patient-18", Secret("another"), VERIFIER)  # which sweeps
+        assert digest(self.SPENT) not in dict(store.list())
+
+    def test_where_the_store_fails_it_is_kept_in_memory(self, process: Process) -> None:
+        def full(key: str, pending: PendingAuthorization) -> None:
+            raise TokenStoreError("The disk is full.")
+
+        process.pending.store.put = full  # type: ignore[method-assign] # a store that fails
+        process.pending.keep_answer(self.SPENT, Secret("answer"))
+        assert process.pending.kept_answer(self.SPENT) is not None
+        process.pending.forget_answer(self.SPENT)
+        assert process.pending.kept_answer(self.SPENT) is None
+
+    def test_that_an_authorization_was_forgotten_is_noted(self, make: Callable[[], Process]) -> None:
+        one, other = make(), make()
+        assert not one.pending.is_forgotten(self.AUTHORIZATION)
+        one.pending.note_forgotten(self.AUTHORIZATION)
+        assert other.pending.is_forgotten(self.AUTHORIZATION)
+
+
+def test_where_there_is_no_room_for_the_tokens_the_code_is_not_used_up(process: Process, store: PendingStore) -> None:
+    process.pending.begin("patient-17", STATE, VERIFIER)
+    process.failures = [NoRoomError("The disk is full.")]
+    with pytest.raises(TokenStoreError) as full:
+        process.pending.complete(STATE, RESULT)
+    assert not hasattr(full.value, "__notes__")
+    assert kept(store).status == "pending"
+    assert process.pending.complete(STATE, RESULT).account_id == "patient-17"

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from digime_pandas._service.masking.secret import Secret
-from digime_pandas._service.oauth.authorizations import code_challenge, code_verifier
+from digime_pandas._service.oauth.tokens.pkce import code_challenge, code_verifier
 
 # RFC 7636 appendix B.
 RFC_OCTETS = bytes.fromhex("7418dfb49799e0254ffa607dd8adbbba16d4254d69d6bff05b58055853848d79")
