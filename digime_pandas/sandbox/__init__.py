@@ -25,6 +25,7 @@ except ImportError as error:
     ) from error
 
 from digime_pandas.sandbox._sandbox import Sandbox
+from digime_pandas.sandbox._shared import SandboxElsewhere, shared_sandbox
 from digime_pandas.sandbox._store.library import SandboxFile
 
-__all__ = ["Sandbox", "SandboxFile"]
+__all__ = ["Sandbox", "SandboxElsewhere", "SandboxFile", "shared_sandbox"]

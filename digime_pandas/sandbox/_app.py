@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from digime_pandas.sandbox._context import SandboxContext
 from digime_pandas.sandbox._endpoints.consent_page import ConsentPage
 from digime_pandas.sandbox._endpoints.downloads import Downloads
+from digime_pandas.sandbox._endpoints.file_page import FilePage
 from digime_pandas.sandbox._endpoints.oauth import OAuth
 from digime_pandas.sandbox._endpoints.pages import Pages
 from digime_pandas.sandbox._endpoints.root_page import RootPage
@@ -36,8 +37,8 @@ def build_app(context: SandboxContext) -> Starlette:
         context: What all endpoints share.
 
     Returns:
-        An ASGI application with the paths ``/``, ``/v1.7``, ``/v1.6`` and ``/apps/saas``. It answers only requests
-        whose Host is a loopback name, so that web pages cannot reach it through DNS rebinding.
+        An ASGI application with the paths ``/``, ``/files``, ``/v1.7``, ``/v1.6`` and ``/apps/saas``. It answers only
+        requests whose Host is a loopback name, so that web pages cannot reach it through DNS rebinding.
     """
     error_replies = _ErrorReplies(context)
     made = Pages(context.settings.random_bytes)
@@ -51,6 +52,7 @@ def build_app(context: SandboxContext) -> Starlette:
             *(Mount(f"/{version}", routes=_api_routes(context, version)) for version in VERSIONS),
             Mount(CONSENT_PATH, routes=pages),
             Route("/", RootPage(context, made).show, methods=["GET"]),
+            Route("/files/{file_id}", FilePage(context, made).show, methods=["GET"]),
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])],
         exception_handlers={

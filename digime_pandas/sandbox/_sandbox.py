@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import atexit
-import ctypes
 import os
 import secrets
-import sys
 import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self, overload
+from typing import Self, Unpack
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from digime_pandas._service.authorization import Authorization
 from digime_pandas._service.contract import Contract
-from digime_pandas._service.descriptor import check_accounts
 from digime_pandas.errors import ConfigurationError
-from digime_pandas.sandbox._app import CONSENT_PATH, VERSIONS, build_app
 from digime_pandas.sandbox._approvals import TokenStore, approve_accounts, keep_all
-from digime_pandas.sandbox._browser import submit_consent_form
+from digime_pandas.sandbox._browser import SandboxAddress, origin_of, port_taken
 from digime_pandas.sandbox._context import Access, SandboxContext, ScopeMode, ScriptedReplies, Settings
-from digime_pandas.sandbox._server import HOST, Server, is_listening
+from digime_pandas.sandbox._faults.fault import Call, FaultArguments, fault_of
+from digime_pandas.sandbox._faults.plan import InjectedFault
+from digime_pandas.sandbox._running import Running, all_running, serve
+from digime_pandas.sandbox._scripted_count import ScriptedCount
+from digime_pandas.sandbox._server import is_listening
 from digime_pandas.sandbox._setup import open_context
+from digime_pandas.sandbox._store.data_folder import keep_port, kept_port
 from digime_pandas.sandbox._store.library import SandboxFile
 from digime_pandas.sandbox._wire.envelope import Compression
 from digime_pandas.sandbox._wire.redirect_uris import check_redirects
@@ -34,59 +34,7 @@ from digime_pandas.sandbox._wire.redirect_uris import check_redirects
 _DAY = 86400.0  # seconds
 
 
-@dataclass(frozen=True, slots=True)
-class _Running:
-    """What exists from `start` to `close`.
-
-    Attributes:
-        context: What all endpoints share.
-        contract: The contract that writes.
-        read_contract: The contract that reads.
-        server: The HTTP server.
-        resources: Everything to close, the server included.
-        process: Id of the process that started it.
-    """
-
-    context: SandboxContext
-    contract: Contract
-    read_contract: Contract
-    server: Server
-    resources: ExitStack
-    process: int
-
-
-# A dict by id, since each change of one is atomic: a fork never finds it half changed.
-_all_running: dict[int, _Running] = {}
-
-
-class _ScriptedCount:
-    """A property of `Sandbox` that gets and sets the number of the same name in its `ScriptedReplies`.
-
-    Args:
-        doc: What is counted.
-    """
-
-    def __init__(self, doc: str) -> None:
-        self.__doc__ = f"{doc} May be set."
-
-    def __set_name__(self, owner: type[Sandbox], name: str) -> None:
-        self._name = name
-
-    @overload
-    def __get__(self, sandbox: None, owner: type[Sandbox]) -> Self: ...
-    @overload
-    def __get__(self, sandbox: Sandbox, owner: type[Sandbox]) -> int: ...
-    def __get__(self, sandbox: Sandbox | None, owner: type[Sandbox]) -> Self | int:
-        if sandbox is None:
-            return self
-        count: int = getattr(sandbox._served_replies(), self._name)  # noqa: SLF001 - this class is part of Sandbox
-        return count
-
-    def __set__(self, sandbox: Sandbox, count: int) -> None:
-        setattr(sandbox._served_replies(), self._name, count)  # noqa: SLF001
-
-
-class Sandbox:
+class Sandbox(SandboxAddress):
     """An embedded digi.me, served over HTTP on this computer alone; a context manager.
 
     It is served by the process that starts it. A forked child can use it over HTTP, as any other client; methods that
@@ -94,8 +42,9 @@ class Sandbox:
 
     Args:
         data_dir: Folder for keys, people, tokens and files, created when it does not exist; a later sandbox with the
-            same folder has the same keys, people, tokens and files. None: a temporary one, removed at close.
-        port: TCP port; 0: any free one.
+            same folder has the same keys, people, tokens and files, and the same port. None: a temporary one, removed
+            at close.
+        port: TCP port; 0: the one that `data_dir` had, else any free one.
         postbox: Whether a write consent is answered with a postbox, as SDKs up to v8 expect. Both ways of writing are
             accepted in either case.
         compression: How files are compressed before they are encrypted for a reader: None, ``"gzip"`` or
@@ -116,8 +65,8 @@ class Sandbox:
         ConfigurationError: An option cannot be used.
     """
 
-    pending_writes = _ScriptedCount("How many of the next postbox writes are answered ``pending``, and not stored.")
-    pending_lists = _ScriptedCount(
+    pending_writes = ScriptedCount("How many of the next postbox writes are answered ``pending``, and not stored.")
+    pending_lists = ScriptedCount(
         "How many of the next file lists are not complete: ``pending``, the last one ``running``."
     )
 
@@ -155,7 +104,7 @@ class Sandbox:
         self._contracts = contracts
         self._postbox_key = postbox_key
         self._scripted_replies = ScriptedReplies()
-        self._running: _Running | None = None
+        self._running: Running | None = None
 
     def start(self) -> Self:
         """Start serving; return once requests are answered. A running sandbox is not changed.
@@ -174,11 +123,9 @@ class Sandbox:
                     contracts=self._contracts,
                     postbox_key=self._postbox_key,
                 )
-                server = resources.enter_context(Server(build_app(context), self._port))
-                self._running = _Running(context, *contracts, server, resources.pop_all(), os.getpid())
-            _all_running[id(self._running)] = self._running
+                self._running = self._serve(context, contracts, resources)
             # A sandbox used in a notebook may never be closed.
-            atexit.register(self.close)
+            atexit.register(self._close_at_exit)
         elif self._running.process != os.getpid() and not is_listening(self._running.server.port):
             raise ConfigurationError(
                 f"This sandbox was served by process {self._running.process}, which this one was forked from and which "
@@ -193,10 +140,16 @@ class Sandbox:
         """
         running, self._running = self._running, None
         if running is not None:
-            atexit.unregister(self.close)
+            atexit.unregister(self._close_at_exit)
             if running.process == os.getpid():
-                del _all_running[id(running)]
+                del all_running[id(running)]
                 running.resources.close()
+
+    def _close_at_exit(self) -> None:
+        """Close it when the process ends, without an error in threads that use it until then."""
+        if self._running is not None and self._running.process == os.getpid():
+            self._running.server.stop_answering()
+        self.close()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -209,6 +162,21 @@ class Sandbox:
     def __repr__(self) -> str:
         where = self.base_url if self._running is not None else "not running"
         return f"<Sandbox {where}>"
+
+    def _repr_html_(self) -> str:
+        if self._running is None:
+            return '<p style="margin:4px 0;padding:8px 16px">A sandbox that is not running.</p>'
+        return super()._repr_html_()
+
+    @property
+    def data_dir(self) -> Path | None:
+        """The folder; None: a temporary one."""
+        return self._data_dir
+
+    @property
+    def is_running(self) -> bool:
+        """Whether this process serves it."""
+        return self._running is not None and self._running.process == os.getpid()
 
     @property
     def contract(self) -> Contract:
@@ -223,36 +191,7 @@ class Sandbox:
     @property
     def origin(self) -> str:
         """Scheme, host and port, such as ``http://127.0.0.1:45439``."""
-        return f"http://{HOST}:{self._require_running().server.port}"
-
-    @property
-    def base_url(self) -> str:
-        """Base URL of the API, an argument of `Client`."""
-        return f"{self.origin}/{VERSIONS[0]}/"
-
-    @property
-    def onboard_url(self) -> str:
-        """Base URL of the consent page, an argument of `Client`."""
-        return f"{self.origin}{CONSENT_PATH}/"
-
-    def approve(self, url: str, *, account: str | None = None) -> str:
-        """Approve the request of a consent page, as a person does in a browser.
-
-        Args:
-            url: Address of the page.
-            account: Id of the account that consent is for, which no request says. The pages name the person by it; one
-                who has it already is the one who approves. None: it is known once a file is about it.
-
-        Returns:
-            The address that the browser is redirected to, which is not requested.
-
-        Raises:
-            InputError: The address is not on this sandbox, or the account is no text that can be an id.
-            AuthorizationError: The link is unknown, used or expired.
-        """
-        if account is not None:
-            check_accounts([account])
-        return submit_consent_form(url, "approve", origin=self.origin, account_id=account)
+        return origin_of(self._require_running().server.port)
 
     def approve_all(
         self, account_ids: Iterable[str], *, access: Access = "write", tokens: TokenStore | None = None
@@ -280,22 +219,6 @@ class Sandbox:
             keep_all(made, tokens, self.base_url)
         return made
 
-    def refuse(self, url: str) -> str:
-        """Refuse the request of a consent page, as a person does in a browser.
-
-        Args:
-            url: Address of the page.
-
-        Returns:
-            The address that the browser is redirected to, with ``success=false`` and the error code ``USER_CANCEL``:
-            the page's `callback` when it has one, else the redirect URI. It is not requested.
-
-        Raises:
-            InputError: The address is not on this sandbox.
-            AuthorizationError: The link is unknown, used or expired.
-        """
-        return submit_consent_form(url, "refuse", origin=self.origin)
-
     def files(self, account_id: str | None = None) -> list[SandboxFile]:
         """Return the files of the libraries, decrypted, oldest first.
 
@@ -304,6 +227,44 @@ class Sandbox:
         """
         files = self._served_context().library.files()
         return [file for file in files if account_id is None or account_id in file.accounts]
+
+    def fail(
+        self, call: Call, *, times: int | None = 1, after: int = 0, **what: Unpack[FaultArguments]
+    ) -> InjectedFault:
+        """Arrange a fault, to test what an application does then; `heal` takes it back.
+
+        ::
+
+            with sandbox.fail("upload", status=503, retry_after=1, times=2) as fault:
+                receipt = visits.digime.write("visits.csv", account_id="patient-17")
+            assert (fault.hits, receipt.attempts) == (2, 3)
+
+        Args:
+            call: What fails, a row of the first table in `digime_pandas.sandbox.faults`: ``"upload"``, ``"refresh"``...
+            times: How many requests it happens to; None: all, until it is taken back.
+            after: How many requests of the call are left alone before.
+            what: What happens, rows of the second table there: ``status=503``, ``cut="answer"``...
+
+        Returns:
+            The fault, with the number of its `hits`; a context manager that takes it back.
+
+        Raises:
+            InputError: An argument is not known, has a value it cannot have, or excludes another one.
+            ConfigurationError: The sandbox is not running, or another process serves it.
+        """
+        running = self._served()
+        fault = fault_of(call, times, after, what)
+        if fault.refused:
+            running.server.refuse_connections()
+            return running.faults.add(fault, lambda _: running.server.accept_connections())
+        injected = running.faults.add(fault, lambda _: None)
+        if fault.call == "connect":
+            running.server.close_idle_connections()
+        return injected
+
+    def heal(self) -> None:
+        """Take back all faults that `fail` arranged; what hangs is let go."""
+        self._served().faults.heal()
 
     def expire_access_tokens(self) -> None:
         """Make every access token issued so far expire now."""
@@ -315,7 +276,18 @@ class Sandbox:
         context = self._served_context()
         context.authorizations.expire_refresh_tokens(context.now())
 
-    def _require_running(self) -> _Running:
+    def _serve(self, context: SandboxContext, contracts: tuple[Contract, Contract], resources: ExitStack) -> Running:
+        kept = kept_port(self._data_dir)
+        try:
+            running = serve(context, contracts, self._port or kept, resources)
+        except ConfigurationError:
+            if self._port or not kept:
+                raise
+            raise port_taken(str(self._data_dir), kept) from None
+        keep_port(self._data_dir, running.server.port)
+        return running
+
+    def _require_running(self) -> Running:
         if self._running is None:
             raise ConfigurationError("The sandbox is not running. Use `with Sandbox() as sandbox:`, or call start().")
         return self._running
@@ -324,9 +296,12 @@ class Sandbox:
         self._check_process()
         return self._scripted_replies
 
-    def _served_context(self) -> SandboxContext:
+    def _served(self) -> Running:
         self._check_process()
-        return self._require_running().context
+        return self._require_running()
+
+    def _served_context(self) -> SandboxContext:
+        return self._served().context
 
     def _check_process(self) -> None:
         if self._running is not None and self._running.process != os.getpid():
@@ -334,17 +309,3 @@ class Sandbox:
                 f"This sandbox is served by process {self._running.process}, which this one was forked from. Only "
                 "there can its files be looked at and its answers be arranged; here, use it through a client."
             )
-
-
-def _release_all() -> None:
-    """Release, in a forked child, what belongs to the parent."""
-    for running in _all_running.values():
-        running.server.release_sockets()
-        if sys.implementation.name == "cpython":
-            # Never freed, because freeing it would act on the parent's database and its lock on `data_dir`.
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(running))
-    _all_running.clear()
-
-
-if hasattr(os, "register_at_fork"):  # Windows has no fork
-    os.register_at_fork(after_in_child=_release_all)

@@ -65,6 +65,16 @@ def open_context(
     return SandboxContext(settings, registrations, keys, authorizations, library, scripted_replies), contracts
 
 
+def contracts_of(data_dir: Path) -> tuple[Contract, Contract]:
+    """Return the write and the read contract of a folder that a sandbox, of this process or another one, uses.
+
+    Raises:
+        ConfigurationError: A key in it is damaged.
+    """
+    write, read = load_keys(data_dir / "keys", ("write", "read"))
+    return _contract("write", write), _contract("read", read)
+
+
 def _contract(access: str, key: RSAPrivateKey) -> Contract:
     # Named after its key: a new key is a new contract, so that tokens stored for an earlier sandbox do not match it.
     return Contract(_APPLICATION_ID, f"{access}-{key_id(key)}", key)

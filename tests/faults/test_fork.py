@@ -168,8 +168,9 @@ class TestConnections:
 
     def test_locks_that_are_held_at_the_fork_are_free_in_the_child(self, echo: tuple[str, Http, Echo]) -> None:
         url, http, _ = echo
-        pool: Any = http._client.get()._transport._pool  # type: ignore[attr-defined] # of httpx's own class
-        with pool._optional_thread_lock, http._client._lock:
+        line: Any = http._exchanger.get().line
+        lock = line.connections._lock if hasattr(line, "connections") else line.transport._pool._optional_thread_lock
+        with lock, http._exchanger._lock:
             child = Child(lambda: is_right(http, url, "/child"))
             assert child.result()
         assert is_right(http, url, "/parent")

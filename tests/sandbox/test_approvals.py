@@ -73,7 +73,7 @@ def test_a_later_consent_is_of_the_same_person(own_sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize(
     ("accounts", "access"),
-    [([""], "write"), ([1], "write"), (None, "write"), (17, "write"), (["\ud800"], "write"), (["p"], "admin")],
+    [([""], "write"), ([1.5], "write"), (None, "write"), (1.5, "write"), (["\ud800"], "write"), (["p"], "admin")],
     ids=repr,
 )
 def test_what_cannot_be_is_refused_and_nobody_is_added(own_sandbox: Sandbox, accounts: Any, access: Any) -> None:

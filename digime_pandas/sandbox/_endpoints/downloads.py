@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -15,6 +14,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from digime_pandas.sandbox._context import Registration, SandboxContext
 from digime_pandas.sandbox._endpoints.request_bodies import read_json_object
 from digime_pandas.sandbox._endpoints.request_checks import check_signed, check_user, read_scope
+from digime_pandas.sandbox._endpoints.worker_threads import in_worker_thread
 from digime_pandas.sandbox._store.library import SandboxFile
 from digime_pandas.sandbox._wire.descriptors import descriptor_for_readers
 from digime_pandas.sandbox._wire.envelope import blob_size, compress, encrypt_blob, prefix_digest
@@ -77,8 +77,9 @@ class Downloads:
         }
         if compression is None and not self._legacy:
             headers["Content-Length"] = str(blob_size(file.size))
-        blob = iter(()) if request.method == "HEAD" else self._blob(file, reader)
-        return StreamingResponse(_in_worker_thread(blob), headers=headers)
+        # The answer to HEAD has the header fields of the one to GET: no length where that has none.
+        body = _nothing() if request.method == "HEAD" else _each_in_worker_thread(self._blob(file, reader))
+        return StreamingResponse(body, headers=headers)
 
     def _blob(self, file: SandboxFile, reader: Registration) -> Iterator[bytes]:
         def content() -> Iterator[bytes]:
@@ -120,6 +121,11 @@ def _read(file: SandboxFile) -> Iterator[bytes]:
             yield piece
 
 
-async def _in_worker_thread(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+async def _nothing() -> AsyncIterator[bytes]:
+    return
+    yield b""
+
+
+async def _each_in_worker_thread(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    while (piece := await in_worker_thread(next, pieces, None)) is not None:
         yield piece

@@ -46,6 +46,7 @@ class Pages:
         headers = {
             "Cache-Control": "no-store",
             "Content-Security-Policy": policy,
+            "Cross-Origin-Resource-Policy": "same-origin",
             "Referrer-Policy": "no-referrer",
             "X-Content-Type-Options": "nosniff",
             "X-Frame-Options": "DENY",

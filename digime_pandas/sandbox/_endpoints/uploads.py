@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import re
 from collections.abc import Callable
@@ -13,10 +12,11 @@ from starlette.responses import JSONResponse, Response
 
 from digime_pandas.sandbox._context import SandboxContext
 from digime_pandas.sandbox._endpoints.request_checks import SignedRequest, check_signed, check_user
+from digime_pandas.sandbox._endpoints.worker_threads import in_worker_thread
 from digime_pandas.sandbox._store.library import PartialFile
 from digime_pandas.sandbox._wire.descriptors import parse_descriptor
 from digime_pandas.sandbox._wire.envelope import StreamDecryptor, unwrap_key
-from digime_pandas.sandbox._wire.error_replies import ErrorReply
+from digime_pandas.sandbox._wire.error_replies import ErrorReply, ExpiredTokenReply
 from digime_pandas.sandbox._wire.json_text import parse_json
 from digime_pandas.sandbox._wire.jws import parse_token
 from digime_pandas.sandbox._wire.multipart import MultipartFileParser, read_boundary
@@ -39,14 +39,23 @@ class Uploads:
         self._context = context
 
     async def postbox(self, request: Request) -> Response:
-        """Answer ``POST permission-access/postbox/{postbox_id}``: an encrypted file in a multipart body."""
+        """Answer ``POST permission-access/postbox/{postbox_id}``: an encrypted file in a multipart body.
+
+        An expired access token is answered ``pending``, and the file is not stored: the Node SDK 8, the last that
+        writes to postboxes, refreshes then, and takes a 401 for an error that ends the write (SDK-observed).
+        """
         signed = check_signed(self._context, request.headers)
-        user_id = check_user(self._context, signed, "write")
+        try:
+            user_id = check_user(self._context, signed, "write")
+        except ExpiredTokenReply:
+            async for _ in request.stream():
+                pass
+            return self._postbox_answer(signed, None, "pending")
         if request.path_params["postbox_id"] != self._context.authorizations.postbox_id(signed.client_id, user_id):
             raise ErrorReply("InvalidPostbox", "The access token is not for this postbox")
         boundary = read_boundary(request.headers.get("content-type", ""))
         self._check_length(request, allowance=_MULTIPART_ALLOWANCE)
-        key, iv, descriptor = await asyncio.to_thread(self._decrypt_envelope, signed)
+        key, iv, descriptor = await in_worker_thread(self._decrypt_envelope, signed)
         decryptor = StreamDecryptor(key, iv)
         with self._context.library.partial_file(self._context.settings.max_file_size) as partial:
             parser = MultipartFileParser(boundary, lambda piece: partial.write(decryptor.update(piece)))
@@ -111,7 +120,7 @@ class Uploads:
             now=self._context.now(),
         )
 
-    def _postbox_answer(self, signed: SignedRequest, user_id: str, status: str) -> Response:
+    def _postbox_answer(self, signed: SignedRequest, user_id: str | None, status: str) -> Response:
         # The Node SDKs read `status` and `expires`, iOS reads `session` (SDK-observed).
         session = self._context.authorizations.open_session(signed.client_id, user_id, now=self._context.now())
         sent = session.to_dict()
@@ -126,14 +135,14 @@ async def _receive(request: Request, update: Callable[[bytes], object], finish: 
         pieces.append(piece)
         size += len(piece)
         if size >= _BLOCK_SIZE:
-            await asyncio.to_thread(update, b"".join(pieces))
+            await in_worker_thread(update, b"".join(pieces))
             pieces, size = [], 0
 
     def last() -> Response:
         update(b"".join(pieces))
         return finish()
 
-    return await asyncio.to_thread(last)
+    return await in_worker_thread(last)
 
 
 def _decrypted(decrypt: Callable[[], bytes]) -> bytes:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from digime_pandas.sandbox._store.database import Database
 from digime_pandas.sandbox._store.records import AuthorizationCode, ConsentRequest, IssuedTokens, Session
-from digime_pandas.sandbox._wire.error_replies import ErrorReply
+from digime_pandas.sandbox._wire.error_replies import ErrorReply, ExpiredTokenReply
 from digime_pandas.sandbox._wire.session_scopes import SessionScope
 
 # Seconds, inferred. The lifetime of a request is the time that a person has to decide on the consent page.
@@ -213,6 +213,15 @@ class AuthorizationStore:
             raise invalid_token("access_token")
         return str(rows[0]["user_id"])
 
+    def consents_of(self, user_id: str) -> dict[str, float]:
+        """Return until when a person's consents last, by the client ids of their contracts."""
+        rows = self._database.execute(
+            "SELECT client_id, MAX(refresh_expires) AS until FROM tokens WHERE user_id = ? AND refreshed = 0"
+            " GROUP BY client_id ORDER BY MIN(rowid)",
+            user_id,
+        )
+        return {row["client_id"]: row["until"] for row in rows}
+
     def expire_access_tokens(self, now: float) -> None:
         """Make every access token issued so far expire now."""
         self._database.execute("UPDATE tokens SET access_expires = MIN(access_expires, ?)", now)
@@ -280,6 +289,6 @@ def invalid_token(kind: TokenType) -> ErrorReply:
     return ErrorReply("InvalidToken", f"The token ({kind}) is invalid")
 
 
-def expired_token(kind: TokenType) -> ErrorReply:
+def expired_token(kind: TokenType) -> ExpiredTokenReply:
     """Return the reply to an expired token (digi.me API, SDK-observed text)."""
-    return ErrorReply("InvalidToken", f"The token ({kind}) is expired")
+    return ExpiredTokenReply("InvalidToken", f"The token ({kind}) is expired")

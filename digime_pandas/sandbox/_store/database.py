@@ -48,6 +48,7 @@ CREATE TABLE IF NOT EXISTS tokens (
     refresh_expires REAL NOT NULL,
     refreshed INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+CREATE INDEX IF NOT EXISTS tokens_by_person ON tokens (user_id);
 CREATE TABLE IF NOT EXISTS postboxes (
     postbox_id TEXT PRIMARY KEY,
     user_id TEXT NOT NULL REFERENCES people ON DELETE CASCADE,

@@ -54,6 +54,11 @@ def load_keys(folder: Path, names: tuple[str, ...]) -> list[RSAPrivateKey]:
         return list(pool.map(lambda name: _load_or_generate(folder / f"{name}.pem"), names))
 
 
+def new_key() -> RSAPrivateKey:
+    """Generate a key that is not stored."""
+    return generate_private_key(_PUBLIC_EXPONENT, _KEY_BITS)
+
+
 def key_id(key: RSAPrivateKey) -> str:
     """Return a short id of a key pair: the first 16 hexadecimal digits of its public key's SHA-256."""
     public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -83,7 +88,7 @@ def _load_or_generate(path: Path) -> RSAPrivateKey:
 
 
 def _generate(path: Path) -> RSAPrivateKey:
-    key = generate_private_key(_PUBLIC_EXPONENT, _KEY_BITS)
+    key = new_key()
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(pem)

@@ -281,6 +281,11 @@ class Library:
         admitted = [row for row in rows if scope is None or scope.admits(_compared(row))]
         return self._file(admitted[0]) if admitted else None
 
+    def file_of_anyone(self, file_id: str) -> SandboxFile | None:
+        """Return a file, or None when there is no such file."""
+        rows = self._database.execute(f"{_SELECT} WHERE file_id = ?", file_id)
+        return self._file(rows[0]) if rows else None
+
     def _person(self, row: sqlite3.Row) -> Person:
         user_id = row["user_id"]
         named = self._database.execute("SELECT account_id FROM account_names WHERE user_id = ? ORDER BY rowid", user_id)

@@ -91,3 +91,7 @@ class ErrorReply(Exception):  # noqa: N818 - it is a reply to a client, not an e
             "X-Error-Message": one_line,
             "X-Error-Reference": reference,
         }
+
+
+class ExpiredTokenReply(ErrorReply):
+    """The reply to a token that was valid before: ``InvalidToken``, as for any that is not."""

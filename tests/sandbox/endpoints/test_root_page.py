@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import httpx
@@ -95,3 +96,20 @@ def test_other_sites_cannot_read_it(api: ProtocolClient) -> None:
     assert show(api, Host="evil.example").status_code == 400
     assert "Access-Control-Allow-Origin" not in show(api, Origin="https://evil.example").headers
     assert httpx.post(f"{api.sandbox.origin}/", trust_env=False).status_code == 405
+
+
+def test_what_each_person_consented_to_is_shown(api: ProtocolClient) -> None:
+    assert "Has not consented" not in show(api).text
+    api.sandbox.approve_all(["patient-1"])
+    text = " ".join(show(api).text.split())
+    assert re.search(r"Consented to writing until \d\d \w{3} 20\d\d<", text)
+    assert "reading" not in text.partition("<section>")[2]
+    api.sandbox.approve_all(["patient-1"], access="read")
+    assert re.search(r"Consented to writing until [\w ]+, reading until [\w ]+<", " ".join(show(api).text.split()))
+    api.sandbox.expire_refresh_tokens()
+    ended = r"Consented to writing, which ended on [\w ]+, reading, which ended on [\w ]+<"
+    assert re.search(ended, " ".join(show(api).text.split()))
+
+
+def test_it_is_loaded_anew_so_that_files_are_seen_to_arrive(api: ProtocolClient) -> None:
+    assert '<meta http-equiv="refresh" content="5">' in show(api).text

@@ -271,3 +271,18 @@ def test_a_write_that_is_to_be_pending_is_not_stored(api: ProtocolClient, person
     assert statuses == ["pending", "pending", "delivered"]
     assert api.sandbox.pending_writes == 0
     assert len(api.stored(person)) == 1
+
+
+def test_an_expired_token_is_answered_pending_by_a_postbox_and_refused_by_an_import(api: ProtocolClient) -> None:
+    person = api.consent()
+    api.sandbox.expire_access_tokens()
+    answer = api.post_file(person, DATA)
+    assert (answer.status_code, answer.json()["status"]) == (200, "pending")
+    assert answer.json().keys() == {"status", "expires", "session"}
+    assert error_reply(api.import_file(person, DATA)) == (401, "InvalidToken")
+    assert api.stored(person) == []
+
+
+def test_an_unknown_token_is_refused_by_a_postbox(api: ProtocolClient, person: Consent) -> None:
+    assert error_reply(api.post_file(person, DATA, access_token="ab" * 80)) == (401, "InvalidToken")
+    assert api.stored(person) == []
