@@ -6,9 +6,12 @@
     ├── ConfigurationError (ValueError)        something is not set up: variables, options, a missing extra
     │   └── ContractError                      the contract, its private key, or the pair of them is unusable
     ├── InputError (ValueError)                an argument or a frame is not valid; nothing was sent
+    │   ├── ArgumentError (TypeError)          a function has no such argument, or lacks one
+    │   │   └── OptionError                    ... it is of `connect` or `Client`; a ConfigurationError, too
     │   ├── FormatError                        no such format, or the name and `format=` disagree
     │   ├── DescriptorError                    account ids, tags, references, MIME type or file name
     │   └── FidelityError                      a column the chosen format cannot hold
+    ├── UnknownNameError (AttributeError)      an object of this package has no such attribute
     ├── AuthorizationError                     consent is missing, was refused, or has ended
     │   ├── NotAuthorizedError (LookupError)   nothing is stored for this account
     │   ├── RedirectError (ValueError)         the redirected address cannot be used
@@ -19,7 +22,7 @@
     ├── DatasetError                           files of a dataset were not delivered, or are missing; names them
     ├── SpoolError (OSError)                   a one-shot stream cannot be kept for a second attempt
     ├── TokenStoreError (OSError)              authorizations cannot be kept or read
-    ├── JournalError (OSError)              a write cannot be recorded, or the record cannot be read
+    ├── JournalError (OSError)                 a write cannot be recorded, or the record cannot be read
     ├── SecretError (TypeError)                something secret was about to leave the process
     ├── APIError                               a request did not end well; carries status, code, outcome
     │   ├── ServiceUnreachableError (ConnectionError)  no usable answer after all attempts
@@ -33,21 +36,32 @@
 
     DigimeWarning (UserWarning)                something to know that is no error
     └── FidelityWarning                        a file does not hold everything of its frame, or in another form
+
+In notebooks and IPython an error shows itself in a few lines: its type, the line that called this package, what is
+wrong, and what to do. With the environment variable ``DIGIME_LONG_TRACEBACKS=1`` (in a notebook,
+``%env DIGIME_LONG_TRACEBACKS=1``) it is shown as any other error is.
 """
 
 from __future__ import annotations
 
-import sys
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
-from types import FrameType
-from typing import Any, Literal
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Literal, Unpack
+
+from digime_pandas.errors.commands import as_options
+from digime_pandas.errors.display import short_traceback, wants_long_tracebacks
+from digime_pandas.errors.parts import Outcome as Outcome
+from digime_pandas.errors.parts import Parts as Parts
+from digime_pandas.errors.text import printable as printable
+from digime_pandas.errors.warning import CallSite as CallSite
+from digime_pandas.errors.warning import call_site as call_site
+from digime_pandas.errors.warning import collected_warnings as collected_warnings
+from digime_pandas.errors.warning import warn as warn
+from digime_pandas.errors.warning import warnings_at as warnings_at
 
 __all__ = [
     "APIError",
+    "ArgumentError",
     "AuthorizationError",
     "AuthorizationExpiredError",
     "AuthorizationTimeoutError",
@@ -68,6 +82,7 @@ __all__ = [
     "InvalidTokenError",
     "JournalError",
     "NotAuthorizedError",
+    "OptionError",
     "Outcome",
     "ReadError",
     "RedirectError",
@@ -78,16 +93,70 @@ __all__ = [
     "ServiceUnreachableError",
     "SpoolError",
     "TokenStoreError",
+    "UnknownNameError",
 ]
-
-Outcome = Literal["not sent", "refused", "unknown"]
 
 
 class DigimeError(Exception):
-    """Base of every error this package raises on purpose. Survives pickling, so that it crosses processes whole."""
+    """Base of every error this package raises on purpose. Survives pickling, so that it crosses processes whole.
+
+    Its text is made of its parts: what is wrong, what was given, and what to do.
+
+    Args:
+        args: What is wrong, in a sentence.
+        parts: The other parts, as far as they are told apart.
+
+    Attributes:
+        given: What was given, with its type and value, where that is not said by what is wrong.
+        remedy: What to do, in Python; empty where it is in the sentence of what is wrong.
+        command: What to do on the command line, where that is something else.
+        cause: The error of a library that this one was made of where the service was spoken to, or None. It is not
+            pickled, and Python does not show it: the text says what it says.
+        outcome: Of a write, what is known of the file: ``"not sent"`` (it never arrived whole), ``"refused"`` (the
+            service answered that it did not take it) or ``"unknown"`` (it may be there). Of another request, the same
+            of the request. None where nothing was to be sent.
+        write_id: The ``urn:uuid:...`` of the write, by which its file is found if it is there, or None.
+    """
+
+    given: str = ""
+    remedy: str = ""
+    command: str = ""
+    cause: BaseException | None = None
+    outcome: Outcome | None = None
+    write_id: str | None = None
+
+    def __init__(self, *args: object, **parts: Unpack[Parts]) -> None:
+        super().__init__(*args)
+        vars(self).update({name: value for name, value in parts.items() if value})
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def text(self, face: Literal["python", "shell"] = "python") -> str:
+        """Return the text of the error.
+
+        Args:
+            face: Where it is shown, which decides how the words for what to do are: as Python, or as a command.
+        """
+        if face == "python":
+            return printable(" ".join(filter(None, (self.what, self.remedy))))
+        remedy = self.command or as_options(self.remedy)
+        return printable(" ".join(filter(None, (as_options(self.what), remedy))))
+
+    @property
+    def what(self) -> str:
+        """What is wrong, and what was given."""
+        return printable(" ".join(filter(None, (super().__str__(), self.given))))
+
+    @property
+    def _render_traceback_(self) -> Callable[..., list[str]]:
+        # IPython asks for this name. Where there is none, it shows the whole traceback.
+        if wants_long_tracebacks():
+            raise AttributeError("_render_traceback_")
+        return partial(short_traceback, self, self.what, self.remedy)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (type(self), self.args, self.__dict__)
+        return _restore, (type(self), self.args, {name: value for name, value in vars(self).items() if name != "cause"})
 
 
 class DigimeWarning(UserWarning):
@@ -110,6 +179,14 @@ class InputError(DigimeError, ValueError):
     """An argument or a frame is not valid. Raised before anything is sent."""
 
 
+class ArgumentError(InputError, TypeError):
+    """A function of this package has no such argument, or was called without one that it needs."""
+
+
+class OptionError(ArgumentError, ConfigurationError):
+    """`connect` or `Client` has no such option."""
+
+
 class FormatError(InputError):
     """The format is unknown, or the file name's suffix and ``format=`` disagree."""
 
@@ -126,10 +203,16 @@ class FidelityError(InputError):
         row: Position (counted from 0) of the first offending row, or None when it is about the whole column.
     """
 
-    def __init__(self, message: str, *, column: str | None = None, row: int | None = None) -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str, *, column: str | None = None, row: int | None = None, **parts: Unpack[Parts]
+    ) -> None:
+        super().__init__(message, **parts)
         self.column = column
         self.row = row
+
+
+class UnknownNameError(DigimeError, AttributeError):
+    """An object of this package has no attribute of this name."""
 
 
 class AuthorizationError(DigimeError):
@@ -151,8 +234,8 @@ class ConsentRefusedError(AuthorizationError):
         code: The service's `errorCode`, such as ``USER_CANCEL``.
     """
 
-    def __init__(self, message: str, *, code: str) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, code: str, **parts: Unpack[Parts]) -> None:
+        super().__init__(message, **parts)
         self.code = code
 
 
@@ -195,8 +278,7 @@ class APIError(DigimeError):
     """A request to the service did not end well.
 
     Attributes:
-        outcome: What is known of the request: ``"not sent"`` (it never arrived whole), ``"refused"`` (the service
-            answered that it did not do it) or ``"unknown"`` (it may have been done; the answer was lost).
+        outcome: What is known; never None.
         status: HTTP status of the last answer, or None when there was none.
         code: The service's error code, such as ``InvalidToken``, or None.
         reference: The service's own reference for the error, to quote to its support, or None.
@@ -214,8 +296,9 @@ class APIError(DigimeError):
         reference: str | None = None,
         attempts: int = 1,
         retry_after: float | None = None,
+        **parts: Unpack[Parts],
     ) -> None:
-        super().__init__(message)
+        super().__init__(message, **parts)
         self.outcome: Outcome = outcome
         self.status = status
         self.code = code
@@ -262,88 +345,3 @@ def _restore(kind: type[DigimeError], args: tuple[Any, ...], state: dict[str, An
     error.args = args
     error.__dict__.update(state)
     return error
-
-
-_PACKAGE = __name__.partition(".")[0]
-
-
-@dataclass(frozen=True, slots=True)
-class CallSite:
-    """The line of a user's code that called this package.
-
-    Attributes:
-        filename: The file, as warnings show it.
-        lineno: Number of the line, counted from 1.
-        module: Name of the module, by which warning filters select.
-    """
-
-    filename: str
-    lineno: int
-    module: str
-
-
-_collected: ContextVar[list[str] | None] = ContextVar("digime_collected_warnings", default=None)
-_call_site: ContextVar[CallSite | None] = ContextVar("digime_call_site", default=None)
-
-
-def warn(message: str, category: type[Warning]) -> None:
-    """Warn at the line from which this package was called.
-
-    Args:
-        message: What there is to know, and what to do about it.
-        category: The class of the warning.
-    """
-    collected = _collected.get()
-    if collected is not None:
-        collected.append(message)
-        return
-    site = _call_site.get() or call_site()
-    module = sys.modules.get(site.module)
-    # Where Python keeps which warnings of a module were shown already.
-    registry = {} if module is None else vars(module).setdefault("__warningregistry__", {})
-    warnings.warn_explicit(message, category, site.filename, site.lineno, module=site.module, registry=registry)
-
-
-def call_site() -> CallSite:
-    """Return the line from which this package was called, from any depth and through other packages.
-
-    Other packages are on the stack between two parts of this one where they call back, as an HTTP client does that
-    reads the body it sends.
-    """
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - what `warnings` uses, too; there is no public name
-    caller = frame
-    while frame is not None:
-        if str(frame.f_globals.get("__name__")).partition(".")[0] == _PACKAGE:
-            caller = frame.f_back or frame
-        frame = frame.f_back
-    assert caller is not None
-    return CallSite(caller.f_code.co_filename, caller.f_lineno, str(caller.f_globals.get("__name__")))
-
-
-@contextmanager
-def warnings_at(site: CallSite) -> Iterator[None]:
-    """Let `warn` point at a given line while the block runs, for threads that do not have the user's on their stack.
-
-    Args:
-        site: What `call_site` returned in the thread that the user called.
-    """
-    token = _call_site.set(site)
-    try:
-        yield
-    finally:
-        _call_site.reset(token)
-
-
-@contextmanager
-def collected_warnings() -> Iterator[list[str]]:
-    """Collect the messages of `warn` in this thread, for what shows them in another way.
-
-    Yields:
-        The messages; filled while the block runs.
-    """
-    messages: list[str] = []
-    token = _collected.set(messages)
-    try:
-        yield messages
-    finally:
-        _collected.reset(token)
