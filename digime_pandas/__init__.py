@@ -10,16 +10,32 @@
 
     receipt = df.digime.write("visits.parquet", account_id="patient-17", tags=["visits"])
     receipt.status  # "delivered"
+
+What one calls:
+
+======================================  =============================================================================
+`connect`                               make the client that the others use: of the sandbox, or of a `Contract`
+`AuthorizationWidget`, `authorize`      ask a person for consent: in a notebook, in a script
+`write`, ``df.digime.write``            write a frame into a person's library; returns a `Receipt`
+`preview`, ``df.digime.preview``        what it would send, and what becomes of each column
+`write_each`, `preview_each`            the same with one file per person, from one frame
+`read_frame`, `read_file`               read back: as a frame, as bytes
+`read_batches`, `files`                 read back in pieces; list what a library has
+`Journal`                               a record of all writes, by which a call can be made again
+======================================  =============================================================================
+
+``help(digime.write)`` has every argument, `digime_pandas.errors` every error, `digime_pandas.typing` types of options.
 """
 
 from __future__ import annotations
 
 import importlib
-import sys
 from typing import TYPE_CHECKING, Any
 
 from digime_pandas import errors
 from digime_pandas._client import accessor as _accessor  # noqa: F401 - registers df.digime and s.digime
+from digime_pandas._client.calls.attributes import unknown_name
+from digime_pandas._client.calls.later_import import when_imported
 from digime_pandas._version import __version__
 from digime_pandas.errors import (
     APIError,
@@ -44,9 +60,8 @@ from digime_pandas.errors import (
     ServiceUnreachableError,
 )
 
-# Frames of polars get the same accessor where polars is loaded already; loading it for them alone would be slow.
-if "polars" in sys.modules:
-    importlib.import_module("digime_pandas.polars")
+# Frames of polars get the same accessor once polars is loaded; loading it for them alone would be slow.
+when_imported("polars", lambda: importlib.import_module("digime_pandas.polars"))
 
 if TYPE_CHECKING:
     from digime_pandas._client.client import Client
@@ -154,7 +169,9 @@ _MODULES = {
 
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        if name.startswith("_"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise unknown_name(f"module {__name__!r}", name, list(__all__))
     value = getattr(importlib.import_module(f"digime_pandas.{_MODULES[name]}"), name)
     value.__module__ = __name__  # help(), tracebacks and pickles name the public place
     globals()[name] = value  # so that this function is not called for it again
@@ -162,4 +179,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(set(globals()) | set(__all__))
+    return list(__all__)

@@ -19,13 +19,15 @@ from typing import Any, Literal, Unpack, overload
 import pandas as pd
 
 from digime_pandas._client.arguments import WriteArguments, shows_write_arguments
+from digime_pandas._client.calls.explained import explains_calls
 from digime_pandas._client.client import Client
+from digime_pandas._client.dataset.lazy_read import lazy_frame
 from digime_pandas._client.journal.journal import JournalLike
 from digime_pandas._client.partitions.dataset_write import Errors
-from digime_pandas._client.partitions.each_write import write_each_partitioned
-from digime_pandas._client.partitions.frames import DelayedWrite, delayed_write
-from digime_pandas._client.partitions.lazy_read import lazy_frame
-from digime_pandas._client.read import ReadArguments, ReadRequest, dataset_of, shows_read_arguments
+from digime_pandas._client.partitions.delayed import DelayedWrite
+from digime_pandas._client.partitions.each_write import delayed_each
+from digime_pandas._client.partitions.frames import delayed_write
+from digime_pandas._client.read import ReadArguments, dataset_of, read_request, shows_read_arguments
 from digime_pandas.errors import ConfigurationError, call_site
 
 try:
@@ -70,6 +72,7 @@ class DaskDigimeAccessor:
         **arguments: Unpack[WriteArguments],
     ) -> DelayedWrite: ...
 
+    @explains_calls()
     @shows_write_arguments
     def write(
         self,
@@ -94,7 +97,8 @@ class DaskDigimeAccessor:
             account_id: As for `write`.
             client: As for `write`. It stays in this process, and so do its key and tokens.
             journal: As for `write`. What it has as delivered, with the same content, is not sent again.
-            compute: False: nothing is computed now; what is returned has a `compute`, and is a collection for threads.
+            compute: False: nothing is computed now. What is returned has a `compute`, which ``dask.compute`` and
+                ``dask.persist`` call too.
             errors: ``"raise"``: an error is raised where partitions failed, after all others were delivered;
                 ``"collect"``: the result says so alone. There is a manifest only where none failed.
             arguments: As for `write`. `index` is decided for the whole frame: unnamed ranges are left out of every
@@ -125,6 +129,39 @@ class DaskDigimeAccessor:
         )
         return write.compute() if compute else write
 
+    @overload
+    def write_each(
+        self,
+        by: Hashable,
+        file_name: str,
+        *,
+        missing: Literal["error", "skip"] = "error",
+        drop_null: bool = False,
+        keep_key: bool = True,
+        client: Client | None = None,
+        journal: JournalLike | None = None,
+        compute: Literal[True] = True,
+        errors: Literal["collect", "raise"] = "collect",
+        **arguments: Unpack[WriteArguments],
+    ) -> pd.DataFrame: ...
+
+    @overload
+    def write_each(
+        self,
+        by: Hashable,
+        file_name: str,
+        *,
+        missing: Literal["error", "skip"] = "error",
+        drop_null: bool = False,
+        keep_key: bool = True,
+        client: Client | None = None,
+        journal: JournalLike | None = None,
+        compute: Literal[False],
+        errors: Literal["collect", "raise"] = "collect",
+        **arguments: Unpack[WriteArguments],
+    ) -> DelayedWrite: ...
+
+    @explains_calls()
     @shows_write_arguments
     def write_each(
         self,
@@ -136,9 +173,10 @@ class DaskDigimeAccessor:
         keep_key: bool = True,
         client: Client | None = None,
         journal: JournalLike | None = None,
+        compute: bool = True,
         errors: Literal["collect", "raise"] = "collect",
         **arguments: Unpack[WriteArguments],
-    ) -> pd.DataFrame:
+    ) -> pd.DataFrame | DelayedWrite:
         """Write each person's rows into that person's own library: one file per person.
 
         The column of account ids is computed first, so that account ids and consents are checked before anything is
@@ -154,6 +192,7 @@ class DaskDigimeAccessor:
             keep_key: As for `write_each` of pandas frames.
             client: As for `write`. It stays in this process, and so do its key and tokens.
             journal: As for `write_each` of pandas frames.
+            compute: False: nothing is computed now, not even the account ids; what is returned is as for `write`.
             errors: ``"collect"`` puts failures into the result; ``"raise"`` raises the first one when all others have
                 been sent, with the result as its attribute `result`.
             arguments: As for `write`. `index` is decided for the whole frame.
@@ -170,7 +209,7 @@ class DaskDigimeAccessor:
         Warns:
             FidelityWarning: Files do not hold everything of their rows, or in another form: one warning, at the end.
         """
-        return write_each_partitioned(
+        write = delayed_each(
             self._frame,
             by,
             file_name,
@@ -183,11 +222,17 @@ class DaskDigimeAccessor:
             errors=errors,
             site=call_site(),
         )
+        return write.compute() if compute else write
 
 
+@explains_calls()
 @shows_read_arguments
 def read_frame(
-    file_name: str, *, account_id: str, columns: Sequence[str] | None = None, **arguments: Unpack[ReadArguments]
+    file_name: str,
+    account_id: str,
+    *,
+    columns: Sequence[str] | None = None,
+    **arguments: Unpack[ReadArguments],
 ) -> Any:
     """Return a dataset in a person's library as a Dask frame, of which each file is a partition.
 
@@ -201,9 +246,9 @@ def read_frame(
         arguments: As for `read_frame` of this package, without `sha256`.
 
     Returns:
-        The Dask frame. The first file is fetched now, for the dtypes; its divisions are not known.
+        The Dask frame. Only the manifest is fetched now, which says the dtypes; the divisions are not known.
 
     Raises:
-        DigimeError: As for `read_frame` of this package.
+        DigimeError: As for `read_frame` of this package, now or when a partition is computed.
     """
-    return lazy_frame(dataset_of(ReadRequest(file_name, account_id, **arguments)), columns)
+    return lazy_frame(dataset_of(read_request(file_name, account_id, **arguments)), columns)

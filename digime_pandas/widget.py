@@ -8,12 +8,15 @@ from collections.abc import Callable
 from typing import Any
 
 import ipywidgets
-from IPython.display import display, update_display
+import traitlets
+from IPython.display import HTML, display, update_display
 
+from digime_pandas._client.calls.explained import explains_calls
 from digime_pandas._client.client import Client
-from digime_pandas._client.connect import current_client
 from digime_pandas._client.consent.html import (
     STYLE,
+    hide_earlier,
+    render_earlier,
     render_html,
     render_link,
     render_request,
@@ -21,10 +24,16 @@ from digime_pandas._client.consent.html import (
     render_text,
     render_wait,
 )
-from digime_pandas._client.consent.session import Access, Authorization, AuthorizationFlow, ConsentSession
+from digime_pandas._client.consent.panel import ConsentPanel, open_session, set_stage
+from digime_pandas._client.consent.session import Access, Authorization
+
+_IN_MARIMO = (
+    "<p>For a panel that is live in marimo: <code>from digime_pandas.anywidget import AuthorizationWidget</code>, and "
+    "<code>mo.ui.anywidget(AuthorizationWidget(...))</code>.</p>"
+)
 
 
-class AuthorizationWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+class AuthorizationWidget(ConsentPanel, ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     """Asks a person for consent, below a notebook cell, without blocking it.
 
     It shows the request and the link to the consent page, and waits for the browser to be redirected to its listener;
@@ -35,6 +44,10 @@ class AuthorizationWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets 
     Everything it does is a plain call: `flow.url` is the link, ``flow.complete(address)`` what the paste box does,
     ``client.forget(account_id)`` what the button does.
 
+    The service is asked for the link in the background. In Jupyter, a widget that is settled becomes plain HTML, which
+    stays true in a saved notebook and after a restart of the kernel; run the cell again to begin anew. In marimo, use
+    `digime_pandas.anywidget.AuthorizationWidget`, which takes the same arguments.
+
     Args:
         account_id: The person's id in your own system.
         access: ``"write"`` or ``"read"``: two contracts, two consents.
@@ -43,11 +56,22 @@ class AuthorizationWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets 
             `Client.begin_authorization`. Where it leads through jupyter-server-proxy to a port of this computer, such
             as ``https://hub.example.org/user/ana/proxy/8765/digime``, that port is listened on.
         timeout: Seconds to wait for the person at most.
+        on_authorized: Called with the authorization once there is one, also where it was there already. It is called
+            in another thread, and what it raises is logged and shown in the widget.
+
+    Attributes:
+        stage: ``"starting"``, ``"waiting"``, ``"done"``, ``"refused"``, ``"timed out"``, ``"cancelled"``,
+            ``"forgotten"``, ``"replaced"`` or ``"failed"``. A trait: ``widget.observe(function, "stage")`` has the
+            function called, in another thread, whenever it changes.
 
     Raises:
         ConfigurationError: There is no client. (All that goes wrong later is shown in the widget.)
+        InputError: An argument is not valid.
     """
 
+    stage = traitlets.Unicode("starting", read_only=True)
+
+    @explains_calls()
     def __init__(
         self,
         account_id: str,
@@ -56,12 +80,21 @@ class AuthorizationWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets 
         client: Client | None = None,
         callback: str | None = None,
         timeout: float = 600.0,
+        on_authorized: Callable[[Authorization], object] | None = None,
     ) -> None:
-        self._drawing = threading.Lock()
+        self._drawing = threading.RLock()
         self._display_ids: list[str] = []
+        self._shown_stage = ""
         self._timeout = timeout
-        self._session = ConsentSession(
-            current_client(client), account_id, access, callback=callback, timeout=timeout, on_change=self._draw
+        session = open_session(
+            account_id,
+            access=access,
+            client=client,
+            callback=callback,
+            timeout=timeout,
+            on_change=self._draw,
+            on_stage=self._tell_stage,
+            on_authorized=on_authorized,
         )
         self._request, self._link, self._wait, self._result = (ipywidgets.HTML() for _ in range(4))
         self._address = ipywidgets.Text(
@@ -73,22 +106,13 @@ class AuthorizationWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets 
         self._address.observe(self._take_address, "value")
         self._paste = _row(self._address, _button("Use this address", self._take_click))
         self._again = _button("Start again", self._start_again)
-        self._cancel = _button("Cancel", self._session.cancel)
-        self._forget = _button("Forget", self._session.forget)
+        self._cancel = _button("Cancel", session.cancel)
+        self._forget = _button("Forget", session.forget)
         self._buttons = _row(self._again, self._cancel, self._forget)
         super().__init__([self._request, self._link, self._wait, self._paste, self._result, self._buttons])
         self.add_class("digime-consent")
-        self._session.start()
-
-    @property
-    def flow(self) -> AuthorizationFlow | None:
-        """The authorization in progress (or the last one); None where the account was authorized already."""
-        return self._session.flow
-
-    @property
-    def authorization(self) -> Authorization | None:
-        """The authorization, once there is one. It is stored already."""
-        return self._session.state.authorization
+        self._session = session
+        self._begin()
 
     def result(self, timeout: float) -> Authorization:
         """Wait for the authorization; the widget goes on by itself meanwhile.
@@ -105,7 +129,7 @@ class AuthorizationWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets 
             DigimeError: Any other error that ended it; the widget shows it, too.
         """
         try:
-            return self._session.result(timeout)
+            return super().result(timeout)
         finally:
             self._send_state_again()
 
@@ -121,23 +145,25 @@ class AuthorizationWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets 
                     part.close()
         super().close()
 
-    def __repr__(self) -> str:
-        if not hasattr(self, "_session"):  # a traceback may show a widget whose making failed
-            return "<AuthorizationWidget>"
-        session = self._session
-        return (
-            f"<AuthorizationWidget account_id={session.account_id!r} access={session.access!r} {session.state.stage}>"
-        )
-
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
         """Return the widget, and for front ends without widgets the same as text and HTML."""
-        bundle = super()._repr_mimebundle_(**options) or {}
-        return {**bundle, "text/plain": render_text(self._session), "text/html": render_html(self._session)}
+        return {**(super()._repr_mimebundle_(**options) or {}), **self._static()}
+
+    def _static(self) -> dict[str, str]:
+        return {"text/plain": render_text(self._session), "text/html": render_html(self._session)}
+
+    def _display_(self) -> HTML:
+        """Return what marimo shows, which draws no such widgets: the same as HTML, and what to use there."""
+        return HTML(self._static()["text/html"] + _IN_MARIMO)  # type: ignore[no-untyped-call]  # IPython's is
 
     def _ipython_display_(self) -> None:
+        self._session.look_again()
         # Under an id, so that the output in front ends without widgets, and in saved files, can be replaced later.
-        self._display_ids.append(uuid.uuid4().hex)
-        self._publish(display, self._display_ids[-1])
+        with self._drawing:
+            self._display_ids.append(uuid.uuid4().hex)
+            self._publish(display, self._display_ids[-1])
+            if not self._session.state.is_settled:
+                self._publish_earlier(display, self._display_ids[-1])
 
     def _take_address(self, change: dict[str, Any]) -> None:
         self._address.value = ""  # first: the pasted address holds a code, and this trait is saved with notebooks
@@ -148,14 +174,13 @@ class AuthorizationWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets 
         """Do nothing: the box sent its text when it lost the focus, which is before this click."""
 
     def _start_again(self) -> None:
-        # In the background, since this may be the kernel's own thread, which must not wait for the service.
-        threading.Thread(target=self._session.start, kwargs={"again": True}, daemon=True).start()
+        self._session.start_in_background(again=True)
 
     def _draw(self) -> None:
         with self._drawing:
             session, state = self._session, self._session.state
-            waiting, done = state.stage == "waiting", state.stage == "done"
-            self._request.value = STYLE + render_request(session)
+            done = state.stage == "done"
+            self._request.value = STYLE + hide_earlier(self.model_id) + render_request(session)
             self._link.value = render_link(state)
             flow = session.flow
             self._wait.value = render_wait(
@@ -164,15 +189,21 @@ class AuthorizationWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets 
             self._result.value = render_result(session)
             self._again.description = "Authorize again" if done else "Start again"
             shown = (
-                (self._paste, waiting),
-                (self._cancel, waiting),
+                (self._paste, state.stage == "waiting"),
+                (self._cancel, not state.is_settled),
                 (self._again, state.is_settled),
                 (self._forget, done),
             )
             for part, is_shown in shown:
                 part.layout.display = None if is_shown else "none"
-            if state.is_settled:
+            (self.add_class if state.is_settled else self.remove_class)("digime-settled")
+            if state.stage != self._shown_stage:  # or a box that has the focus would lose it
+                self._shown_stage = state.stage
                 self._update_displays()
+
+    def _tell_stage(self) -> None:
+        with self._drawing:
+            set_stage(self, self._session.state.stage)
 
     def _send_state_again(self) -> None:
         # Programs that run notebooks process only what is sent while a cell runs. A thread may have sent the latest
@@ -186,9 +217,15 @@ class AuthorizationWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets 
     def _update_displays(self) -> None:
         for display_id in self._display_ids:
             self._publish(update_display, display_id)
+            self._publish_earlier(update_display, display_id)
 
     def _publish(self, publish: Callable[..., object], display_id: str) -> None:
-        publish(self._repr_mimebundle_(), raw=True, display_id=display_id)
+        bundle = self._static() if self._session.state.is_settled else self._repr_mimebundle_()
+        publish(bundle, raw=True, display_id=display_id)
+
+    def _publish_earlier(self, publish: Callable[..., object], display_id: str) -> None:
+        markup = "" if self._session.state.is_settled else render_earlier(self.model_id)
+        publish({"text/plain": "", "text/html": markup}, raw=True, display_id=f"{display_id}-earlier")
 
 
 def _button(description: str, act: Callable[[], None]) -> Any:

@@ -185,6 +185,45 @@ def test_without_a_client_nothing_is_computed(frame: pd.DataFrame, monkeypatch: 
     assert computed == []
 
 
+@pytest.mark.slow  # a thousand files
+def test_a_thousand_partitions_most_of_them_empty(
+    reader: digime.Authorization, client: digime.Client, sandbox: Sandbox
+) -> None:
+    frame = pd.DataFrame({"a": range(1000)})
+    ddf = dd.from_map(lambda number: frame.iloc[number : number + (number % 3 == 0)], range(1000), meta=frame.iloc[:0])
+    result = ddf.digime.write("many-*.csv", reader.account_id, client=client)
+
+    assert list(result["status"]) == ["delivered"] * 1000
+    assert list(result["rows"]) == [number % 3 == 0 for number in range(1000)]
+    assert result["file_name"].is_unique
+    assert len(sandbox.files(reader.account_id)) == 1001
+    expected = list(range(0, 1000, 3))
+    arguments: dict[str, Any] = {"account_id": reader.account_id, "client": client}
+    assert list(digime.read_frame("many-*.csv", **arguments)["a"]) == expected
+    assert [len(piece) for piece in digime.read_batches("many-*.csv", batch_rows=100, **arguments)] == [100] * 3 + [34]
+    assert list(pd.read_csv(io.BytesIO(digime.read_file("many-*.csv", **arguments)))["a"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda part: part[["b", "a"]], r"columns \['b', 'a'\].*says \['a', 'b'\]"),
+        (lambda part: part.assign(c=1), r"columns \['a', 'b', 'c'\]"),
+        (lambda part: part.rename_axis("k"), r"index levels \['k'\], and its Dask frame says \[None\]"),
+    ],
+    ids=["order", "more", "index"],
+)
+def test_partitions_that_are_not_as_the_frame_says_are_not_sent(
+    frame: pd.DataFrame, person: digime.Authorization, client: digime.Client, change: Any, message: str
+) -> None:
+    """Dask itself compares them in some of its functions only."""
+    parts = [frame.head(2), change(frame.tail(2))]
+    ddf = dd.from_map(lambda number: parts[number], range(2), meta=frame.iloc[:0])
+    with pytest.raises(DatasetError, match=message) as caught:
+        ddf.digime.write("l-*.csv", person.account_id, client=client)
+    assert list(caught.value.result["status"]) == ["delivered", "failed"]
+
+
 def broken(part: pd.DataFrame) -> pd.DataFrame:
     """Fails for the partition that holds 40."""
     if 40 in part["a"].to_numpy():
@@ -243,27 +282,6 @@ def test_what_a_journal_has_as_delivered_is_not_sent_again(
         table = opened.to_frame()
     assert list(table["status"]) == ["delivered"] * 6
     assert table["file_name"].is_unique
-
-
-def test_nothing_is_computed_before_the_delayed_write_is(
-    frame: pd.DataFrame, person: digime.Authorization, client: digime.Client, sandbox: Sandbox
-) -> None:
-    computed: list[int] = []
-
-    def seen(part: pd.DataFrame) -> pd.DataFrame:
-        computed.append(len(part))
-        return part
-
-    ddf = dd.from_pandas(frame, npartitions=2).map_partitions(seen, meta=frame.iloc[:0])
-    one = ddf.digime.write("one-*.csv", person.account_id, client=client, compute=False)
-    other = ddf.digime.write("other-*.csv", person.account_id, client=client, compute=False)
-    assert dask.is_dask_collection(one)
-    assert (computed, sandbox.files(person.account_id)) == ([], [])
-    assert list(one.compute()["status"]) == ["delivered"] * 2
-    assert sum(computed) == 100
-    both: Any = dask.compute(one, other)
-    assert [list(result["rows"]) for result in both] == [[50, 50], [50, 50]]
-    assert len(files_of(sandbox, person.account_id)) == 6
 
 
 def test_what_cannot_be_done_is_refused_before_anything_is_computed(
@@ -451,7 +469,7 @@ def test_a_frame_that_is_another_each_time_is_noticed(
 def test_losses_of_persons_are_said_once_at_the_call(people: list[str], client: digime.Client) -> None:
     frame = pd.DataFrame({"who": people, "x": [1.0, float("inf"), 2.0, float("inf"), 3.0]})
     ddf = dd.from_pandas(frame, npartitions=2)
-    with pytest.warns(digime.FidelityWarning, match="in the files of 2 of 5 accounts") as warned:
+    with pytest.warns(digime.FidelityWarning, match="in the files of 2 of 5 accounts, such as 'a.json' of") as warned:
         ddf.digime.write_each("who", "a.json", client=client)
     assert [warning.filename for warning in warned] == [__file__]
 

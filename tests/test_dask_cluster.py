@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+import pickle
 import re
 import signal
 import subprocess
 import sys
 import threading
-import traceback
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -25,11 +25,12 @@ import pandas as pd
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from distributed import Client as Cluster
-from distributed import Event, LocalCluster
-from packaging.version import Version
+from distributed import Event, LocalCluster, get_worker
 
 import digime_pandas as digime
 import digime_pandas.dask
+from digime_pandas._client.partitions import cluster as _cluster
+from digime_pandas._client.partitions import delayed as _delayed
 from digime_pandas._client.partitions.cluster import ClusterChannel
 from digime_pandas._client.partitions.deliveries import Deliveries
 from digime_pandas._client.partitions.prepared import PartFacts, prepare_part
@@ -114,7 +115,11 @@ def test_workers_send_what_they_compute(
     assert os.getpid() not in pids
     assert pids
     assert driver.rows("c-*.parquet") == list(range(200))
-    assert cluster.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler.extensions["queues"].queues)) == []
+    assert queues_of(cluster) == set()
+
+
+def queues_of(cluster: Cluster) -> set[str]:
+    return set(cluster.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler.extensions["queues"].queues)))
 
 
 @pytest.fixture(params=["granted", "sent"])
@@ -233,18 +238,78 @@ def test_a_worker_that_asks_after_the_end_does_not_wait_on(cluster: Cluster) -> 
     Event("ended", client=cluster).clear()
 
 
+@pytest.fixture
+def people(driver: Driver, authorize: Callable[..., Any], account_id: str) -> list[str]:
+    """Six people who let the driver's client write."""
+    people = [f"{account_id}-{number}" for number in range(6)]
+    for each in people:
+        authorize(driver.sandbox, driver.client, each)
+    return people
+
+
+@pytest.mark.parametrize("way", ["compute", "persist", "cluster"])
+def test_delayed_writes_are_delivered_by_dask(  # noqa: PLR0917 - fixtures
+    cluster: Cluster, frame: pd.DataFrame, driver: Driver, people: list[str], way: str, tmp_path: Path
+) -> None:
+    before = queues_of(cluster)  # of workers that were killed in other tests
+    frame = frame.assign(who=[people[number % 6] for number in frame["a"]])
+    ddf = dd.from_pandas(frame, npartitions=4).map_partitions(mark, tmp_path, meta=frame.iloc[:0])
+    write = ddf.digime.write("d-*.csv", driver.account_id, client=driver.client, compute=False)
+    each = ddf.digime.write_each("who", "a.csv", client=driver.client, compute=False)
+    assert list(tmp_path.iterdir()) == []
+    assert not any(driver.sandbox.files(who) for who in [driver.account_id, *people])
+
+    if way == "compute":
+        result, table = dask.compute(write, each)
+    elif way == "persist":
+        result, table = dask.compute(*dask.persist(write, each))
+    else:
+        result, table = cluster.gather(cluster.compute([write, each]))
+
+    assert list(result["status"]) == ["delivered"] * 4
+    assert list(table["status"]) == ["delivered"] * 6
+    assert driver.rows("d-*.csv") == list(range(200))
+    assert table["rows"].sum() == 200
+    assert [len(driver.sandbox.files(who)) for who in people] == [1] * 6
+    assert os.getpid() not in {int(path.read_text()) for path in tmp_path.iterdir()}
+    for _ in range(100):  # a task of a worker ends before it has closed its queues
+        if queues_of(cluster) <= before:
+            break
+    else:
+        pytest.fail("queues are left")
+
+
 @pytest.mark.usefixtures("cluster")
-def test_a_delayed_write_is_not_sent_to_workers(frame: pd.DataFrame, driver: Driver) -> None:
-    """Dask's last step of a collection is run on a worker; in earlier versions it was here."""
-    write = dd.from_pandas(frame, npartitions=2).digime.write(
-        "d-*.csv", driver.account_id, client=driver.client, compute=False
-    )
-    if Version(dask.__version__) >= Version("2025.4"):
-        with pytest.raises(TypeError, match="serialize") as caught:
-            dask.compute(write)
-        assert "Call its compute()" in "".join(traceback.format_exception(caught.value))
-    result = write.compute()
-    assert list(result["status"]) == ["delivered"] * 2
+def test_a_delayed_write_that_fails_says_so_through_dask(frame: pd.DataFrame, driver: Driver) -> None:
+    ddf = dd.from_pandas(frame, npartitions=5).map_partitions(fail, meta=frame.iloc[:0])
+    write = ddf.digime.write("f-*.csv", driver.account_id, client=driver.client, compute=False)
+    with pytest.raises(DatasetError, match=r"1 of 5 files.*f-00001-of-00005\.csv: RuntimeError") as caught:
+        dask.compute(write)
+    assert caught.value.missing == ("f-00001-of-00005.csv",)
+    assert list(caught.value.result["status"]).count("delivered") == 4
+    assert len(driver.sandbox.files(driver.account_id)) == 4
+
+
+def end_waiting(part: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """End the worker that waits for the delayed write, once."""
+    if any(str(key).startswith("digime-write-") for key in get_worker().state.tasks):
+        with suppress(FileExistsError):
+            (folder / "ended").touch(exist_ok=False)
+            os.kill(os.getpid(), signal.SIGKILL)
+    return part
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_delayed_write_outlives_the_worker_that_waits_for_it(
+    frame: pd.DataFrame, driver: Driver, tmp_path: Path
+) -> None:
+    ddf = dd.from_pandas(frame, npartitions=10).map_partitions(end_waiting, tmp_path, meta=frame.iloc[:0])
+    write = ddf.digime.write("o-*.csv", driver.account_id, client=driver.client, compute=False)
+    [result] = dask.compute(write)
+    assert (tmp_path / "ended").exists()
+    assert list(result["status"]) == ["delivered"] * 10
+    assert driver.rows("o-*.csv") == list(range(200))
+    assert result["attempts"].sum() == 10
 
 
 def end_once(part: pd.DataFrame, folder: Path) -> pd.DataFrame:
@@ -258,11 +323,8 @@ def end_once(part: pd.DataFrame, folder: Path) -> pd.DataFrame:
 
 @pytest.mark.usefixtures("cluster")
 def test_each_person_gets_all_rows_though_a_worker_ends(
-    frame: pd.DataFrame, driver: Driver, authorize: Callable[..., Any], account_id: str, tmp_path: Path
+    frame: pd.DataFrame, driver: Driver, people: list[str], tmp_path: Path
 ) -> None:
-    people = [f"{account_id}-{number}" for number in range(6)]
-    for each in people:
-        authorize(driver.sandbox, driver.client, each)
     frame = frame.assign(who=[people[number % 6] for number in frame["a"]])
     ddf = dd.from_pandas(frame, npartitions=4).map_partitions(end_once, tmp_path, meta=frame.iloc[:0])
     result = ddf.digime.write_each("who", "a.csv", client=driver.client)
@@ -331,25 +393,66 @@ def test_a_key_is_found_in_the_memory_of_a_process_that_has_it(driver: Driver) -
     assert sum(form in content for form in secrets_of(driver.client.contract)["key"]) >= 3
 
 
-def test_workers_have_no_key_and_no_refresh_token(
-    cluster: Cluster, frame: pd.DataFrame, driver: Driver, tmp_path: Path
+@pytest.fixture
+def sent(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[bytes]]:
+    """Pickles of all graphs that the cluster is given, and of all grants that workers are."""
+    found: dict[str, list[bytes]] = {"graphs": [], "grants": []}
+    compute, get, reply = Cluster.compute, Cluster.get, _cluster.send_reply
+
+    def computing(self: Cluster, collections: Any, *arguments: Any, **options: Any) -> Any:
+        every = collections if isinstance(collections, list) else [collections]
+        found["graphs"] += [cloudpickle.dumps(dict(each.__dask_graph__())) for each in every]
+        return compute(self, collections, *arguments, **options)
+
+    def getting(self: Cluster, graph: Any, *arguments: Any, **options: Any) -> Any:
+        found["graphs"].append(cloudpickle.dumps(graph))
+        return get(self, graph, *arguments, **options)
+
+    def replying(reply_to: str, cluster: Cluster, content: bytes) -> None:
+        found["grants"].append(content)
+        reply(reply_to, cluster, content)
+
+    monkeypatch.setattr(Cluster, "compute", computing)
+    monkeypatch.setattr(Cluster, "get", getting)
+    monkeypatch.setattr(_cluster, "send_reply", replying)
+    monkeypatch.setattr(_delayed, "send_reply", replying)
+    return found
+
+
+@pytest.mark.timeout(300)  # all memory of the workers is searched for each form
+def test_workers_have_no_key_and_no_refresh_token(  # noqa: PLR0917 - fixtures
+    cluster: Cluster,
+    frame: pd.DataFrame,
+    driver: Driver,
+    people: list[str],
+    sent: dict[str, list[bytes]],
+    tmp_path: Path,
 ) -> None:
     client, account_id = driver.client, driver.account_id
-    needles = secrets_of(client.contract, driver.writer, driver.reader)
-    ddf = dd.from_pandas(frame, npartitions=8).map_partitions(mark, tmp_path, meta=frame.iloc[:0])
+    needles = secrets_of(client.contract, driver.writer, driver.reader, client.authorization(people[0]))
+    assert client.read_contract is not None
+    needles |= {f"{name} to read": forms for name, forms in secrets_of(client.read_contract).items()}
+    frame = frame.assign(who=[people[number % 6] for number in frame["a"]])
+    whole = dd.from_pandas(frame, npartitions=8)
+    ddf = whole.map_partitions(mark, tmp_path, meta=frame.iloc[:0])
     write = ddf.digime.write("secret-marker-*.csv", account_id, client=client, compute=False)
-    graph = cloudpickle.dumps(dict(write.__dask_graph__()))
     write.compute()
-    failing = dd.from_pandas(frame, npartitions=8).map_partitions(fail, meta=frame.iloc[:0])
+    dask.compute(write, ddf.digime.write_each("who", "secret-marker.csv", client=client, compute=False))
+    failing = whole.map_partitions(fail, meta=frame.iloc[:0])
     failed = failing.digime.write("failing-*.csv", account_id, client=client, errors="collect")
     assert "failed" in set(failed["status"])
+    assert any(b"secret-marker-00007-of-00008" in graph for graph in sent["graphs"])
+    granted = [pickle.loads(reply) for reply in sent["grants"]]
+    assert sum(isinstance(each, UploadGrant) for each in granted) >= 8 + 8 + 6 + 7
 
     environments = cluster.run(lambda: dict(os.environ))
     environment = repr(environments)
     logs = repr(cluster.get_worker_logs())
+    assert "no such disk" in logs
     settings = {name for each in environments.values() for name in each if name.startswith("DIGIME_")}
     assert settings <= {"DIGIME_TEST_EXAMPLES"}  # of the tests themselves
-    searched = {"graph": graph, "environment": environment.encode(), "logs": logs.encode()}
+    searched = {name: b"\n".join(pickles) for name, pickles in sent.items()}
+    searched |= {"environment": environment.encode(), "logs": logs.encode()}
     seen = set()
     for pid in {int(path.read_text()) for path in tmp_path.iterdir()}:
         searched[f"memory of {pid}"] = b"\n".join(memory_of(pid))

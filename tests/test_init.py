@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import pickle
 import pydoc
+import re
 import subprocess
 import sys
 
@@ -30,6 +31,20 @@ def test_a_public_name_is_shown_under_its_public_place(name: str) -> None:
     assert (value.__module__, value.__qualname__) == (place, name)
     assert getattr(sys.modules[place], name) is value
     assert pydoc.render_doc(value).splitlines()[0].endswith(f" in module {place}")
+
+
+def test_dir_lists_the_public_names_alone() -> None:
+    assert dir(digime) == digime.__all__
+
+
+def test_help_begins_with_what_one_calls() -> None:
+    page = pydoc.plain(pydoc.render_doc(digime))
+    beginning, _ = page.split("\nPACKAGE CONTENTS\n")
+    calls = [name for name in NAMED if inspect.isfunction(getattr(digime, name))]
+    assert {"connect", "write", "read_frame"} <= set(calls)
+    assert [name for name in (*calls, "AuthorizationWidget", "Journal") if f"`{name}`" not in beginning] == []
+    named = re.findall(r"`(?:digime_pandas\.)?(\w+)`", beginning)
+    assert set(named) - set(digime.__all__) == {"typing"}  # a module
 
 
 @pytest.mark.slow

@@ -15,16 +15,20 @@ import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from urllib.request import urlopen
 
+import dask.dataframe as dd
+import pandas as pd
 import pytest
 
+import digime_pandas.dask  # noqa: F401 - registers the accessor
 from digime_pandas import __main__ as command_line
 from digime_pandas.__main__ import main
 from digime_pandas._client import connect as _connect
 from digime_pandas._client.client import Client
+from digime_pandas._client.connect import connect
 from digime_pandas._service.authorization import Access, Authorization
 from digime_pandas._service.contract import Contract
 from digime_pandas._service.descriptor import FileDescriptor
@@ -36,6 +40,7 @@ pytestmark = pytest.mark.slow
 
 ACCOUNT = "patient-17"
 EXPORTS = 8
+_PEOPLE = count(1)
 CALLBACK = "http://127.0.0.1:65000/callback"
 CONTENT = b"day,pulse\r\n2026-01-05,61\r\n"
 
@@ -339,8 +344,21 @@ def test_the_sandbox_keeps_its_folder_and_can_do_without_postboxes(tmp_path: Pat
             assert authorize(found[-1], "write").postbox is None
             process.send_signal(signal.SIGINT)
             assert process.wait(20) == 0
-    assert found[0]["DIGIME_CONTRACT_ID"] == found[1]["DIGIME_CONTRACT_ID"]
+    assert found[0] == found[1]  # its port, too
     assert found[0]["DIGIME_PRIVATE_KEY_FILE"] == str(tmp_path / "kept" / "keys" / "write.pem")
+
+
+def test_the_sandbox_says_for_machines_where_it_is(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "digime_pandas", "sandbox", "--data-dir", str(tmp_path / "kept"), "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            said = json.loads("".join(iter(process.stdout.readline, "}\n")) + "}")
+            assert said["data_dir"] == str(tmp_path / "kept")
+            assert said["environment"]["DIGIME_BASE_URL"] == f"{said['origin']}/v1.7/"
+            assert authorize(said["environment"], "write").account_id == "someone"
+        finally:
+            process.kill()
 
 
 def test_a_taken_port_is_an_error_in_words(sandbox: Sandbox) -> None:
@@ -441,3 +459,75 @@ class TestPeopleElsewhere:
         with pytest.raises(SystemExit) as caught:
             main(["authorize", *arguments])
         assert caught.value.code == 2
+
+
+@pytest.fixture
+def library(surroundings: dict[str, str], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A person of their own, with two single files and a dataset of two."""
+    account_id = f"person-{next(_PEOPLE)}"
+    approve_in_browser(sandbox, monkeypatch)
+    for access in ("write", "read"):
+        assert main(["authorize", "--account", account_id, "--access", access]) == 0
+    with connect() as client:
+        for name, tags in (("a.csv", ["x"]), ("b.csv", ["x", "y"])):
+            pd.DataFrame({"n": [1]}).digime.write(name, account_id, tags=tags, client=client)
+        ddf = dd.from_pandas(pd.DataFrame({"n": [1, 2, 3, 4]}), npartitions=2)
+        ddf.digime.write("d-*.csv", account_id, client=client)
+    return account_id
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        (["--name", "b.csv"], {"b.csv"}),
+        (["--tag", "x"], {"a.csv", "b.csv"}),
+        (["--tag", "x", "--tag", "y"], {"b.csv"}),
+        (["--since", "2999-01-01"], set()),
+        (["--since", "2020-01-01T10:00", "--tag", "x"], {"a.csv", "b.csv"}),
+        (["--since", "2020-01-01T10:00+02:00", "--name", "none"], set()),
+    ],
+    ids=str,
+)
+def test_the_wanted_files_are_listed(
+    library: str, capsys: pytest.CaptureFixture[str], options: list[str], names: set[str]
+) -> None:
+    capsys.readouterr()
+    assert main(["files", "--account", library, *options]) == 0
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert head.split() == ["name", "type", "updated", "tags"]
+    assert {row.split()[0] for row in rows} == names
+    assert main(["files", "--account", library, *options, "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert {each["name"] for each in listed} == names
+    for each in listed:
+        assert datetime.fromisoformat(each["updated"]).tzinfo is not None
+        assert each["mime_type"] == "text/csv"
+        assert each["accounts"] == [library]
+        assert each["write_id"] in each["reference"]
+
+
+def test_a_time_that_is_none_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["files", "--account", "p", "--since", "yesterday"])
+    assert "'yesterday' is no time such as 2026-01-05" in capsys.readouterr().err
+
+
+def test_a_dataset_is_read_as_one_file_or_file_by_file(
+    library: str, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    capfdbinary.readouterr()
+    assert main(["read", "d-*.csv", "--account", library]) == 0
+    assert capfdbinary.readouterr().out.split() == [b"n", b"1", b"2", b"3", b"4"]
+    assert main(["read", "d-*.csv", "--account", library, "-o", str(tmp_path / "whole.csv")]) == 0
+    assert (tmp_path / "whole.csv").read_bytes().split() == [b"n", b"1", b"2", b"3", b"4"]
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name in ("d-*.csv", "a.csv"):
+        assert main(["read", name, "--account", library, "-o", str(folder)]) == 0
+    assert {path.name: path.read_bytes().split() for path in folder.iterdir()} == {
+        "a.csv": [b"n", b"1"],
+        "d-00000-of-00002.csv": [b"n", b"1", b"2"],
+        "d-00001-of-00002.csv": [b"n", b"3", b"4"],
+    }
+    assert main(["read", "e-*.csv", "--account", library, "-o", str(folder)]) == 1
+    assert b"There is no 'e-*.csv'" in capfdbinary.readouterr().err

@@ -32,6 +32,17 @@ def frame() -> pl.DataFrame:
     )
 
 
+def test_a_query_has_the_namespace_too(
+    frame: pl.DataFrame, person: digime.Authorization, client: digime.Client, sandbox: Sandbox
+) -> None:
+    query = frame.lazy().select("n", "text").filter(pl.col("n") == 1)
+    receipt = query.digime.write("x.parquet", person.account_id, client=client)  # type: ignore[attr-defined]
+
+    (file,) = sandbox.files(person.account_id)
+    assert receipt.rows == 1
+    assert_frame_equal(pl.read_parquet(file.path), query.collect(), check_column_order=True)
+
+
 def test_parquet_comes_back_as_it_was(
     frame: pl.DataFrame, person: digime.Authorization, client: digime.Client, sandbox: Sandbox
 ) -> None:

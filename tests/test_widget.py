@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import html
 import json
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -17,7 +19,12 @@ import digime_pandas
 from digime_pandas._client.client import Client
 from digime_pandas._service.authorization import Authorization
 from digime_pandas._service.oauth.flow import AuthorizationFlow
-from digime_pandas.errors import AuthorizationTimeoutError, ConfigurationError, ConsentRefusedError
+from digime_pandas.errors import (
+    AuthorizationExpiredError,
+    AuthorizationTimeoutError,
+    ConfigurationError,
+    ConsentRefusedError,
+)
 from digime_pandas.sandbox import Sandbox
 from digime_pandas.widget import AuthorizationWidget
 
@@ -158,6 +165,23 @@ def test_an_authorization_that_is_there_is_said_and_used(show: Show, sandbox: Sa
     assert is_shown(second._again)
 
 
+def test_a_widget_that_is_shown_again_does_not_say_authorized_of_tokens_that_were_refused(
+    show: Show, sandbox: Sandbox, client: Client
+) -> None:
+    first = show()
+    flow_of(first).complete(sandbox.approve(flow_of(first).url))
+    made = first.result(SOON)
+    second = show()
+    assert "Authorized already" in second._result.value
+    client.tokens.put(client.base_url, client.contract.client_id, replace(made, refused=True))
+    with pytest.raises(AuthorizationExpiredError, match="refused: authorize again"):
+        second.result(SOON)
+    assert "Authorized already" not in second._result.value
+    assert "refused: authorize again" in second._wait.value
+    assert is_shown(second._again)
+    assert "refused: authorize again" in show()._wait.value
+
+
 def test_refusal_and_time_out_are_shown_and_raised_by_result(show: Show, sandbox: Sandbox, account_id: str) -> None:
     refused, late = show(), show(f"{account_id}-late", timeout=0.05)
     visit(sandbox.refuse(flow_of(refused).url))
@@ -192,6 +216,37 @@ def test_it_shows_without_widgets_as_text_and_html_and_never_as_a_raw_repr(show:
         assert "VBox" not in bundle[kind]
         assert "widget.result(timeout=300)" in bundle[kind]
     assert flow_of(widget).url in bundle["text/plain"]
+
+
+def test_in_marimo_it_shows_the_link_and_what_to_use_there(show: Show) -> None:
+    widget = show()
+    shown = str(widget._display_().data)
+    assert html.escape(flow_of(widget).url) in shown
+    assert "from digime_pandas.anywidget import AuthorizationWidget" in shown
+
+
+def test_what_is_settled_is_displayed_as_html_and_no_widget(show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
+    outputs: dict[str, dict[str, str]] = {}
+
+    def publish(bundle: dict[str, str], *, raw: bool, display_id: str) -> None:
+        assert raw
+        outputs[display_id] = bundle
+
+    for name in ("display", "update_display"):
+        monkeypatch.setattr(f"digime_pandas.widget.{name}", publish)
+    widget = show()
+    widget._ipython_display_()
+    panel, line = outputs
+    assert WIDGET_VIEW in outputs[panel]
+    assert "from an earlier kernel: run the cell again" in outputs[line]["text/html"]
+    widget._cancel.click()
+    assert list(outputs) == [panel, line]
+    assert outputs[panel].keys() == {"text/plain", "text/html"}
+    assert "Run the cell again for a new link" in outputs[panel]["text/html"]
+    assert "Start again" not in outputs[panel]["text/html"]
+    assert set(outputs[line].values()) == {""}
+    widget._ipython_display_()
+    assert len(outputs) == 3
 
 
 def test_its_repr_holds_neither_link_nor_state(show: Show, account_id: str) -> None:
@@ -269,6 +324,7 @@ def test_a_saved_notebook_holds_no_secret_after_a_wrong_paste_a_failed_exchange_
     assert [secret for secret in secrets if secret in saved.replace(json.dumps(CELLS[3]), "")] == []
     assert "PRIVATE KEY" not in saved
     assert "Consent" in json.dumps(notebook.metadata["widgets"])
+    assert [WIDGET_VIEW in cell.outputs[0].data for cell in notebook.cells[1:3] + notebook.cells[8:]] == [False] * 3
     shown = [cell.outputs[0].data["text/plain"] for cell in (notebook.cells[1], notebook.cells[2], notebook.cells[8])]
     assert "Authorized." in shown[0]
     assert "That did not work" in shown[1]

@@ -1,7 +1,7 @@
 """What users call: connect, authorize, write, preview and read.
 
-May import ``_service``, ``_tabular``, ``data`` and ``errors``. Files from bottom to top: ``progress``,
-``tables/``, ``arguments``, ``write_plan``, ``library/``, ``journal/``, ``authorizations/``, ``client``, ``preview``,
-``connect``, ``write``, ``each/``, ``dataset/``, ``partitions/``, ``read``, ``consent/``, ``write_each``, ``demo``,
-``accessor``.
+May import ``_service``, ``_tabular``, ``data`` and ``errors``. Files from bottom to top: ``progress/``, ``calls/``,
+``tables/``, ``options``, ``arguments``, ``write_plan``, ``library/``, ``journal/``, ``display/``,
+``authorizations/``, ``client``, ``preview``, ``sandboxes/``, ``connect``, ``write``, ``each/``, ``dataset/``,
+``partitions/``, ``read``, ``consent/``, ``write_each``, ``demo``, ``command_line/``, ``accessor``.
 """

@@ -3,47 +3,37 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Literal, TypedDict, TypeVar
+from typing import Any, TypeVar
 
+from digime_pandas._client.options import CsvOptions, FileArguments, JsonOptions, ParquetOptions
 from digime_pandas._tabular.formats import FORMATS
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class WriteArguments(TypedDict, total=False):
-    """Arguments of every kind of write, beside frame, file name and account; `write` says what each means.
-
-    Those after `mime_type` are options of the formats.
-    """
-
-    format: str | None
-    reference: Iterable[str] | None
-    tags: Iterable[str]
-    index: bool | None
-    mime_type: str | None
-    typed: bool
-    escape_formulas: bool
-    nested: Literal["refuse", "json"]
-    strict: bool
-    decimals: Literal["string", "number"]
-    compression: Literal["snappy", "zstd", "gzip", "brotli", "lz4", "none"]
-    attrs: bool
-    keep_unused_categories: bool
+class WriteArguments(FileArguments, CsvOptions, JsonOptions, ParquetOptions, total=False):
+    """Arguments of every kind of write, beside frame, file name and account; `write` says what each means."""
 
 
 REQUEST_DEFAULTS: Mapping[str, object] = MappingProxyType(
     {"format": None, "reference": None, "tags": (), "index": None, "mime_type": None}
 )
 """The default of each of the `WriteArguments` that is no option of a format."""
-_OPTION_DEFAULTS: Mapping[str, object] = MappingProxyType(
+OPTION_DEFAULTS: Mapping[str, object] = MappingProxyType(
     {name: values[0] for each in FORMATS.values() for name, values in each.options.items()}
 )
+"""The default of each option of the formats."""
 WRITE_DEFAULTS: Mapping[str, object] = MappingProxyType(
-    {name: {**REQUEST_DEFAULTS, **_OPTION_DEFAULTS}[name] for name in WriteArguments.__annotations__}
+    {name: {**REQUEST_DEFAULTS, **OPTION_DEFAULTS}[name] for name in WriteArguments.__annotations__}
 )
 """The default of each of the `WriteArguments`, in their order."""
+WRITE_ARGUMENTS = (
+    *("file_name", "account_id", *WRITE_DEFAULTS, "client", "authorization", "progress", "journal"),
+    *("by", "missing", "drop_null", "keep_key", "workers", "errors"),
+)
+"""Names of all arguments of all kinds of write and preview."""
 
 
 def shows_write_arguments(function: F) -> F:

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import ExitStack
+import os
+import ssl
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime
 from typing import Any, NoReturn, Self
 
 from digime_pandas._client.authorizations.consent_client import ConsentClient, one_account, pending_store_of
+from digime_pandas._client.calls.attributes import NearNames
+from digime_pandas._client.calls.explained import explains_calls
+from digime_pandas._client.display.client_card import client_card
 from digime_pandas._client.journal.journal import JournalLike, opened_journal
-from digime_pandas._client.library.file import LibraryFile
+from digime_pandas._client.library.file_list import LibraryFiles
 from digime_pandas._client.library.listing import Libraries, PersonLibrary
 from digime_pandas._client.library.query import FileQuery
 from digime_pandas._service.authorization import ACCESSES, Authorization, check_authorization
 from digime_pandas._service.contract import Contract
-from digime_pandas._service.descriptor import FileDescriptor
+from digime_pandas._service.descriptor import AccountId, FileDescriptor
 from digime_pandas._service.endpoints import Endpoints
 from digime_pandas._service.grants.granting import grant_upload, settle_upload
 from digime_pandas._service.grants.upload_grant import UploadGrant, UploadResult
 from digime_pandas._service.http.environment import Route, route_to
-from digime_pandas._service.http.transport import (
-    DEFAULT_ATTEMPTS,
-    DEFAULT_DEADLINE,
-    DEFAULT_TIMEOUT,
-    Http,
-    Transport,
-    check_base_url,
-)
+from digime_pandas._service.http.lines import Transport
+from digime_pandas._service.http.service_url import check_base_url
+from digime_pandas._service.http.transport import DEFAULT_ATTEMPTS, DEFAULT_DEADLINE, DEFAULT_TIMEOUT, Http
 from digime_pandas._service.journal.recording import send_file
 from digime_pandas._service.journal.records import RunPart
 from digime_pandas._service.messages import Agent, Upload
@@ -36,13 +36,17 @@ from digime_pandas._service.oauth.token_store import FileTokenStore, TokenStore
 from digime_pandas._service.receipt import Receipt
 from digime_pandas._service.upload import FileData, as_upload
 from digime_pandas._version import __version__
-from digime_pandas.errors import ConfigurationError, SecretError
+from digime_pandas.errors import ConfigurationError, InputError, OptionError, SecretError, ServiceUnreachableError
 
 BASE_URL = "https://api.digi.me/v1.7/"
 ONBOARD_URL = "https://api.digi.me/apps/saas/"
+_WRITES_BYTES = (
+    "client.write sends ready bytes. A frame is written by digime.write(frame, 'visits.parquet', account_id=..., "
+    "client=client), or by frame.digime.write(...)."
+)
 
 
-class Client(ConsentClient):
+class Client(NearNames, ConsentClient):
     """Writes into people's libraries under one contract, and reads back under another.
 
     Use it as a context manager, or call `close` when it is no longer needed. Threads may share one.
@@ -54,10 +58,14 @@ class Client(ConsentClient):
         onboard_url: Base of the consent page (observed: ``https://api.digi.me/apps/saas/``).
         tokens: The store that keeps authorizations. Default: `FileTokenStore()`, a folder of this user.
         timeout: Seconds one network step (connecting, a read, a write) may take.
-        deadline: Seconds after which a call makes no further attempt.
+        deadline: Seconds in which a call ends, whatever it waits for: connections, uploads, downloads, new tokens.
+            Default: 300, which each answer and each 64 KiB of a file move by a second.
         max_attempts: Attempts of a call while the network or the service fails, the first included.
         agent: SDK name and version to announce. The service can refuse names it does not know (inferred).
         transport: An `httpx` transport instead of the network, for tests and special routing.
+        ca: Whom to trust: the path of a file (PEM) or folder with certificates of authorities, or an `ssl.SSLContext`.
+            Default: what the variable ``SSL_CERT_FILE`` or ``SSL_CERT_DIR`` names, else the authorities of certifi.
+            Grants that other processes send, as Dask does, trust what the variables name there.
         journal: A `Journal` that records every write, or the path of one, which is opened and closed with the client.
 
     Attributes:
@@ -68,7 +76,10 @@ class Client(ConsentClient):
     """
 
     sandbox: Any = None
+    absence: Callable[[], ServiceUnreachableError | None] = staticmethod(lambda: None)
+    """Returns why there is no service, where that is known, so that no call tries again and again."""
 
+    @explains_calls(kind=OptionError)
     def __init__(
         self,
         contract: Contract,
@@ -78,10 +89,11 @@ class Client(ConsentClient):
         onboard_url: str = ONBOARD_URL,
         tokens: TokenStore | None = None,
         timeout: float = DEFAULT_TIMEOUT,
-        deadline: float = DEFAULT_DEADLINE,
+        deadline: float | None = None,
         max_attempts: int = DEFAULT_ATTEMPTS,
         agent: tuple[str, str] = ("digime-pandas", __version__),
         transport: Transport | None = None,
+        ca: str | os.PathLike[str] | ssl.SSLContext | None = None,
         journal: JournalLike | None = None,
     ) -> None:
         for name, value in (("contract", contract), ("read_contract", read_contract)):
@@ -93,12 +105,15 @@ class Client(ConsentClient):
         self.base_url = check_base_url("base_url", base_url)
         self.onboard_url = check_base_url("onboard_url", onboard_url)
         self.tokens = FileTokenStore() if tokens is None else tokens
+        if ca is not None and transport is not None:
+            raise ConfigurationError("ca and transport are given; pass one: a transport trusts whom it was told to.")
         self._http = Http(
             timeout=timeout,
             deadline=deadline,
             max_attempts=max_attempts,
             transport=transport,
-            route=route_to(self.base_url) if transport is None else Route(),
+            route=route_to(self.base_url, ca) if transport is None else Route(),
+            absence=lambda: self.absence(),  # noqa: PLW0108 - it may be set later
         )
         pending = pending_store_of(self.tokens)
         self._consents = {
@@ -108,7 +123,7 @@ class Client(ConsentClient):
                 pending,
                 access,
                 self.onboard_url,
-                refresh_timeout=deadline,
+                refresh_timeout=deadline or DEFAULT_DEADLINE,
             )
             for access, used in zip(ACCESSES, (contract, read_contract), strict=True)
             if used is not None
@@ -122,6 +137,7 @@ class Client(ConsentClient):
         self._http.close()
         self._own.close()
 
+    @explains_calls(of_frames=_WRITES_BYTES)
     def write(
         self,
         file_data: FileData,
@@ -137,7 +153,8 @@ class Client(ConsentClient):
             file_data: Bytes, a binary file (read from its current position) or an iterable of bytes. A file or an
                 iterable is kept, encrypted where it is large, for a second attempt.
             file_name: Its name; direct import does not send it, so that a reader finds the file by a reference only.
-            file_descriptor: Its media type, accounts, references and tags.
+            file_descriptor: Its media type, accounts, references and tags. Where no reference is a write id
+                (``urn:uuid:...``), a file that may be in the library already is not sent again.
             authorization: The person's consent to write.
             journal: As for `Client`, for this write alone.
 
@@ -150,6 +167,8 @@ class Client(ConsentClient):
             JournalError: The write cannot be recorded. Nothing was sent.
             APIError: The file was not delivered, or it is not known whether it was: see `outcome`.
         """
+        if hasattr(file_data, "__arrow_c_stream__"):
+            raise InputError(f"file_data is a {type(file_data).__name__}.", remedy=_WRITES_BYTES)
         check_authorization(authorization)
         with as_upload(file_data, file_name, file_descriptor) as file:
             return self.upload(file, authorization, journal=journal)
@@ -159,18 +178,22 @@ class Client(ConsentClient):
     ) -> Receipt:
         """Send a file under an authorization; `write` for what is already an `Upload`, see also `send_file`."""
         with ExitStack() as resources:
-            used = opened_journal(journal, resources) or self.journal
+            used = self.journal if journal is None else opened_journal(journal, resources)
             resources.callback(self.note_written)
-            return send_file(self._for("write"), file, authorization, journal=used, part=part)
+            return self._noted(send_file(self.write_consents, file, authorization, journal=used, part=part))
 
     @property
     def write_consents(self) -> ContractAuthorizations:
         """The authorizations for the contract that writes, for what signs uploads one by one."""
-        return self._for("write")
+        return self._consents["write"]  # without which there is no client
+
+    def one_deadline(self) -> AbstractContextManager[object]:
+        """Return a block all requests in which have one deadline: a call of the user's own that takes several."""
+        return self._http.one_deadline()
 
     def note_written(self) -> None:
         """Note that files were written, also by other processes, which listings that are kept do not have."""
-        self._libraries.begin_anew()
+        self._libraries.last_write = object()
 
     def grant(self, file_name: str, file_descriptor: FileDescriptor, authorization: Authorization) -> UploadGrant:
         """Sign one upload that another process, which has no key and no tokens, sends within the next minutes.
@@ -189,7 +212,7 @@ class Client(ConsentClient):
             JournalError: The client has a journal, and the intent cannot be recorded.
         """
         check_authorization(authorization)
-        return grant_upload(self._for("write"), file_name, file_descriptor, authorization, self.journal)
+        return grant_upload(self.write_consents, file_name, file_descriptor, authorization, self.journal)
 
     def settle(self, grant: UploadGrant, result: UploadResult, *, rows: int | None = None) -> Receipt:
         """Take back what came of a grant: record it in the client's journal, where it has one, once.
@@ -203,11 +226,18 @@ class Client(ConsentClient):
             DigimeError: Why the file was not delivered; the same file can be granted anew.
         """
         self.note_written()
-        return settle_upload(grant, result, self.journal, rows)
+        return self._noted(settle_upload(grant, result, self.journal, rows))
 
+    def _noted(self, receipt: Receipt) -> Receipt:
+        """Return a receipt; rows and size of its file are kept for listings, which the service does not tell."""
+        file = receipt.contract_id, receipt.descriptor.reference
+        self._libraries.written.append((file, (receipt.rows, receipt.size)))
+        return receipt
+
+    @explains_calls()
     def files(
         self,
-        account: str | Authorization,
+        account: AccountId | Authorization,
         *,
         name: str | None = None,
         reference: str | Iterable[str] | None = None,
@@ -215,7 +245,7 @@ class Client(ConsentClient):
         mime_type: str | None = None,
         since: datetime | None = None,
         timeout: float = 60.0,
-    ) -> list[LibraryFile]:
+    ) -> LibraryFiles:
         """List what is in a person's library. The service is asked for the wanted files alone, where it allows that.
 
         Args:
@@ -228,8 +258,9 @@ class Client(ConsentClient):
             timeout: Seconds the service may take to collect the files.
 
         Returns:
-            The files of all contracts, newest first; of several copies of one write, which a repeated upload can leave,
-            the newest. What others write may be missing for a minute after the same files were asked for.
+            The files of all contracts, newest first, as a list that shows a table and has `to_frame`; of several copies
+            of one write, which a repeated upload can leave, the newest. What others write may be missing for a minute
+            after the same files were asked for.
 
         Raises:
             InputError: An argument is not valid.
@@ -239,9 +270,10 @@ class Client(ConsentClient):
             ReadError: The service did not finish collecting in time.
         """
         query = FileQuery.of(name=name, reference=reference, tags=tags, mime_type=mime_type, since=since)
-        return self.library(account).files(query, timeout)
+        with self.one_deadline():
+            return LibraryFiles(self.library(account).files(query, timeout))
 
-    def library(self, account: str | Authorization) -> PersonLibrary:
+    def library(self, account: AccountId | Authorization) -> PersonLibrary:
         """Return what finds the files of a person; `account` as for `files`."""
         consents = self._for("read")
         if not isinstance(account, Authorization):
@@ -259,6 +291,9 @@ class Client(ConsentClient):
             return "<Client>"
         reads = "" if self.read_contract is None else f" read_contract_id={self.read_contract.contract_id!r}"
         return f"<Client contract_id={self.contract.contract_id!r}{reads} base_url={self.base_url!r}>"
+
+    def _repr_html_(self) -> str:
+        return client_card(self)
 
     def __reduce__(self) -> NoReturn:
         raise SecretError("A Client holds private keys and is not pickled; make one where it is used, with connect().")

@@ -8,16 +8,23 @@ since a notebook's cell may run in another context than the cell before.
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any
 
+from digime_pandas._client.calls.explained import advice_for
 from digime_pandas._client.client import Client
+from digime_pandas._client.sandboxes.presence import absence_of, absence_of_configured
 from digime_pandas._service.contract import Contract
-from digime_pandas._service.http.transport import check_base_url
+from digime_pandas._service.http.service_url import check_base_url
 from digime_pandas._service.oauth.token_store import MemoryTokenStore
-from digime_pandas.errors import ConfigurationError, DigimeWarning, warn
+from digime_pandas.errors import ConfigurationError, DigimeWarning, OptionError, warn
+from digime_pandas.errors.names import did_you_mean
 
 _lock = threading.RLock()
 _default: Client | None = None
@@ -25,9 +32,17 @@ _context_default: ContextVar[Client | None] = ContextVar("digime_default_client"
 # The embedded sandbox ends with this process, so the authorizations for it are kept in memory only.
 _sandbox: Any = None
 _sandbox_tokens = MemoryTokenStore()
+# Those that have a folder, by it.
+_kept: dict[Path, Any] = {}
 
 
-def connect(target: str | Contract | None = None, *, read_contract: Contract | None = None, **options: Any) -> Client:
+def connect(
+    target: str | Contract | None = None,
+    *,
+    read_contract: Contract | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+    **options: Any,
+) -> Client:
     """Make a client, and make it the default one: of this thread or task, and of the process.
 
     A thread or asyncio task that connected always uses the client it connected; one that did not uses the latest
@@ -41,6 +56,9 @@ def connect(target: str | Contract | None = None, *, read_contract: Contract | N
             ``DIGIME_PRIVATE_KEY_FILE`` and ``DIGIME_REDIRECT_URI``, the read contract of the same names with
             ``DIGIME_READ_``, at ``DIGIME_BASE_URL`` and ``DIGIME_ONBOARD_URL`` where those are set.
         read_contract: The contract for reading back.
+        data_dir: For ``"sandbox"``: a folder in which the sandbox keeps its keys, people, files and port, so that it
+            is the same one after this process. Processes that pass the same folder share the sandbox of the first one,
+            which serves it while it runs, and authorizations, which are then kept as those of the service are.
         options: As for `Client`: ``tokens``, ``timeout``, ``deadline``, ``max_attempts``, ``base_url``, ``journal`` and
             so on.
 
@@ -53,17 +71,54 @@ def connect(target: str | Contract | None = None, *, read_contract: Contract | N
     Warns:
         DigimeWarning: The process had a default client of another contract or environment, which is replaced.
     """
+    _check_options(options)
+    if data_dir is not None and target != "sandbox":
+        raise ConfigurationError("data_dir is the folder of a sandbox: pass it with connect('sandbox', data_dir=...).")
     if target is None:
         client = _from_environment(read_contract, options)
     elif isinstance(target, Contract):
         client = Client(target, read_contract=read_contract, **options)
     elif target == "sandbox":
-        client = _in_sandbox(read_contract, options)
+        sandbox, defaults = _own_sandbox() if data_dir is None else _shared_sandbox(data_dir)
+        client = _in_sandbox(sandbox, read_contract, defaults | options)
     else:
         shown = repr(target) if isinstance(target, str) else f"a {type(target).__name__}"
-        raise ConfigurationError(f"target is {shown}; pass 'sandbox', a Contract, or nothing to use DIGIME_*.")
+        near = did_you_mean(target, ["sandbox"]) if isinstance(target, str) else ""
+        raise ConfigurationError(
+            f"target is {shown}; pass 'sandbox', a Contract, or nothing to use DIGIME_*.", remedy=near
+        )
     _set_default(client)
     return client
+
+
+@contextmanager
+def temporary_default(sandbox: Any, **options: Any) -> Iterator[Client]:
+    """Make a client of a sandbox the default one for as long as a block takes; the fixtures of pytest use it.
+
+    At the end the client is closed, and the default is what it was before, whatever connected in between.
+
+    Args:
+        sandbox: A `Sandbox` that runs.
+        options: As for `Client`.
+    """
+    global _default  # noqa: PLW0603 - the process's default
+    own, before = _context_default.get(), _default
+    with _in_sandbox(sandbox, None, options) as client:
+        try:
+            _context_default.set(client)
+            _default = client
+            yield client
+        finally:
+            _context_default.set(own)
+            _default = before
+
+
+def _check_options(options: dict[str, Any]) -> None:
+    names = [*inspect.signature(connect).parameters, *inspect.signature(Client).parameters]
+    for name in options.keys() - set(names):
+        known = [each for each in names if each not in {"options", "contract"}]
+        remedy = advice_for(name, known) or f"Options are {', '.join(known)}."
+        raise OptionError(f"connect() got an unexpected keyword argument {name!r}.", remedy=remedy)
 
 
 def current_client(client: Client | None = None) -> Client:
@@ -125,7 +180,14 @@ def _description(client: Client) -> str:
 
 
 def _from_environment(read_contract: Contract | None, options: dict[str, Any]) -> Client:
-    contract = Contract.from_env()
+    absence = absence_of_configured()
+    try:
+        contract = Contract.from_env()
+    except ConfigurationError:
+        # The keys of a sandbox with a temporary folder are gone with it.
+        if absence is not None and (gone := absence()) is not None:
+            raise gone from None
+        raise
     if read_contract is None and os.environ.get("DIGIME_READ_CONTRACT_ID"):
         read_contract = Contract.from_env("DIGIME_READ_")
     addresses: dict[str, Any] = {
@@ -133,20 +195,40 @@ def _from_environment(read_contract: Contract | None, options: dict[str, Any]) -
         for option, variable in (("base_url", "DIGIME_BASE_URL"), ("onboard_url", "DIGIME_ONBOARD_URL"))
         if option not in options and os.environ.get(variable)
     }
-    return Client(contract, read_contract=read_contract, **addresses, **options)
+    client = Client(contract, read_contract=read_contract, **addresses, **options)
+    if absence is not None:
+        client.absence = absence
+    return client
 
 
-def _in_sandbox(read_contract: Contract | None, options: dict[str, Any]) -> Client:
+def _in_sandbox(sandbox: Any, read_contract: Contract | None, options: dict[str, Any]) -> Client:
+    addresses = {"base_url": sandbox.base_url, "onboard_url": sandbox.onboard_url}
+    client = Client(sandbox.contract, read_contract=read_contract or sandbox.read_contract, **(addresses | options))
+    client.sandbox = sandbox
+    client.absence = absence_of(sandbox)
+    return client
+
+
+def _own_sandbox() -> tuple[Any, dict[str, Any]]:
+    """Return the embedded sandbox, which runs, and options of its clients."""
     global _sandbox  # noqa: PLW0603 - one sandbox per process, under the lock
     with _lock:
         if _sandbox is None:
             # By name: the server is an optional part, and nothing of it is loaded before it is used.
             _sandbox = importlib.import_module("digime_pandas.sandbox").Sandbox()
         _sandbox.start()  # a running one is not changed, a closed one starts again
-    defaults = {"tokens": _sandbox_tokens, "base_url": _sandbox.base_url, "onboard_url": _sandbox.onboard_url}
-    client = Client(_sandbox.contract, read_contract=read_contract or _sandbox.read_contract, **(defaults | options))
-    client.sandbox = _sandbox
-    return client
+        return _sandbox, {"tokens": _sandbox_tokens}
+
+
+def _shared_sandbox(data_dir: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
+    """Return the sandbox of a folder, which runs, here or in another process, and options of its clients."""
+    folder = Path(data_dir).expanduser().resolve()
+    with _lock:
+        found = _kept.get(folder)
+        if found is None or not found.is_running:
+            found = importlib.import_module("digime_pandas.sandbox").shared_sandbox(folder)
+            _kept[folder] = found
+        return found, {}
 
 
 def _renew_lock() -> None:

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import islice
+from types import MappingProxyType
 from typing import Any, Unpack
 
 import pandas as pd
 import pyarrow as pa
 
 from digime_pandas._client.arguments import WriteArguments, shows_write_arguments
+from digime_pandas._client.calls.explained import explains_calls
 from digime_pandas._client.write_plan import WriteRequest, check_write_request, complete_descriptor, inspect_rows
-from digime_pandas._service.descriptor import SCHEMA_PREFIX, FileDescriptor
-from digime_pandas._tabular.codecs.json_array import array_lines
+from digime_pandas._service.descriptor import SCHEMA_PREFIX, AccountIds, FileDescriptor, FileName
+from digime_pandas._service.display import html
+from digime_pandas._tabular.codecs.reading.json_elements import array_lines
 from digime_pandas._tabular.columns import first_line_of
 from digime_pandas._tabular.fidelity import ColumnVerdict
 from digime_pandas._tabular.parse import parse
+from digime_pandas._tabular.rules.rule import Verdict
 from digime_pandas._tabular.serialize import SerializableFrame
+from digime_pandas.errors import InputError, printable
 
 _SAMPLED_ROWS = 10_000
 _SHOWN_ROWS = 5
 _SHOWN_WIDTH = 160
+_ORDER: tuple[Verdict, ...] = ("impossible", "lost", "changed", "kept")
+_TITLES = ("column", "in the file", "comes back with read_frame", "dtype", "what becomes of it")
+_TONES: Mapping[str, html.Tone] = MappingProxyType(
+    {"impossible": "bad", "lost": "careful", "changed": "plain", "kept": "good"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +48,8 @@ class Preview:
             for a one-shot stream and for a frame that cannot be written.
         columns: One verdict per column: what becomes of it in this format. One that is ``"impossible"`` is what `write`
             would refuse the frame for.
+        comes_back: Per column, whether `read_frame` gives it back as it was: values and dtype. It does where they are
+            kept, and where they are changed and the schema is sent or is in the file.
         sample: The first rows as the file will hold them (JSON: on lines of their own; Parquet: as they read back).
     """
 
@@ -48,6 +59,7 @@ class Preview:
     rows: int | None
     estimated_size: int | None
     columns: tuple[ColumnVerdict, ...]
+    comes_back: tuple[bool, ...]
     sample: str
 
     @property
@@ -56,20 +68,50 @@ class Preview:
         return self.descriptor.mime_type
 
     def to_frame(self) -> pd.DataFrame:
-        """Return the verdicts as a frame: one row per column."""
+        """Return the verdicts as a frame: one row per column of the previewed one, in its order."""
+        names = ("dtype", "verdict", "note", "row")
         return pd.DataFrame(
-            {name: [getattr(column, name) for column in self.columns] for name in ("dtype", "verdict", "note", "row")},
+            {name: [getattr(column, name) for column in self.columns] for name in names}
+            | {"comes_back": list(self.comes_back)},
             index=pd.Index([column.name for column in self.columns], name="column", dtype=object),
         )
 
     def __repr__(self) -> str:
-        width = max((len(column.name) for column in self.columns), default=0)
-        columns = "\n".join(
-            f"  {column.name:<{width}}  {column.dtype:<16}  {column.verdict:<10}  {column.note}".rstrip()
-            for column in self.columns
+        rows = [_TITLES, *self._rows()]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        columns = ("  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+        facts = (f"{name}: {value}" for name, value in self._facts().items())
+        problems = (f"{title}:\n" + "\n".join(f"  {each}" for each in lines) for _, title, lines in self._problems())
+        return printable("\n".join((*problems, *facts, "columns:", *columns, f"first rows:\n{self.sample}")))
+
+    def _repr_html_(self) -> str:
+        rows = ((name, html.labelled(verdict, _TONES[verdict]), *rest) for name, verdict, *rest in self._rows())
+        return html.card(
+            *(html.notice(tone, title, lines) for tone, title, lines in self._problems()),
+            html.head("Preview", "plain", self.file_name, "nothing has been sent."),
+            html.facts({name.capitalize(): value for name, value in self._facts().items()}),
+            html.table(_TITLES, rows, texts=_TITLES[-1:]),
+            html.folded("First rows of the file", html.lines_of(self.sample)),
         )
-        facts = "\n".join(f"{name}: {value}" for name, value in self._facts().items())
-        return f"{facts}\ncolumns:\n{columns}\nfirst rows:\n{self.sample}"
+
+    def _problems(self) -> Iterator[tuple[html.Tone, str, list[str]]]:
+        """Yield what has to be known first: how bad it is, a title, and a line per column."""
+        name = "Parquet" if self.format == "parquet" else self.format.upper()
+        titles: tuple[tuple[html.Tone, Verdict, str], ...] = (
+            ("bad", "impossible", f"This frame cannot be written as {name}; a write would be refused"),
+            ("careful", "lost", "Not everything will be in the file"),
+        )
+        for tone, verdict, title in titles:
+            lines = [_sentence(column) for column in self.columns if column.verdict == verdict]
+            if lines:
+                yield tone, title, lines
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        """Return a row of the table per column, those with problems first."""
+        rows = sorted(zip(self.columns, self.comes_back, strict=True), key=lambda each: _ORDER.index(each[0].verdict))
+        return [
+            (column.name, column.verdict, "yes" if same else "no", column.dtype, column.note) for column, same in rows
+        ]
 
     def _facts(self) -> dict[str, str]:
         rows = "not known" if self.rows is None else f"{self.rows:,}"
@@ -85,30 +127,14 @@ class Preview:
             "size": size,
         }
 
-    def _repr_html_(self) -> str:
-        def row(cells: Iterable[str], tag: str = "td") -> str:
-            return "<tr>" + "".join(f'<{tag} style="text-align:left">{cell}</{tag}>' for cell in cells) + "</tr>"
 
-        facts = "".join(row((f"<b>{name}</b>", html.escape(value))) for name, value in self._facts().items())
-        columns = "".join(
-            row(map(html.escape, (column.name, column.dtype, column.verdict, column.note))) for column in self.columns
-        )
-        head = row(("column", "dtype", "verdict", "what becomes of it"), "th")
-        return (
-            f"<div><p><b>Preview: nothing has been sent.</b></p><table><tbody>{facts}</tbody></table>"
-            f"<table><thead>{head}</thead><tbody>{columns}</tbody></table>"
-            f'<pre style="overflow-x:auto;font-family:monospace">{html.escape(self.sample)}</pre></div>'
-        )
-
-
+@explains_calls()
 @shows_write_arguments
-def preview(
-    frame: object, file_name: str, account_id: str | Iterable[str], **arguments: Unpack[WriteArguments]
-) -> Preview:
+def preview(frame: object, file_name: FileName, account_id: AccountIds, **arguments: Unpack[WriteArguments]) -> Preview:
     """Return what `write` with the same arguments would send. Nothing is sent and no authorization is needed.
 
     Args:
-        frame: As for `write`. A one-shot stream is not read.
+        frame: As for `write`. A one-shot stream is not read, and an iterator of record batches cannot be previewed.
         file_name: As for `write`.
         account_id: As for `write`.
         arguments: As for `write`.
@@ -117,9 +143,15 @@ def preview(
         The preview; it shows itself in a notebook. Columns that the format cannot hold are shown, not raised.
 
     Raises:
-        InputError: Another argument is not valid; `write` would raise it too.
+        InputError: Another argument is not valid or a source fails, and `write` would raise it too; or the frame is an
+            iterator of record batches.
     """
     request = check_write_request(file_name, account_id, arguments)
+    if isinstance(frame, Iterator) and not hasattr(frame, "__arrow_c_stream__"):
+        raise InputError(
+            f"frame is a {type(frame).__name__}, of which a preview would take the first batch, so that a write would "
+            "lack it. Give pyarrow.RecordBatchReader.from_batches(schema, batches), or a list."
+        )
     inspected = inspect_rows(frame, request)
     if inspected.refusal is None:
         size, sample = _size_and_sample(frame, request, inspected)
@@ -134,14 +166,26 @@ def preview(
         rows=inspected.rows,
         estimated_size=size,
         columns=inspected.columns,
+        comes_back=_comes_back(inspected, request),
         sample=sample,
     )
+
+
+def _comes_back(frame: SerializableFrame, request: WriteRequest) -> tuple[bool, ...]:
+    # A schema is left out as one of several references, by typed=False, and where none is needed: then it is None, too.
+    types_are_known = frame.options.get("typed", True) and (frame.schema is None or request.carries_schema)
+    return tuple(bool(types_are_known) and column.verdict in {"kept", "changed"} for column in frame.columns)
+
+
+def _sentence(column: ColumnVerdict) -> str:
+    row = "" if column.row is None else f" (first in row {column.row:,}, counted from 0)"
+    return f"{column.name}: {column.note}{row}"
 
 
 def _size_and_sample(frame: object, request: WriteRequest, whole: SerializableFrame) -> tuple[int | None, str]:
     if whole.single_pass:
         return None, "not read: this stream can be read once only"
-    return estimated_size(frame, request, whole), _sample(inspect_rows(_head(frame, _SHOWN_ROWS), request))
+    return estimated_size(frame, request, whole), _sample(inspect_rows(_head(frame, whole, _SHOWN_ROWS), request))
 
 
 def estimated_size(frame: object, request: WriteRequest, whole: SerializableFrame) -> int:
@@ -152,15 +196,18 @@ def estimated_size(frame: object, request: WriteRequest, whole: SerializableFram
         request: The checked arguments.
         whole: Their inspection.
     """
-    sampled = inspect_rows(_head(frame, _SAMPLED_ROWS), request)
+    is_small = whole.rows is not None and whole.rows <= _SAMPLED_ROWS
+    sampled = whole if is_small else inspect_rows(_head(frame, whole, _SAMPLED_ROWS), request)
     size = sum(map(len, sampled.chunks()))
     if sampled.rows and whole.rows and whole.rows > sampled.rows:
         size = size * whole.rows // sampled.rows
     return size
 
 
-def _head(frame: Any, rows: int) -> object:
-    # What can be read more than once and is not of pandas is a pyarrow table or batch or a polars frame.
+def _head(frame: Any, whole: SerializableFrame, rows: int) -> object:
+    if whole.source.head is not None:
+        return whole.source.head(rows)
+    # What is in memory and is not of pandas is a pyarrow table or batch or a polars frame.
     return frame.iloc[:rows] if isinstance(frame, pd.DataFrame | pd.Series) else frame.slice(0, rows)
 
 

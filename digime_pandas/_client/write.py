@@ -14,19 +14,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing
 from functools import partial
 from typing import Unpack
 
 from digime_pandas._client.arguments import WriteArguments, shows_write_arguments
+from digime_pandas._client.calls.explained import explains_calls
 from digime_pandas._client.client import Client
 from digime_pandas._client.connect import current_client
 from digime_pandas._client.journal.journal import JournalLike
-from digime_pandas._client.progress import show_progress
+from digime_pandas._client.progress.rows import SentRows, counted_chunks
+from digime_pandas._client.progress.show import Reporter, show_progress
 from digime_pandas._client.write_plan import WritePlan, WriteRequest, check_write_request, plan_write
 from digime_pandas._service.authorization import Authorization, check_authorization
 from digime_pandas._service.crypto.encrypted_file import ReplayableStream
+from digime_pandas._service.descriptor import AccountIds, FileName
 from digime_pandas._service.journal.records import RunPart
 from digime_pandas._service.messages import Upload
 from digime_pandas._service.receipt import Receipt
@@ -34,18 +37,20 @@ from digime_pandas._service.streams import (
     FEW_CORES,
     SMALL_BYTES,
     Buffer,
-    Progress,
     ThreadPlan,
     run_in_order,
 )
-from digime_pandas.errors import InputError
+from digime_pandas.errors import DigimeError, InputError
+
+_FEW_ROWS = 100  # so few are counted by the size of the file, which is mostly known before it is sent
 
 
+@explains_calls()
 @shows_write_arguments
 def write(
     frame: object,
-    file_name: str,
-    account_id: str | Iterable[str],
+    file_name: FileName,
+    account_id: AccountIds,
     *,
     client: Client | None = None,
     authorization: Authorization | None = None,
@@ -57,24 +62,30 @@ def write(
 
     Args:
         frame: A pandas DataFrame or Series, or any object that exports an Arrow stream (`__arrow_c_stream__`): a polars
-            frame, a pyarrow table or record batch reader, a DuckDB relation. It is never changed.
-        file_name: Name of the file; its suffix says the format (``.csv``, ``.json``, ``.ndjson``, ``.jsonl``,
-            ``.parquet``) unless `format` does.
-        account_id: The person's id in your own system, or several ids that the file is about; then the first one's
-            authorization is used.
+            frame, a pyarrow table or record batch reader. It is never changed. Also what does not fit into memory: the
+            path of a Parquet file, a pyarrow ParquetFile, Dataset or Scanner, a polars LazyFrame, a DuckDB relation, or
+            an iterable of record batches. Those that can be opened again are read twice, first to judge the columns and
+            then to send them, and once more for each further attempt; the rows must be the same each time, in any
+            order. A generator or reader is read once, and its values are judged while it is sent.
+        file_name: Name of the file, or a path whose last part it is; its suffix says the format (``.csv``, ``.json``,
+            ``.ndjson``, ``.jsonl``, ``.parquet``) unless `format` does.
+        account_id: The person's id in your own system, text or a whole number, which stands for its decimal text; or
+            several ids that the file is about; then the first one's authorization is used.
         format: ``"csv"``, ``"json"``, ``"ndjson"`` or ``"parquet"``. Must agree with a suffix that says a format.
         reference: Texts by which a reader finds the file. Default: the file name and a write id (``urn:uuid:…``, by
             which a reader drops the duplicate that a repeated upload can leave), and for text formats a compact schema
-            where it is needed to bring the dtypes back. What you pass is used as it is.
+            where it is needed to bring the dtypes back. What you pass is used as it is; without a write id in
+            it, a file that may be in the library already is not sent again.
         tags: Texts by which files are grouped.
         index: None: a default RangeIndex is left out, any other index is kept as named columns. True keeps any, False
             drops any.
         mime_type: Media type to declare instead of the format's own.
         client: The client to use. Default: the one of `connect`.
         authorization: The consent to use. Default: the stored one of the account.
-        progress: None shows a bar when the write takes more than two seconds (one line at its end where no bar can
-            be), True always, False never. A callable is given the bytes sent so far and the bytes in all, or None
-            where that is not known, in this thread.
+        progress: None shows the rows sent (of a stream the bytes) and the remaining time when the write takes more
+            than two seconds: a bar in a terminal, JupyterLab, Notebook 7 and VS Code, one line at the end elsewhere.
+            True always shows it, False never; ``TQDM_DISABLE=1`` in the environment never. A callable is given the
+            bytes sent so far and the bytes in all, or None where that is not known, in this thread.
         journal: A `Journal` that records this write, or the path of one. Default: the client's, if it has one. Where
             the outcome of the same write is unknown there, its write id is used again.
         arguments: The ones above that the signature does not name, and options of the format. All formats have two. A
@@ -91,7 +102,8 @@ def write(
         The receipt. Its `rows` are the frame's rows and its `size` is in bytes.
 
     Raises:
-        InputError: An argument or a column cannot be written as asked; the message names it. Nothing was sent.
+        InputError: An argument or a column cannot be written as asked, or the source fails while it is read or gives
+            other rows when it is read again; the message names it. Nothing was delivered.
         NotAuthorizedError: The account has not authorized this contract. Nothing was sent.
         AuthorizationError: The authorization is of another account or contract, or has expired.
         JournalError: The write cannot be recorded. Nothing was sent.
@@ -126,14 +138,20 @@ def write_request(
         part: The part of a run that it is. One that the journal has as delivered is not sent again.
     """
     display = show_progress(progress, request.file_name)
-    plan = plan_write(frame, request)
-    with ExitStack() as resources:
-        resources.callback(plan.frame.close)
-        client = current_client(client)
-        authorization = _authorization(client, plan, authorization)
-        threads = _thread_plan(plan, authorization)
-        upload = _upload(plan, threads, resources.enter_context(display), resources)
-        return client.upload(upload, authorization, journal=journal, part=part)
+    plan: WritePlan | None = None
+    try:
+        plan = plan_write(frame, request)
+        with ExitStack() as resources:
+            resources.callback(plan.frame.close)
+            client = current_client(client)
+            authorization = _authorization(client, plan, authorization)
+            threads = _thread_plan(plan, authorization)
+            upload = _upload(plan, threads, resources.enter_context(display), resources)
+            return client.upload(upload, authorization, journal=journal, part=part)
+    except DigimeError as error:
+        if error.outcome is None:
+            error.outcome, error.write_id = "not sent", None if plan is None else plan.descriptor.write_id
+        raise
 
 
 def _authorization(client: Client, plan: WritePlan, given: Authorization | None) -> Authorization:
@@ -157,9 +175,15 @@ def _thread_plan(plan: WritePlan, authorization: Authorization) -> ThreadPlan:
     return ThreadPlan(serialize=1 if is_encrypted else 2, encrypt=1 if plan.frame.single_pass else 0)
 
 
-def _upload(plan: WritePlan, threads: ThreadPlan, progress: Progress | None, resources: ExitStack) -> Upload:
+def _upload(plan: WritePlan, threads: ThreadPlan, report: Reporter | None, resources: ExitStack) -> Upload:
     """Return the upload. A small file is serialized at once: its size is known then, which saves a chunked body."""
+    serialize: Callable[[], Generator[Buffer, None, None]]
     serialize = partial(plan.frame.chunks, run_in_order, workers=threads.serialize)
+    if report is not None:
+        report.all_rows = plan.frame.rows
+        if (plan.frame.rows or 0) > _FEW_ROWS:
+            report.rows = SentRows()
+            serialize = counted_chunks(plan.frame, report.rows, threads.serialize)
     chunks = resources.enter_context(closing(serialize()))
     beginning, size = _read_beginning(chunks)
     content: bytes | Callable[[], Iterable[Buffer]]
@@ -176,7 +200,7 @@ def _upload(plan: WritePlan, threads: ThreadPlan, progress: Progress | None, res
         size,
         plan.file_name,
         plan.descriptor,
-        progress,
+        report,
         threads,
         count_rows=rows,
         find_losses=losses,

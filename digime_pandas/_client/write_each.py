@@ -9,13 +9,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Literal, Unpack
 
 import pandas as pd
 
 from digime_pandas._client.arguments import WriteArguments, shows_write_arguments
+from digime_pandas._client.calls.explained import explains_calls
 from digime_pandas._client.client import Client
 from digime_pandas._client.connect import current_client
 from digime_pandas._client.each.consents import Consents, consents_missing, find_consents
@@ -25,19 +26,23 @@ from digime_pandas._client.each.preview import preview_table
 from digime_pandas._client.each.run import Run
 from digime_pandas._client.each.sending import Sender
 from digime_pandas._client.each.table import NOT_SENT, EachResult, PartResult, result_table, summary_of
+from digime_pandas._client.each.unsent import UnsentRecorder, recorded_unsent
 from digime_pandas._client.journal.journal import JournalLike, opened_journal
-from digime_pandas._client.progress import PERSONS, show_progress
-from digime_pandas._service.streams import Progress
+from digime_pandas._client.progress.counts import PERSONS
+from digime_pandas._client.progress.rows import EndedRows
+from digime_pandas._client.progress.show import Reporter, show_progress
+from digime_pandas._service.descriptor import FileName, check_file_name
 from digime_pandas.errors import DigimeWarning, FidelityWarning, InputError, warn
 
 DEFAULT_WORKERS = 8
 
 
+@explains_calls()
 @shows_write_arguments
 def write_each(
     frame: object,
     by: Hashable,
-    file_name: str,
+    file_name: FileName,
     *,
     missing: Literal["error", "skip"] = "error",
     drop_null: bool = False,
@@ -56,7 +61,8 @@ def write_each(
 
     With a journal the call can be made again, after an interrupt, a crash or failures: files that were delivered are
     not sent again (but those of more than 1 MiB, whose content is not known beforehand), and what is sent again keeps
-    its write id, so that readers see it once. An account whose rows have changed gets a new file.
+    its write id, so that readers see it once. An account whose rows have changed gets a new file. The journal also has
+    a row for each account to which nothing was sent, with the reason.
 
     Args:
         frame: The rows of all persons: any frame that `write` takes. Each part keeps the frame's columns, order, dtypes
@@ -70,8 +76,9 @@ def write_each(
         keep_key: Whether the files have the column `by`.
         client: As for `write`.
         workers: How many files are sent at the same time, on as many connections.
-        progress: None shows a bar of persons when the call takes more than two seconds (one line at its end where no
-            bar can be), True always, False never. A callable is given the persons done and the persons in all.
+        progress: None shows the rows and persons done and the remaining time when the call takes more than two
+            seconds, where and how `write` does. True always shows it, False never. A callable is given the persons
+            done and the persons in all.
         journal: A `Journal` that records every file, or the path of one. Default: the client's, if it has one.
         errors: ``"collect"`` puts failures into the result, ``"raise"`` ends the run at the first one and raises it.
         arguments: As for `write`. `index` is decided for the whole frame: the parts of a default RangeIndex are written
@@ -110,7 +117,7 @@ def write_each(
     check_flags(drop_null=drop_null, keep_key=keep_key)
     if not isinstance(workers, int) or isinstance(workers, bool) or workers < 1:
         raise InputError(f"workers is {workers!r}; pass how many files to send at the same time, 1 or more.")
-    display = show_progress(progress, file_name, unit=PERSONS)
+    display = show_progress(progress, check_file_name(file_name), unit=PERSONS)
     job = check_each(frame, by, file_name, arguments, drop_null=drop_null, keep_key=keep_key)
     client = current_client(client)
     consents = find_consents(client, job.accounts, time.time)
@@ -127,22 +134,25 @@ def write_each(
             results,
             workers=min(workers, max(1, len(places))),
             stops_at_failure=errors == "raise",
-            report=_counting(resources.enter_context(display), len(results), len(results) - len(places)),
+            report=_counting(resources.enter_context(display), list(map(int, job.split.counts)), places),
         )
-        sender = Sender(job, client, consents.given, opened_journal(journal, resources), preflight.reasons)
-        run.send(sender.tasks(places))
-        if run.failure is not None:
-            raise run.failure
+        used = opened_journal(journal, resources) or client.journal
+        sender = Sender(job, client, consents.given, used)
+        with recorded_unsent(UnsentRecorder(job, client, consents.given, used), results, sender.begun, run):
+            run.send(sender.tasks(places))
+            if run.failure is not None:
+                raise run.failure
     table = _table(job, results, run.reason)
     _warn_of_unforeseen(preflight, table)
     return table
 
 
+@explains_calls()
 @shows_write_arguments
 def preview_each(
     frame: object,
     by: Hashable,
-    file_name: str,
+    file_name: FileName,
     *,
     drop_null: bool = False,
     keep_key: bool = True,
@@ -210,16 +220,34 @@ def _table(job: EachJob, results: list[PartResult], reason: str | None) -> EachR
     return result_table(job.by, job.accounts, names=names, rows=job.split.counts, results=results, reason=reason)
 
 
-def _counting(report: Progress | None, total: int, before: int) -> Callable[[int], object]:
-    """Return what reports how many persons are done, with those of whom nothing is sent."""
-    return lambda done: None if report is None else report(before + done, total)
+def _counting(report: Reporter | None, counts: Sequence[int], places: Sequence[int]) -> Callable[[int], None]:
+    """Return what reports the persons and rows that are done, given the place of each file that has ended.
+
+    Args:
+        report: Where to; None: nowhere.
+        counts: Rows of each person.
+        places: Of the persons to whom something is sent; the others are done from the beginning.
+    """
+    total, persons, rows = len(counts), len(counts) - len(places), EndedRows()
+    rows.done = sum(counts) - sum(counts[place] for place in places)
+    if report is not None:
+        report.all_rows, report.rows = sum(counts), rows
+
+    def note(place: int) -> None:
+        nonlocal persons
+        persons += 1
+        rows.done += counts[place]
+        if report is not None:
+            report(persons, total)
+
+    return note
 
 
 def _warn(job: EachJob, preflight: Preflight) -> None:
     _warn_of_rows_left_out(job)
     text = preflight.warning(len(job.accounts))
     if text:
-        warn(text, FidelityWarning)
+        warn(f"{job.template!r}: {text}", FidelityWarning)
 
 
 def _warn_of_rows_left_out(job: EachJob) -> None:
@@ -237,6 +265,6 @@ def _warn_of_unforeseen(preflight: Preflight, table: pd.DataFrame) -> None:
     if unforeseen:
         warn(
             f"Not everything is in the files of {len(unforeseen):,} of {len(table):,} accounts, such as "
-            f"{unforeseen[0]!r}: {table['lost'][unforeseen[0]]}",
+            f"{table['file_name'][unforeseen[0]]!r} of {unforeseen[0]!r}: {table['lost'][unforeseen[0]]}",
             FidelityWarning,
         )

@@ -6,9 +6,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
-from digime_pandas._client.arguments import REQUEST_DEFAULTS, WriteArguments
-from digime_pandas._service.descriptor import SCHEMA_PREFIX, WRITE_ID_PREFIX, FileDescriptor, check_file_name
-from digime_pandas._tabular.formats import Format, resolve_format
+from digime_pandas._client.arguments import REQUEST_DEFAULTS, WRITE_ARGUMENTS, WRITE_DEFAULTS, WriteArguments
+from digime_pandas._client.calls.explained import advice_for
+from digime_pandas._service.descriptor import (
+    SCHEMA_PREFIX,
+    WRITE_ID_PREFIX,
+    AccountIds,
+    FileDescriptor,
+    FileName,
+    check_file_name,
+)
+from digime_pandas._tabular.formats import Format, no_option, resolve_format
 from digime_pandas._tabular.serialize import SerializableFrame, inspect_frame
 
 
@@ -35,6 +43,13 @@ class WriteRequest:
     carries_schema: bool
     is_part: bool = False
 
+    @property
+    def about(self) -> str:
+        """Which file it is, for what is warned of."""
+        accounts = self.descriptor.accounts
+        of = "account" if len(accounts) == 1 else "accounts"
+        return f"{self.file_name!r} for {of} {', '.join(map(repr, accounts))}"
+
     def for_part(self, file_name: str, accounts: str | Iterable[str]) -> WriteRequest:
         """Return the request for the file of a part of the rows.
 
@@ -45,7 +60,7 @@ class WriteRequest:
         Raises:
             DescriptorError: One of them is not valid.
         """
-        reference = _default_reference(check_file_name(file_name)) if self.carries_schema else self.descriptor.reference
+        reference = default_reference(check_file_name(file_name)) if self.carries_schema else self.descriptor.reference
         descriptor = FileDescriptor(self.descriptor.mime_type, accounts, reference, self.descriptor.tags)
         return replace(self, file_name=file_name, descriptor=descriptor, is_part=True)
 
@@ -68,7 +83,7 @@ class WritePlan:
 
 
 def check_write_request(
-    file_name: str, account_id: str | Iterable[str], arguments: WriteArguments, *, is_part: bool = False
+    file_name: FileName, account_id: AccountIds, arguments: WriteArguments, *, is_part: bool = False
 ) -> WriteRequest:
     """Check what does not depend on the rows.
 
@@ -81,7 +96,11 @@ def check_write_request(
     Raises:
         InputError: One of them is not valid.
     """
-    found = resolve_format(check_file_name(file_name), arguments.get("format"))
+    file_name = check_file_name(file_name)
+    found = resolve_format(file_name, arguments.get("format"))
+    unknown = next((name for name in arguments if name not in WRITE_DEFAULTS), None)
+    if unknown is not None:
+        raise no_option(found, unknown, advice_for(unknown, WRITE_ARGUMENTS))
     mime_type, reference = arguments.get("mime_type"), arguments.get("reference")
     return WriteRequest(
         file_name=file_name,
@@ -89,11 +108,11 @@ def check_write_request(
         descriptor=FileDescriptor(
             found.mime_type if mime_type is None else mime_type,
             account_id,
-            _default_reference(file_name) if reference is None else reference,
+            default_reference(file_name) if reference is None else reference,
             arguments.get("tags", ()),
         ),
         index=arguments.get("index"),
-        # What is no option of any format is among them, and refused by name once the format is asked.
+        # Options of other formats are among them, and refused by name once the format is asked.
         options={name: value for name, value in arguments.items() if name not in REQUEST_DEFAULTS},
         carries_schema=reference is None,
         is_part=is_part,
@@ -114,7 +133,9 @@ def plan_write(frame: object, request: WriteRequest) -> WritePlan:
     Warns:
         FidelityWarning: The file will not hold everything of the frame, or in another form.
     """
-    inspected = inspect_rows(frame, request).checked()
+    inspected = inspect_rows(frame, request)
+    inspected.about = request.about
+    inspected.checked()
     return WritePlan(request.file_name, complete_descriptor(request, inspected), inspected, request.carries_schema)
 
 
@@ -145,6 +166,6 @@ def descriptor_with(request: WriteRequest, schema: str | None) -> FileDescriptor
     return replace(request.descriptor, reference=(*request.descriptor.reference, SCHEMA_PREFIX + schema))
 
 
-def _default_reference(file_name: str) -> tuple[str, str]:
+def default_reference(file_name: str) -> tuple[str, str]:
     """Return the references of a file that is given none: its name and a new write id."""
     return file_name, f"{WRITE_ID_PREFIX}{uuid4()}"

@@ -123,7 +123,15 @@ class Contract(HoldsSecret):
             )
         if pem.reveal() and path:
             raise ContractError(f"Both {prefix}PRIVATE_KEY and {prefix}PRIVATE_KEY_FILE are set; keep one of them.")
-        return cls(application_id, value("CONTRACT_ID"), pem.reveal() or Path(path), value("REDIRECT_URI") or None)
+        try:
+            return cls(application_id, value("CONTRACT_ID"), pem.reveal() or Path(path), value("REDIRECT_URI") or None)
+        except ContractError as error:
+            said = error.what
+        variables = {"private_key": f"{prefix}PRIVATE_KEY{'' if pem.reveal() else '_FILE'}"}
+        argument, _, rest = said.partition(" ")
+        variable = variables.get(argument, prefix + argument.upper())
+        key_variables = f"Set {prefix}PRIVATE_KEY to PEM text, or {prefix}PRIVATE_KEY_FILE to the path of a PEM file."
+        raise ContractError(f"{variable} {rest}".replace(_NO_KEY, key_variables))
 
     def __reduce__(self) -> NoReturn:
         raise SecretError(

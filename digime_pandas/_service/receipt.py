@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, fields
 from datetime import UTC, datetime
@@ -11,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from digime_pandas._service.authorization import Access, Authorization
 from digime_pandas._service.descriptor import WRITE_ID_PREFIX, FileDescriptor
+from digime_pandas._service.display import html
+from digime_pandas._service.display.texts import count_text, size_text, time_text
 from digime_pandas._service.masking.secret import HoldsSecret, Revealed, Secret
 from digime_pandas._service.receipt_members import DESCRIPTOR_MEMBERS, RECEIPT_MEMBERS, VERSION, problems_of
-from digime_pandas.errors import AuthorizationError, DigestMismatchError, FileNotInLibraryError, InputError
+from digime_pandas.errors import AuthorizationError, DigestMismatchError, FileNotInLibraryError, InputError, printable
 
 Status = Literal["delivered", "pending"]
 
@@ -128,7 +129,12 @@ class Receipt(HoldsSecret):
             FileNotInLibraryError: Nothing in the library carries this receipt's references.
             DigestMismatchError: The file is there and its bytes are not the ones that were written.
             AuthorizationError: The stored read authorization opens another library than the one written into.
+            InputError: `client` is no client.
         """
+        if not callable(getattr(client, "files", None)):
+            given = "None" if client is None else f"a {type(client).__name__}"
+            remedy = "Pass what digime.connect() returned: receipt.verify(client)."
+            raise InputError(f"client is {given}.", remedy=remedy)
         found = client.files(self._to_read(client) or self.account_id, reference=self.descriptor.reference or None)
         if not found:
             raise FileNotInLibraryError(
@@ -200,10 +206,6 @@ class Receipt(HoldsSecret):
             raise InputError(f"This is not what Receipt.to_dict() returns: {'; '.join(problems)}.")
         return _read(values)
 
-    def _delivered(self) -> str:
-        time = self.delivered_at
-        return "not known" if time is None else f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-
     def __reduce__(self) -> tuple[Any, ...]:
         values = {item.name: getattr(self, item.name) for item in fields(self)}
         return _restore, (values | {"authorization": None},)
@@ -214,28 +216,59 @@ class Receipt(HoldsSecret):
     def __deepcopy__(self, memo: object) -> Receipt:
         return self
 
+    def __repr__(self) -> str:
+        lost = " with losses" if self.losses else ""
+        return printable(f"<Receipt {self.status}{lost}: {self.file_name!r} for {self.account_id!r}, {self._extent()}>")
+
     def _repr_html_(self) -> str:
-        rows = {
-            "status": self.status,
-            "file": f"{self.file_name} ({self.mime_type})",
-            "account": ", ".join(self.descriptor.accounts),
-            "delivered": self._delivered(),
-            "contract": self.contract_id or "not known",
-            "consent": self.consent_id or "not known",
-            "write id": self.write_id or "none",
-            "rows": "not known" if self.rows is None else f"{self.rows:,}",
-            "size": f"{self.size:,} bytes",
-            "sha256": self.sha256,
-            "sent": f"{self.elapsed:.2f} s, {self.attempts} attempt{'s' if self.attempts != 1 else ''}",
-            "environment": self.environment,
-            "losses": " ".join(self.losses) or "none",
-        }
-        cells = "".join(
-            f'<tr><th scope="row" style="text-align:left">{name}</th>'
-            f'<td style="text-align:left">{html.escape(value)}</td></tr>'
-            for name, value in rows.items()
+        return html.card(
+            *([_losses(self.losses)] if self.losses else []),
+            self._head(),
+            html.facts(
+                {
+                    "Accounts": ", ".join(self.descriptor.accounts),
+                    "Content": f"{self._extent()}, {self.mime_type}",
+                    "Delivered" if self.status == "delivered" else "Answered": time_text(self.delivered_at),
+                    "Tags": ", ".join(self.descriptor.tags),
+                    "Losses": "" if self.losses else "none",
+                }
+            ),
+            *self._read_back(),
+            html.folded("Details", html.facts(self._details())),
         )
-        return f"<table><caption>digi.me receipt</caption><tbody>{cells}</tbody></table>"
+
+    def _head(self) -> html.Html:
+        if self.status == "delivered":
+            return html.head("✓ Delivered", "good", self.file_name)
+        taken = "The service took it without saying yet that it is in the library."
+        return html.head("Pending", "careful", self.file_name, taken)
+
+    def _extent(self) -> str:
+        rows = "" if self.rows is None else f"{count_text(self.rows, 'row')}, "
+        return rows + size_text(self.size)
+
+    def _read_back(self) -> list[html.Html]:
+        """Return the line that reads the file back, where it has a name by which that finds it."""
+        if not self.descriptor.reference:
+            return []
+        read = "read_file" if self.rows is None else "read_frame"
+        arguments = f"{self.descriptor.reference[0]!r}, account_id={self.account_id!r}, sha256={self.sha256!r}"
+        return [html.line("Read it back:"), html.code(f"digime.{read}({arguments})")]
+
+    def _details(self) -> dict[str, str]:
+        return {
+            "Contract": self.contract_id or "not known",
+            "Consent": self.consent_id or "not known",
+            "Write id": self.write_id or "none",
+            "Size": f"{self.size:,} bytes",
+            "SHA-256": self.sha256,
+            "Sent in": f"{self.elapsed:.2f} s, {count_text(self.attempts, 'attempt')}",
+            "Environment": self.environment,
+        }
+
+
+def _losses(losses: Sequence[str]) -> html.Html:
+    return html.notice("careful", "Losses", losses)
 
 
 def _restore(values: dict[str, Any]) -> Receipt:

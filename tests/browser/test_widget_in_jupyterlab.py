@@ -73,7 +73,18 @@ def begin(*args, ask=client.begin_authorization, **options):
 Endpoints.exchange, client.begin_authorization = exchange, begin
 """
 WIDGET = 'widget = digime.AuthorizationWidget("patient-17")\nwidget'
+SILENT = """
+import socket
+server = socket.create_server(("127.0.0.1", 0))
+address = f"http://127.0.0.1:{server.getsockname()[1]}/v1.7/"
+silent = digime.Client(client.contract, base_url=address, tokens=digime.MemoryTokenStore())
+"""
 WRITE = 'print(pd.DataFrame({"a": [1]}).digime.write("visits.csv", account_id="patient-17").status)'
+SLOW_WRITE = """
+client.sandbox.approve_all(["patient-17"], tokens=client.tokens)
+client.sandbox.fail("upload", trickle="request", every=0.03)
+receipt = pd.DataFrame({"value": range(1_500_000)}).digime.write("large.csv", "patient-17", progress=True)
+"""
 
 
 class Lab:
@@ -246,6 +257,8 @@ def test_two_clicks_lead_from_nothing_to_a_delivered_file(opened: Opened) -> Non
     tab = notebook.follow_link()
     tab.get_by_role("button", name="Approve").click()
     playwright.expect(tab.get_by_role("heading")).to_have_text("Consent received")
+    playwright.expect(tab.locator("main")).to_contain_text("can now put files into your library")
+    assert urlsplit(tab.url).query == ""  # the code and the state are out of the address bar
     notebook.shows("Valid until")
     assert "delivered" in notebook.run(2).inner_text()
     assert "Valid until" in notebook.save()
@@ -281,17 +294,66 @@ def test_an_exchange_that_fails_says_so_and_saves_nothing(opened: Opened) -> Non
 
 
 def test_a_refusal_is_shown_and_can_be_followed_by_consent(opened: Opened) -> None:
-    notebook = opened(WIDGET)
+    notebook = opened(WIDGET, 'client.forget("patient-17")')
     notebook.run(1)
-    notebook.follow_link().get_by_role("button", name="Refuse").click()
+    tab = notebook.follow_link()
+    tab.get_by_role("button", name="Refuse").click()
+    playwright.expect(tab.locator("main")).to_contain_text("You pressed cancel")
     notebook.shows("Consent was not given")
+    notebook.shows("Run the cell again")
     notebook.save()
-    notebook.page.get_by_role("button", name="Start again").click()
+    notebook.run(1)
     notebook.follow_link().get_by_role("button", name="Approve").click()
-    notebook.shows("Valid until")
-    notebook.page.get_by_role("button", name="Forget").click()
-    notebook.shows("was forgotten")
-    notebook.save()
+    notebook.shows("lets you write until")
+    notebook.page.locator("summary", has_text="Forget").click()
+    playwright.expect(notebook.page.get_by_text('client.forget("patient-17")').last).to_be_visible()
+    notebook.run(2)
+    notebook.run(1)
+    notebook.shows("Waiting for consent")
+    notebook.save(waiting=True)
+
+
+def restart_kernel(page: Any) -> None:
+    page.locator(".lm-MenuBar-itemLabel", has_text="Kernel").click()
+    page.locator('.lm-Menu-item[data-command="kernelmenu:restart"]').click()
+    page.get_by_role("button", name="Confirm Kernel Restart").click()
+
+
+def test_once_the_kernel_is_gone_a_line_says_so_and_a_result_stays_true(opened: Opened, lab: Lab) -> None:
+    notebook = opened(WIDGET.replace("patient-17", "patient-18"), WIDGET)
+    notebook.run(1)
+    notebook.follow_link().get_by_role("button", name="Approve").click()
+    notebook.shows("lets you write until")
+    notebook.run(2)
+    playwright.expect(notebook.page.locator(".digime-consent").last).to_contain_text("Waiting for consent")
+    line = notebook.page.get_by_text("from an earlier kernel: run the cell again")
+    playwright.expect(line).to_be_hidden()
+    notebook.save(waiting=True)
+    restart_kernel(notebook.page)
+    playwright.expect(line).to_be_visible(timeout=MILLISECONDS_TO_RUN)
+    for gone in (notebook.box(), notebook.page.get_by_role("link", name="Open the consent page")):
+        playwright.expect(gone).to_be_hidden()
+    playwright.expect(notebook.page.get_by_text("patient-18 lets you write until")).to_be_visible()
+    saved = json.loads(notebook.file.read_text())
+    assert [list(output["data"]) for output in saved["cells"][1]["outputs"]] == [["text/html", "text/plain"]] * 2
+    # As in a front end that keeps no widgets, which is the default.
+    del saved["metadata"]["widgets"]
+    notebook.file.write_text(json.dumps(saved))
+    for session in notebook.page.context.request.get(f"{lab.url}/api/sessions").json():
+        notebook.page.context.request.delete(f"{lab.url}/api/sessions/{session['id']}")
+    notebook.page.reload()
+    playwright.expect(line).to_be_visible(timeout=MILLISECONDS_TO_RUN)
+    for words in ("Error displaying widget", "Loading widget"):
+        playwright.expect(notebook.page.get_by_text(words).first).to_be_hidden()
+
+
+def test_a_service_that_does_not_answer_blocks_nothing_and_can_be_left(opened: Opened) -> None:
+    notebook = opened(f"{SILENT}\nwidget = digime.AuthorizationWidget('patient-17', client=silent)\nwidget")
+    notebook.run(1)
+    notebook.shows("Asking the service for a consent link")
+    notebook.page.get_by_role("button", name="Cancel").click()
+    notebook.shows("Cancelled")
+    notebook.shows("Run the cell again")
 
 
 def test_time_out_is_shown_and_leaves_no_link(opened: Opened) -> None:
@@ -353,3 +415,16 @@ def test_behind_jupyter_server_proxy_the_browser_comes_back(opened: Opened, lab:
     assert tab.url.startswith(callback)
     notebook.shows("Valid until")
     notebook.save()
+
+
+def test_progress_is_a_line_with_a_bar_that_is_replaced(opened: Opened) -> None:
+    notebook = opened(SLOW_WRITE)
+    cell = notebook.start(1)
+    shown = cell.locator(".jp-OutputArea-output")
+    bar = shown.get_by_role("progressbar", name="large.csv")
+    playwright.expect(bar).to_have_attribute("max", "1500000", timeout=MILLISECONDS_TO_RUN)
+    playwright.expect(shown).to_contain_text(re.compile(r"large\.csv: .* of 1,500,000 rows \(.* MB\), .* left"))
+    notebook.ends(cell)
+    playwright.expect(shown).to_have_count(1)
+    playwright.expect(shown).to_contain_text(re.compile(r"large\.csv: sent 1,500,000 rows \(.* MB\) in .* s"))
+    playwright.expect(bar).to_have_count(0)

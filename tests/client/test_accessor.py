@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 import digime_pandas  # noqa: F401 - registers the accessor
 from digime_pandas._client.accessor import DigimeAccessor
+from digime_pandas._client.arguments import OPTION_DEFAULTS
 from digime_pandas._client.client import Client
 from digime_pandas._client.preview import preview
 from digime_pandas._client.read import read_frame
@@ -69,3 +71,21 @@ def test_every_method_has_its_manual() -> None:
     methods = [each for name, each in inspect.getmembers(DigimeAccessor, inspect.isfunction) if name[0] != "_"]
     assert len(methods) >= 3
     assert all(method.__doc__ for method in methods)
+
+
+@pytest.mark.parametrize("frame", [FRAME, FRAME["pulse"]], ids=["frame", "series"])
+def test_the_manual_of_write_has_every_argument_and_option_that_its_signature_shows(frame: Any) -> None:
+    shown = list(inspect.signature(frame.digime.write).parameters)
+    manual = inspect.getdoc(frame.digime.write) or ""
+    assert re.findall(r"^    (\w+): ", manual.split("Args:")[1].split("Returns:")[0], re.MULTILINE) == shown
+    assert {"tags", "nested", "compression"} < set(shown)
+
+
+@pytest.mark.parametrize("name", ["preview", "write_each", "preview_each"])
+def test_the_other_manuals_have_every_argument_or_name_it(name: str) -> None:
+    method = getattr(FRAME.digime, name)
+    shown = set(inspect.signature(method).parameters)
+    manual = inspect.getdoc(method) or ""
+    named = re.findall(r"^    (\w+): ", manual.split("Args:")[1].split("Returns:")[0], re.MULTILINE)
+    others = re.findall(r"`(\w+)`", manual.split("arguments: As for `write`: ")[1].split(", and options")[0])
+    assert shown - {*OPTION_DEFAULTS} == {*named, *others} - {"arguments"}

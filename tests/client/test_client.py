@@ -210,7 +210,7 @@ class TestReading:
             with pytest.raises(ConfigurationError, match=r"read_contract=.*DIGIME_READ_CONTRACT_ID"):
                 call(account_id)
 
-    @pytest.mark.parametrize("account", [["a"], ("a", "b"), "", None, 17])
+    @pytest.mark.parametrize("account", [["a"], ("a", "b"), "", None, 1.5, True])
     def test_one_account_is_one_text(self, unplugged: Client, account: Any) -> None:
         for call in (unplugged.files, unplugged.authorization, unplugged.begin_authorization):
             with pytest.raises(DescriptorError, match="account_id"):

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from traceback import format_exception
 from typing import Any, TypeVar
 
@@ -18,10 +19,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from digime_pandas._client import connect as _connect
 from digime_pandas._client.client import BASE_URL, ONBOARD_URL, Client
-from digime_pandas._client.connect import connect, current_client
+from digime_pandas._client.connect import connect, current_client, temporary_default
 from digime_pandas._service.contract import Contract
 from digime_pandas._service.oauth.token_store import MemoryTokenStore
 from digime_pandas.errors import ConfigurationError, DigimeWarning
+from digime_pandas.sandbox import Sandbox
 
 T = TypeVar("T")
 
@@ -318,3 +320,21 @@ def test_a_variable_that_an_option_replaces_is_not_looked_at(
     configured(BASE_URL="nonsense")
     closing.append(connect(base_url=" http://127.0.0.1:1/v1.7 ", tokens=MemoryTokenStore()))
     assert closing[0].base_url == "http://127.0.0.1:1/v1.7/"
+
+
+@pytest.mark.parametrize("connects", [False, True], ids=["nothing else", "another connect"])
+def test_a_default_for_a_while_ends_with_its_block_whatever_happens_in_it(
+    sandbox: Sandbox, client: Client, connects: bool
+) -> None:
+    _connect._set_default(client)
+    with suppress(LookupError), temporary_default(sandbox, tokens=MemoryTokenStore()) as temporary:
+        assert current_client() is temporary
+        assert temporary.sandbox is sandbox
+        with ThreadPoolExecutor(1) as thread:
+            assert thread.submit(current_client).result() is temporary
+        if connects:
+            _connect._set_default(temporary)
+        raise LookupError
+    assert current_client() is client
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(current_client).result() is client

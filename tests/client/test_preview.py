@@ -128,7 +128,7 @@ def test_what_pandas_cannot_show_is_said_in_place_of_the_rows() -> None:
 def test_the_query_of_a_preview_is_closed_and_a_given_reader_is_not() -> None:
     database = pytest.importorskip("duckdb").connect()
 
-    assert preview(database.sql("select 1 as n"), "x.csv", "a").rows is None
+    assert preview(database.sql("select 1 as n"), "x.csv", "a").rows == 1
     assert database.sql("select 1").fetchall() == [(1,)]
     assert preview(database.sql("select interval 3 months as n"), "x.csv", "a").columns[0].verdict == "impossible"
     assert database.sql("select 1").fetchall() == [(1,)]
@@ -147,3 +147,51 @@ def test_a_damaged_column_is_shown_as_impossible() -> None:
         ("good", "kept", None),
         ("bad", "impossible", 1),
     ]
+
+
+PROBLEMS = pd.DataFrame({"ok": [1], "bad": [1 + 2j], "inf": [float("inf")], "cat": pd.Categorical(["a"])})
+
+
+def test_problems_come_first_and_each_column_says_whether_it_comes_back() -> None:
+    shown = PROBLEMS.digime.preview("x.json", account_id="a")
+
+    assert [column.name for column in shown.columns] == ["ok", "bad", "inf", "cat"]
+    assert shown.comes_back == (True, False, False, True)
+    assert shown.to_frame()["comes_back"].to_dict() == {"ok": True, "bad": False, "inf": False, "cat": True}
+    for text in (repr(shown), shown._repr_html_()):
+        titles = ("cannot be written as JSON; a write would be refused", "Not everything will be in the file", "x.json")
+        order = [text.index(each) for each in titles]
+        assert order == sorted(order)
+    table = repr(shown).partition("columns:\n")[2].splitlines()
+    assert [row.split()[0] for row in table[1:5]] == ["bad", "inf", "cat", "ok"]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "expected"),
+    [
+        ("x.csv", {}, True),
+        ("x.csv", {"typed": False}, False),
+        ("x.csv", {"reference": ["x.csv"]}, False),
+        ("x.parquet", {}, True),
+        ("x.parquet", {"reference": ["x.parquet"]}, True),
+    ],
+)
+def test_what_comes_back_is_what_read_frame_returns(
+    name: str, options: dict[str, object], expected: bool, reader: digime.Authorization, client: digime.Client
+) -> None:
+    frame = pd.DataFrame({"day": pd.Categorical(["a", "b"]), "small": pd.array([1, None], dtype="Int8")})
+    account_id = reader.account_id
+
+    shown = frame.digime.preview(name, account_id=account_id, **options)
+
+    assert shown.comes_back == (expected, expected)
+    frame.digime.write(name, account_id=account_id, client=client, **options)
+    back = digime.read_frame(name, account_id=account_id, client=client)
+    assert back.dtypes.equals(frame.dtypes) is expected
+
+
+def test_a_frame_without_problems_shows_none() -> None:
+    shown = pd.DataFrame({"a": [1]}).digime.preview("a.csv", account_id="a")
+
+    assert repr(shown).startswith("file: a.csv")
+    assert 'class="digime-notice' not in shown._repr_html_()

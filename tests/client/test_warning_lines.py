@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import linecache
+import re
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import dask
@@ -19,7 +23,7 @@ import digime_pandas.dask
 from digime_pandas._client.preview import preview
 from digime_pandas._client.write_each import write_each
 from digime_pandas._service.descriptor import SCHEMA_PREFIX
-from digime_pandas.errors import DigimeWarning, FidelityWarning
+from digime_pandas.errors import DigimeWarning, FidelityWarning, warn
 from digime_pandas.sandbox import Sandbox
 
 Authorize = Callable[..., digime.Authorization]
@@ -78,7 +82,7 @@ def test_write_each(client: digime.Client, everybody: list[str], workers: int) -
     with pytest.warns(FidelityWarning) as warned:
         frame.digime.write_each("who", "x.json", client=client, workers=workers)  # here
     assert_here(warned)
-    with pytest.warns(FidelityWarning, match=r"for 3 of 3 accounts") as warned:
+    with pytest.warns(FidelityWarning, match=r"^'x\.json': Not .*for 3 of 3 accounts") as warned:
         write_each(frame, "who", "x.json", client=client, workers=workers)  # here
     assert_here(warned)
 
@@ -100,6 +104,47 @@ def test_dask(client: digime.Client, person: digime.Authorization, scheduler: st
     with dask.config.set(scheduler=scheduler), pytest.warns(FidelityWarning) as warned:
         frame.digime.write("x-*.json", person.account_id, client=client)  # here
     assert_here(warned, 2)
+    assert all(re.match(rf"'x-0000\d-of-00003\.json' for '{person.account_id}': N", str(e.message)) for e in warned)
+
+
+RUN_AGAIN = """
+import pandas as pd
+import digime_pandas as digime
+
+client = digime.connect("sandbox")
+client.sandbox.approve_all(["patient-17"], tokens=client.tokens)
+lossy = pd.DataFrame({"x": [1.0, float("inf")]})
+for _ in range(3):
+    lossy.digime.write("x.json", account_id="patient-17")
+cell = compile('lossy.digime.write("y.json", account_id="patient-17")', "cell", "exec")
+for _ in range(2):
+    exec(cell)
+"""
+
+
+@pytest.mark.slow
+def test_a_line_that_is_run_again_warns_again_and_names_file_and_account() -> None:
+    root = Path(digime.__file__).parent.parent
+    done = subprocess.run([sys.executable, "-c", RUN_AGAIN], cwd=root, capture_output=True, text=True, check=True)
+    for file, times in (("x.json", 3), ("y.json", 2)):
+        said = f"FidelityWarning: '{file}' for account 'patient-17': Not everything is in the file: column 'x'"
+        assert done.stderr.count(said) == times
+
+
+def test_the_filters_of_the_user_are_obeyed() -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("once", DigimeWarning)
+        warnings.simplefilter("ignore", FidelityWarning)
+        for _ in range(2):
+            warn("not shown", FidelityWarning)
+            warn("shown once, as is wanted", DigimeWarning)
+    assert [str(each.message) for each in caught] == ["shown once, as is wanted"]
+
+
+def test_several_accounts_of_a_file_are_named(client: digime.Client, person: digime.Authorization) -> None:
+    accounts = [person.account_id, "of-another"]
+    with pytest.warns(FidelityWarning, match=rf"^'x\.json' for accounts '{person.account_id}', 'of-another': Not"):
+        digime.write(LOSSY, "x.json", accounts, client=client)
 
 
 def test_preview_warns_of_nothing(recwarn: pytest.WarningsRecorder) -> None:

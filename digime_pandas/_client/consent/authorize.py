@@ -15,10 +15,12 @@ import time
 import webbrowser
 from collections.abc import Callable
 
+from digime_pandas._client.calls.explained import explains_calls
 from digime_pandas._client.client import Client
 from digime_pandas._client.connect import current_client
-from digime_pandas._client.consent.descriptions import describe_token_store, request_sentence
+from digime_pandas._client.consent.descriptions import request_sentence
 from digime_pandas._client.consent.prompts import NotebookPrompt, Prompt, TerminalPrompt, is_attended, running_kernel
+from digime_pandas._client.display.services import describe_token_store
 from digime_pandas._service.authorization import Access, Authorization
 from digime_pandas._service.oauth.flow import AuthorizationFlow
 from digime_pandas.errors import (
@@ -30,6 +32,7 @@ from digime_pandas.errors import (
 _TICK_SECONDS = 1.0
 
 
+@explains_calls()
 def authorize(
     account_id: str,
     *,

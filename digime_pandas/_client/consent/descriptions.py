@@ -6,12 +6,28 @@ import time
 from urllib.parse import urlsplit
 
 from digime_pandas._client.client import Client
-from digime_pandas._service.authorization import Access, Authorization
+from digime_pandas._client.display.services import describe_environment, describe_token_store
+from digime_pandas._service.authorization import ACCESSES, Access, Authorization
 from digime_pandas._service.contract import Contract
-from digime_pandas._service.http.environment import is_loopback_url
-from digime_pandas._service.oauth.token_store import MemoryTokenStore
+from digime_pandas._service.display.texts import day_text
+from digime_pandas.errors import InputError
+from digime_pandas.errors.names import did_you_mean
 
 _GRANTS = {"write": "write files into the library of", "read": "read the files in the library of"}
+_FILE = "visits.parquet"
+
+
+def checked_access(access: object) -> Access:
+    """Return an access that was given.
+
+    Raises:
+        InputError: There is no such access.
+    """
+    for each in ACCESSES:
+        if access == each:
+            return each
+    near = did_you_mean(access, ACCESSES) if isinstance(access, str) else ""
+    raise InputError(f"access is {access!r}.", remedy=f"{near} Pass 'write' or 'read'.".strip())
 
 
 def request_sentence(client: Client, account_id: str, access: Access) -> str:
@@ -30,33 +46,42 @@ def request_facts(client: Client, account_id: str, access: Access) -> dict[str, 
     return facts | {"Environment": describe_environment(client), "Kept in": describe_token_store(client)}
 
 
+def result_sentence(client: Client, authorization: Authorization) -> str:
+    """Return one line: who lets you do what, until when, and where."""
+    host = urlsplit(client.base_url).netloc
+    where = "sandbox" if client.sandbox is not None else "digi.me" if host.endswith(".digi.me") else host
+    until = day_text(authorization.user_access_token.refresh_token.expiry)
+    return f"{authorization.account_id} lets you {authorization.access} until {until} · {where}"
+
+
 def result_facts(client: Client, authorization: Authorization) -> dict[str, str]:
     """Return what an authorization allows, and until when, as a table without secrets: names and texts."""
-    until = time.strftime("%Y-%m-%d", time.gmtime(authorization.user_access_token.refresh_token.expiry))
     facts = {"Account": authorization.account_id, "Environment": describe_environment(client)}
     if authorization.user_id:
         facts["Library"] = f"of user {authorization.user_id}"
     if authorization.access == "write":
         facts["Files go"] = "through direct import" if authorization.postbox is None else "into a sealed postbox"
+    until = time.strftime("%Y-%m-%d", time.gmtime(authorization.user_access_token.refresh_token.expiry))
     return facts | {"Valid until": f"{until}, and longer when it is used", "Kept in": describe_token_store(client)}
 
 
-def describe_environment(client: Client) -> str:
-    """Return a text that names the service of a client."""
-    host = urlsplit(client.base_url).netloc
-    if client.sandbox is not None:
-        return f"the embedded sandbox ({host}; nothing leaves this computer)"
-    if is_loopback_url(client.base_url):
-        return f"a service on this computer ({host})"
-    return f"digi.me ({host})" if host.endswith(".digi.me") else host
+def next_call(authorization: Authorization) -> str:
+    """Return the line of code that comes next."""
+    account = f"account_id={_quoted(authorization.account_id)}"
+    if authorization.access == "write":
+        return f'df.digime.write("{_FILE}", {account})'
+    return f'digime.read_frame("{_FILE}", {account})'
 
 
-def describe_token_store(client: Client) -> str:
-    """Return a text that names where a client keeps authorizations."""
-    if isinstance(client.tokens, MemoryTokenStore):
-        return "the memory of this process, and gone with it"
-    path = getattr(client.tokens, "path", None)
-    return f"the folder {path}" if path is not None else f"a store of your own ({type(client.tokens).__name__})"
+def forget_call(authorization: Authorization) -> str:
+    """Return the line of code that forgets an authorization."""
+    access = "" if authorization.access == "write" else f', access="{authorization.access}"'
+    return f"client.forget({_quoted(authorization.account_id)}{access})"
+
+
+def _quoted(text: str) -> str:
+    """Return a text as Python code, in double quotes where it needs no escapes."""
+    return f'"{text}"' if repr(text) == f"'{text}'" and '"' not in text else repr(text)
 
 
 def _contract(client: Client, access: Access) -> Contract | None:

@@ -73,7 +73,7 @@ class NotebookPrompt:
         # Costs nothing: a kernel has loaded it.
         from IPython.display import display
 
-        bundle = {"text/plain": text, "text/html": markup}
+        bundle = {"text/plain": text, "text/html": f'<div style="padding:4px 16px">{markup}</div>'}
         if self._handle is None:
             self._handle = display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]  # IPython's is
         else:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any
 from uuid import UUID, uuid5
+
+import pandas as pd
 
 from digime_pandas._service.descriptor import check_file_name
 from digime_pandas.errors import DescriptorError, ReadError
@@ -40,6 +44,8 @@ class DatasetName:
     pattern: str
 
     def __post_init__(self) -> None:
+        if isinstance(self.pattern, PurePath):
+            object.__setattr__(self, "pattern", self.pattern.name)
         if not isinstance(self.pattern, str) or self.pattern.count("*") != 1:
             raise DescriptorError(f"file_name is {self.pattern!r}; put one '*' for the partition: 'events-*.parquet'.")
         check_file_name(self.file(0, 1))
@@ -88,6 +94,21 @@ class ManifestPart:
 
 
 @dataclass(frozen=True, slots=True)
+class EmptyFile:
+    """A file of a dataset without rows: all that says what dtypes its frame has.
+
+    Args:
+        mime_type: As of the files.
+        content: Its bytes.
+        schema: As of a `LibraryFile`.
+    """
+
+    mime_type: str
+    content: bytes = field(repr=False)
+    schema: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """What a dataset is made of.
 
@@ -95,21 +116,26 @@ class Manifest:
         dataset: The reference that its files carry.
         parts: Its files, in order.
         schema: Name and dtype of each column, index levels first, as texts.
+        empty: A file of it without rows; None in manifests that have none.
     """
 
     dataset: str
     parts: tuple[ManifestPart, ...]
     schema: tuple[tuple[str, str], ...]
+    empty: EmptyFile | None = None
 
     def to_json(self) -> bytes:
         """Return the content of the manifest's file."""
-        document = {
+        document: dict[str, object] = {
             "version": _VERSION,
             "dataset": self.dataset,
             "rows": sum(part.rows for part in self.parts),
             "parts": [{name: getattr(part, name) for name in ManifestPart.__slots__} for part in self.parts],
             "schema": [{"name": name, "dtype": dtype} for name, dtype in self.schema],
         }
+        if self.empty is not None:
+            content = b64encode(self.empty.content).decode()
+            document["empty"] = {"mimeType": self.empty.mime_type, "content": content, "schema": self.empty.schema}
         return json.dumps(document, ensure_ascii=False, indent=1).encode()
 
     @classmethod
@@ -124,7 +150,7 @@ class Manifest:
             version = document["version"]
             parts = tuple(_part(each) for each in document["parts"]) if version == _VERSION else ()
             schema = tuple((str(each["name"]), str(each["dtype"])) for each in document.get("schema", ()))
-            found = cls(str(document["dataset"]), parts, schema)
+            found = cls(str(document["dataset"]), parts, schema, _empty(document.get("empty")))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise ReadError("The manifest is damaged: it does not list the files of a dataset.") from None
         if version != _VERSION:
@@ -137,7 +163,21 @@ class Manifest:
 
 def schema_of(levels: Iterable[tuple[object, object]], columns: Mapping[object, object]) -> tuple[tuple[str, str], ...]:
     """Return the schema of a manifest from the dtypes of index levels and of columns, by name."""
-    return tuple((str(name), str(dtype)) for name, dtype in (*levels, *columns.items()))
+    return tuple((str(name), _dtype_text(dtype)) for name, dtype in (*levels, *columns.items()))
+
+
+def _dtype_text(dtype: object) -> str:
+    # The text of a sparse dtype has the fill value, which may be one that no row has.
+    return f"Sparse[{dtype.subtype}]" if isinstance(dtype, pd.SparseDtype) else str(dtype)
+
+
+def _empty(values: Mapping[str, Any] | None) -> EmptyFile | None:
+    if values is None:
+        return None
+    schema = values["schema"]
+    return EmptyFile(
+        str(values["mimeType"]), b64decode(values["content"], validate=True), None if schema is None else str(schema)
+    )
 
 
 def _part(values: Mapping[str, Any]) -> ManifestPart:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import pickle
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 from uuid import uuid4
@@ -18,8 +19,9 @@ from digime_pandas._client.partitions.prepared import PartFacts
 from digime_pandas._service.grants.upload_grant import UploadGrant, UploadResult
 from digime_pandas.errors import ServiceUnreachableError
 
-_STEP_SECONDS = 2.0
-_ANSWER_STEPS = 300  # ten minutes: a process that was killed does not say that it has ended
+_POLLS = [0.004 * 2**number for number in range(9)]  # seconds between looks for a reply, two in all: a step
+ANSWER_STEPS = 300  # ten minutes: a process that was killed does not say that it has ended
+"""For how many steps a reply is waited for, at most."""
 _JOIN_SECONDS = 60.0
 
 
@@ -44,25 +46,20 @@ class ClusterChannel:
 
     def fail(self, key: str, error: Exception) -> None:
         """See `Deliveries.fail`."""
-        try:
-            pickle.loads(pickle.dumps(error))  # noqa: S301 - it was made here
-        except Exception:  # noqa: BLE001 - whatever an error of another package is made of
-            error = RuntimeError(f"{type(error).__name__}: {error}")
-        self._call("fail", key, error, name=key)
+        self._call("fail", key, transferable(error), name=key)
 
     def _call(self, method: str, *arguments: object, name: str) -> Any:
         reply_to = f"{self.name}-{uuid4().hex}"
-        with _queue(reply_to) as replies:
-            with _queue(self.name) as questions:
+        with scheduler_queue(reply_to) as replies:
+            with scheduler_queue(self.name) as questions:
                 questions.put(pickle.dumps((reply_to, method, arguments)))
             return pickle.loads(self._reply(replies, name))  # noqa: S301 - from the user's own cluster
 
     def _reply(self, replies: Any, name: str) -> bytes:
         from distributed import Event  # here, because only a cluster needs it
 
-        for _ in range(_ANSWER_STEPS):
-            with suppress(TimeoutError):
-                reply: bytes = replies.get(timeout=_STEP_SECONDS)
+        for _ in range(ANSWER_STEPS):
+            for reply in take_replies(replies):
                 return reply
             if Event(self.name).is_set():
                 break
@@ -71,8 +68,23 @@ class ClusterChannel:
         )
 
 
+def transferable(error: BaseException) -> BaseException:
+    """Return an error that can be sent to another process: itself, or one that says the same."""
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - it was made here
+    except Exception:  # noqa: BLE001 - whatever an error of another package is made of
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
+
+
+def cluster_of(scheduler: Any) -> Any:
+    """Return the client of the cluster that a scheduler is, or None."""
+    owner = getattr(scheduler, "__self__", None)
+    return owner if type(owner).__module__.partition(".")[0] == "distributed" else None
+
+
 @contextmanager
-def _queue(name: str, cluster: Any = None) -> Iterator[Any]:
+def scheduler_queue(name: str, cluster: Any = None) -> Iterator[Any]:
     """Use a queue of the scheduler, which is there until nothing uses it any more."""
     from distributed import Queue  # as above
 
@@ -81,6 +93,35 @@ def _queue(name: str, cluster: Any = None) -> Iterator[Any]:
         yield queue
     finally:
         queue.close()
+
+
+def take_replies(replies: Any, sleep: Callable[[float], object] = time.sleep) -> list[bytes]:
+    """Return the replies that a queue of the scheduler has, after waiting for a step for one to come.
+
+    A `get` of the queue with a timeout would leave an error in the scheduler's log wherever it ends.
+
+    Args:
+        replies: The queue.
+        sleep: Waits so many seconds.
+    """
+    for wait in _POLLS:
+        came: list[bytes] = list(replies.get(batch=True))
+        if came:
+            return came
+        sleep(wait)
+    return []
+
+
+def send_reply(reply_to: str, cluster: Any, reply: bytes) -> None:
+    """Put a reply into a queue of the scheduler, for `take_replies`.
+
+    Args:
+        reply_to: Name of the queue.
+        cluster: The cluster's client.
+        reply: What is to be put there.
+    """
+    with scheduler_queue(reply_to, cluster) as replies:
+        replies.put(reply)
 
 
 def run_on_cluster(tasks: Mapping[str, Any], cluster: Any, deliveries: Deliveries, name: str) -> None:
@@ -92,7 +133,7 @@ def run_on_cluster(tasks: Mapping[str, Any], cluster: Any, deliveries: Deliverie
         deliveries: Grants, and knows what came of each part.
         name: Name of the queue for questions.
     """
-    with _queue(name, cluster) as questions:
+    with scheduler_queue(name, cluster) as questions:
         _run(tasks, cluster, deliveries, questions)
 
 
@@ -138,5 +179,4 @@ def _answer_all(questions: Any, cluster: Any, deliveries: Deliveries) -> None:
         while question := questions.get():
             reply_to, method, arguments = pickle.loads(question)  # noqa: S301 - from the user's own cluster
             answer = getattr(deliveries, method)(*arguments)
-            with _queue(reply_to, cluster) as replies:
-                replies.put(pickle.dumps(answer))
+            send_reply(reply_to, cluster, pickle.dumps(answer))

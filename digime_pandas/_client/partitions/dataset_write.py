@@ -12,17 +12,25 @@ from uuid import uuid4
 import pandas as pd
 
 from digime_pandas._client.client import Client
-from digime_pandas._client.dataset.manifest import MANIFEST_TYPE, DatasetName, Manifest, ManifestPart, schema_of
+from digime_pandas._client.dataset.manifest import (
+    MANIFEST_TYPE,
+    DatasetName,
+    EmptyFile,
+    Manifest,
+    ManifestPart,
+    schema_of,
+)
 from digime_pandas._client.journal.journal import Journal, JournalLike, opened_journal
 from digime_pandas._client.partitions.deliveries import Deliveries
+from digime_pandas._client.partitions.prepared import prepare_part
 from digime_pandas._client.partitions.result import raise_failures, result_frame, row_of, stopping
 from digime_pandas._client.write_plan import WriteRequest
 from digime_pandas._service.authorization import Authorization
-from digime_pandas._service.descriptor import WRITE_ID_PREFIX, FileDescriptor
+from digime_pandas._service.descriptor import SCHEMA_PREFIX, WRITE_ID_PREFIX, FileDescriptor
 from digime_pandas._service.journal.records import RunPart
 from digime_pandas._service.messages import Upload
 from digime_pandas._service.receipt import Receipt
-from digime_pandas.errors import CallSite, DatasetError, DigimeError
+from digime_pandas.errors import CallSite, DatasetError, DigimeError, InputError
 
 Errors = Literal["raise", "collect"]
 
@@ -117,7 +125,7 @@ class DatasetWrite:
         return result_frame(row_of(account_id, name, deliveries.of(name)) for name in self.file_names)
 
     def _write_manifest(self, receipts: list[Receipt], journal: Journal | None, result: pd.DataFrame) -> None:
-        content = Manifest(self.dataset, tuple(map(_part_of, receipts)), self._schema()).to_json()
+        content = Manifest(self.dataset, tuple(map(_part_of, receipts)), self._schema(), self._empty()).to_json()
         reference = (self.name.manifest, f"{WRITE_ID_PREFIX}{uuid4()}", self.dataset)
         # Without the tags: what reads all files of a tag expects rows.
         descriptor = FileDescriptor(MANIFEST_TYPE, self.request.descriptor.accounts, reference)
@@ -132,6 +140,19 @@ class DatasetWrite:
             )
             error.missing, error.result = (self.name.manifest,), result
             raise error from failure
+
+    def _empty(self) -> EmptyFile | None:
+        """Return a file of the dataset without rows; None where not even that can be written."""
+        try:
+            prepared = prepare_part(self.meta, self.name.pattern, self.request)
+        except InputError:
+            return None
+        schemas = (
+            text.removeprefix(SCHEMA_PREFIX)
+            for text in prepared.facts.descriptor.reference
+            if text.startswith(SCHEMA_PREFIX)
+        )
+        return EmptyFile(self.request.descriptor.mime_type, b"".join(prepared.pieces), next(schemas, None))
 
     def _schema(self) -> tuple[tuple[str, str], ...]:
         frame = self.meta.to_frame() if isinstance(self.meta, pd.Series) else self.meta

@@ -50,7 +50,8 @@ _TOO_LATE = "TimestampOutOfRange"  # of the sandbox; what the service answers is
 def warn_of_losses(facts: PartFacts) -> None:
     """Warn of what is not in a part's file, or there in another form."""
     if facts.losses:
-        warn(" ".join(facts.losses), FidelityWarning)
+        accounts = ", ".join(map(repr, facts.descriptor.accounts))
+        warn(f"{facts.file_name!r} for {accounts}: {' '.join(facts.losses)}", FidelityWarning)
 
 
 @dataclass(slots=True)
@@ -219,7 +220,7 @@ class Deliveries:
                 raise result.error
             delivery.authorization = self._consents.refresh(delivery.authorization)
             delivery.refreshed = True
-        elif self._is_stopped or delivery.grants >= self._most_grants or not _is_worth_another(result):
+        elif self._is_stopped or delivery.grants >= self._most_grants or not _is_worth_another(result, facts):
             raise result.error
         return self._grant(delivery, facts, delivery.authorization)
 
@@ -263,8 +264,10 @@ class Deliveries:
             )
 
 
-def _is_worth_another(result: UploadResult) -> bool:
+def _is_worth_another(result: UploadResult, facts: PartFacts) -> bool:
     error = result.error
+    if result.status == "unknown" and facts.descriptor.write_id is None:
+        return False  # nothing would tell the copy from the file
     if not isinstance(error, APIError):
         return isinstance(error, GrantExpiredError)
     return result.is_replay or error.code == _TOO_LATE or is_retryable(error)

@@ -18,6 +18,8 @@ from digime_pandas._client.each.consents import Consents, consents_missing, find
 from digime_pandas._client.each.job import EachJob, check_choice, check_each, check_flags
 from digime_pandas._client.each.table import NOT_SENT, PartResult, result_table
 from digime_pandas._client.journal.journal import JournalLike, opened_journal
+from digime_pandas._client.partitions.cluster import cluster_of
+from digime_pandas._client.partitions.delayed import DelayedWrite
 from digime_pandas._client.partitions.deliveries import Deliveries, Delivery
 from digime_pandas._client.partitions.frames import run_tasks
 from digime_pandas._client.partitions.persons import (
@@ -77,7 +79,67 @@ class PersonsFound:
             )
 
 
-def write_each_partitioned(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EachWrite:
+    """A write of one file per person from a Dask frame, whose arguments and dtypes were checked.
+
+    Args:
+        frame: The Dask frame.
+        job: What is to be written, without rows.
+        missing: ``"error"`` or ``"skip"``.
+        drop_null: Whether rows without an account id are left out.
+        client: Has the keys and the tokens.
+        journal: As for `write_each`.
+        errors: ``"collect"`` or ``"raise"``.
+        site: The user's line, for warnings.
+    """
+
+    frame: Any
+    job: EachJob
+    missing: Missing
+    drop_null: bool
+    client: Client
+    journal: JournalLike | None
+    errors: Errors
+    site: CallSite
+
+    def carry_out(self, scheduler: Any) -> pd.DataFrame:
+        """Count the rows of each person, and deliver them.
+
+        Args:
+            scheduler: What Dask computes with.
+
+        Raises:
+            DigimeError: As for `DaskDigimeAccessor.write_each`.
+        """
+        found = _find_persons(self.frame, self.job, self.client, scheduler, self.drop_null)
+        if found.consents.lacking and self.missing == "error":
+            raise consents_missing(found.consents, len(found.job.accounts))
+        with ExitStack() as resources:
+            resources.callback(self.client.note_written)
+            deliveries = Deliveries(
+                self.client.write_consents,
+                self.job.run_id(self.client.base_url, self.client.contract.client_id),
+                found.authorization,
+                opened_journal(self.journal, resources) or self.client.journal,
+                self.site,
+                check=found.check,
+            )
+            with stopping(deliveries, lambda: _table(found, deliveries)):
+                partitions = _deliver(self.frame, found.job, deliveries, scheduler, self.drop_null)
+            _settle(found, deliveries, partitions)
+            table = _table(found, deliveries)
+        with warnings_at(self.site):
+            _warn_of_losses(deliveries, len(table))
+        failures = (deliveries.of(account_id).error for account_id in found.consents.given)
+        failure = next(filter(None, failures), None)
+        if self.errors == "raise" and failure is not None:
+            vars(failure)["result"] = table
+            raise failure
+        return table
+
+
+def delayed_each(
     frame: Any,
     by: Hashable,
     file_name: str,
@@ -90,49 +152,30 @@ def write_each_partitioned(
     journal: JournalLike | None,
     errors: Errors,
     site: CallSite,
-) -> pd.DataFrame:
-    """Write one file per person from a Dask frame; `DaskDigimeAccessor.write_each` says more."""
-    import dask  # here, because it is an optional part
-
+) -> DelayedWrite:
+    """Check a write of one file per person; nothing is computed. `DaskDigimeAccessor.write_each` says more."""
     check_choice("missing", missing, ("error", "skip"))
     check_choice("errors", errors, ("collect", "raise"))
     check_flags(drop_null=drop_null, keep_key=keep_key)
-    client = current_client(client)
-    job = _job_without_rows(frame, by, file_name, arguments, drop_null=drop_null, keep_key=keep_key)
-    scheduler = dask.base.get_scheduler(collections=[frame])
-    found = _find_persons(frame, job, client, scheduler, drop_null)
-    if found.consents.lacking and missing == "error":
-        raise consents_missing(found.consents, len(found.job.accounts))
-    with ExitStack() as resources:
-        resources.callback(client.note_written)
-        deliveries = Deliveries(
-            client.write_consents,
-            job.run_id(client.base_url, client.contract.client_id),
-            found.authorization,
-            opened_journal(journal, resources) or client.journal,
-            site,
-            check=found.check,
-        )
-        with stopping(deliveries, lambda: _table(found, deliveries)):
-            partitions = _deliver(frame, found.job, deliveries, scheduler, drop_null)
-        _settle(found, deliveries, partitions)
-        table = _table(found, deliveries)
-    with warnings_at(site):
-        _warn_of_losses(deliveries, len(table))
-    failures = (deliveries.of(account_id).error for account_id in found.consents.given)
-    failure = next(filter(None, failures), None)
-    if errors == "raise" and failure is not None:
-        vars(failure)["result"] = table
-        raise failure
-    return table
+    write = EachWrite(
+        frame=frame,
+        job=_job_without_rows(frame, by, file_name, arguments, drop_null=drop_null, keep_key=keep_key),
+        missing=missing,
+        drop_null=drop_null,
+        client=current_client(client),
+        journal=journal,
+        errors=errors,
+        site=site,
+    )
+    return DelayedWrite(write.carry_out, [frame])
 
 
 def _warn_of_losses(deliveries: Deliveries, count: int) -> None:
-    lossy = [(facts.key, facts.losses) for facts in deliveries.facts() if facts.losses]
+    lossy = [facts for facts in deliveries.facts() if facts.losses]
     if lossy:
-        account_id, losses = lossy[0]
-        text = f"Not everything is in the files of {len(lossy):,} of {count:,} accounts, such as {account_id!r}: "
-        warn(text + " ".join(losses), FidelityWarning)
+        example = f"{lossy[0].file_name!r} of {lossy[0].key!r}"
+        text = f"Not everything is in the files of {len(lossy):,} of {count:,} accounts, such as {example}: "
+        warn(text + " ".join(lossy[0].losses), FidelityWarning)
 
 
 def _job_without_rows(
@@ -165,9 +208,13 @@ def _find_persons(frame: Any, job: EachJob, client: Client, scheduler: Any, drop
 
 def _deliver(frame: Any, job: EachJob, deliveries: Deliveries, scheduler: Any, drop_null: bool) -> list[str]:
     """Bring the rows of each person together, and send them; return what the partitions are called."""
-    import dask
+    import dask  # here, because it is an optional part
 
-    partitions = frame.shuffle(on=job.by).to_delayed() if frame.npartitions > 1 else frame.to_delayed()
+    if frame.npartitions > 1:
+        # Dask's choice goes by the cluster that is connected, also where threads compute.
+        method = None if cluster_of(scheduler) is not None else dask.config.get("dataframe.shuffle.method") or "disk"
+        frame = frame.shuffle(on=job.by, shuffle_method=method)
+    partitions = frame.to_delayed()
     asked = PersonsRequest(
         by=job.by, template=job.template, request=job.request, keep_key=job.keep_key, drop_null=drop_null
     )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any
 from uuid import uuid4
 
 import pandas as pd
@@ -16,114 +16,15 @@ from digime_pandas._client.client import Client
 from digime_pandas._client.connect import current_client
 from digime_pandas._client.dataset.manifest import DatasetName
 from digime_pandas._client.journal.journal import JournalLike
-from digime_pandas._client.partitions.cluster import ClusterChannel, run_on_cluster
+from digime_pandas._client.partitions.cluster import ClusterChannel, cluster_of, run_on_cluster
 from digime_pandas._client.partitions.dataset_write import DatasetWrite, Errors
+from digime_pandas._client.partitions.delayed import DelayedWrite
 from digime_pandas._client.partitions.deliveries import Deliveries
-from digime_pandas._client.partitions.local import LocalChannel, run_in_processes, run_in_threads, send_all
-from digime_pandas._client.partitions.prepared import PreparedPart, prepare_one
-from digime_pandas._client.partitions.sending import deliver_part, send_prepared
+from digime_pandas._client.partitions.local import LocalChannel, run_in_processes, run_in_threads
+from digime_pandas._client.partitions.prepared import Labels, prepare_one
+from digime_pandas._client.partitions.sending import deliver_part
 from digime_pandas._client.write_plan import check_write_request, plan_write
-from digime_pandas.errors import CallSite, InputError, SecretError
-
-
-@dataclass(frozen=True)
-class DelayedWrite:
-    """A write of a Dask frame that was checked, and of which nothing was computed or sent.
-
-    `compute` carries it out, each time it is called: with a journal, what was delivered is not sent again. For Dask's
-    threads it is a collection too: ``dask.compute(one, other)`` computes the partitions of both at once, and then sends
-    them. Clusters run the last step of a collection elsewhere, and refuse it: there, call its `compute`.
-    """
-
-    _write: DatasetWrite = field(repr=False)
-    _partitions: Sequence[Any] = field(repr=False)
-
-    def compute(self, *, scheduler: Any = None) -> pd.DataFrame:
-        """Compute the partitions and send them from where they are.
-
-        Args:
-            scheduler: As for Dask; None: the present one.
-
-        Returns:
-            What `write` returns.
-
-        Raises:
-            DigimeError: As for `write`.
-        """
-        import dask  # here and below, because it is an optional part
-
-        used = dask.base.get_scheduler(scheduler=scheduler, collections=list(self._partitions[:1]))
-        return self._write.carry_out(partial(self._deliver, used))
-
-    def _deliver(self, scheduler: Any, deliveries: Deliveries) -> None:
-        run_tasks(partial(self._tasks, deliver_part), partial(self._tasks, prepare_one), scheduler, deliveries)
-
-    def _tasks(self, function: Callable[..., object], *more: object) -> dict[str, Any]:
-        import dask
-
-        task = dask.delayed(function, pure=False)
-        requests = self._write.requests().items()
-        return {
-            key: task(part, key, request, *more)
-            for part, (key, request) in zip(self._partitions, requests, strict=True)
-        }
-
-    @property
-    def _collection(self) -> Any:
-        import dask
-
-        if "_made" not in vars(self):
-            vars(self)["_made"] = dask.delayed(list, pure=False)(list(self._tasks(prepare_one).values()))
-        return vars(self)["_made"]
-
-    def __dask_graph__(self) -> Any:
-        return self._collection.__dask_graph__()
-
-    def __dask_keys__(self) -> Any:
-        return self._collection.__dask_keys__()
-
-    def __dask_layers__(self) -> Any:
-        return self._collection.__dask_layers__()
-
-    def __dask_tokenize__(self) -> Any:
-        return self._collection.__dask_tokenize__()
-
-    def __dask_postcompute__(self) -> tuple[_SendHere, tuple[()]]:
-        return _SendHere(self._write), ()
-
-    @staticmethod
-    def __dask_optimize__(graph: Any, keys: Any, **_: Any) -> Any:
-        from dask.delayed import Delayed
-
-        return Delayed.__dask_optimize__(graph, keys)
-
-    @staticmethod
-    def __dask_scheduler__(*arguments: Any, **options: Any) -> Any:
-        from dask.threaded import get
-
-        return get(*arguments, **options)
-
-
-class _SendHere:
-    """The last step of a write that Dask takes for a collection: what sends the files. It stays in this process.
-
-    Args:
-        write: The write.
-    """
-
-    def __init__(self, write: DatasetWrite) -> None:
-        self._write = write
-
-    def __call__(self, prepared: Sequence[Sequence[Sequence[PreparedPart]]]) -> pd.DataFrame:
-        return self._write.carry_out(
-            lambda deliveries: send_all(prepared[0], partial(send_prepared, channel=LocalChannel(deliveries)))
-        )
-
-    def __reduce__(self) -> NoReturn:
-        raise SecretError(
-            "A delayed write has the private key and tokens of its client, and is not sent to other processes. Call "
-            "its compute(): that lets the workers send the files, and keeps the key here."
-        )
+from digime_pandas.errors import CallSite, InputError
 
 
 def delayed_write(
@@ -176,7 +77,20 @@ def delayed_write(
         errors=errors,
         site=site,
     )
-    return DelayedWrite(write, partitions)
+    return DelayedWrite(partial(_carry_out, write, partitions), partitions[:1])
+
+
+def _carry_out(write: DatasetWrite, partitions: Sequence[Any], scheduler: Any) -> pd.DataFrame:
+    def tasks(function: Callable[..., object], *more: object) -> dict[str, Any]:
+        task, labels = dask.delayed(function, pure=False), Labels.of(write.meta)
+        return {
+            key: task(part, key, request, labels, *more)
+            for part, (key, request) in zip(partitions, write.requests().items(), strict=True)
+        }
+
+    import dask  # here and below, because it is an optional part
+
+    return write.carry_out(partial(run_tasks, partial(tasks, deliver_part), partial(tasks, prepare_one), scheduler))
 
 
 def run_tasks(
@@ -195,7 +109,7 @@ def run_tasks(
     """
     import dask
 
-    cluster = _cluster_of(scheduler)
+    cluster = cluster_of(scheduler)
     compute = partial(dask.compute, scheduler=scheduler)
     if cluster is not None:
         name = f"digime-{uuid4().hex}"
@@ -206,12 +120,6 @@ def run_tasks(
         run_in_threads(sending(channel), compute, deliveries)
     else:
         run_in_processes(preparing(), compute, deliveries, channel)
-
-
-def _cluster_of(scheduler: Any) -> Any:
-    """Return the client of the cluster that a scheduler is, or None."""
-    owner = getattr(scheduler, "__self__", None)
-    return owner if type(owner).__module__.partition(".")[0] == "distributed" else None
 
 
 def _runs_in_this_process(scheduler: Any) -> bool:

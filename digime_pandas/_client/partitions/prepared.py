@@ -5,10 +5,13 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Any
+
+import pandas as pd
 
 from digime_pandas._client.write_plan import WriteRequest, plan_write
 from digime_pandas._service.descriptor import FileDescriptor
-from digime_pandas.errors import collected_warnings
+from digime_pandas.errors import InputError, collected_warnings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +65,51 @@ class RefusedPart:
     error: Exception
 
 
-def prepare_one(part: object, key: str, request: WriteRequest) -> tuple[PreparedPart]:
-    """Serialize a part of a frame, as the only one of its partition; see `prepare_part`."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Labels:
+    """The labels of a frame's columns and the names of its index levels, in which all its parts have to agree.
+
+    Args:
+        columns: The labels of the columns.
+        levels: The names of the index levels.
+    """
+
+    columns: pd.Index[Any]
+    levels: pd.Index[Any]
+
+    @classmethod
+    def of(cls, part: pd.DataFrame | pd.Series[Any]) -> Labels:
+        """Return those of a frame or series."""
+        columns = pd.Index([part.name], dtype=object) if isinstance(part, pd.Series) else part.columns.astype(object)
+        return cls(columns, pd.Index(list(part.index.names), dtype=object))
+
+    def check(self, part: pd.DataFrame | pd.Series[Any]) -> None:
+        """Check that a part has these.
+
+        Raises:
+            InputError: It has others.
+        """
+        found = Labels.of(part)
+        for what, own, expected in (
+            ("columns", found.columns, self.columns),
+            ("index levels", found.levels, self.levels),
+        ):
+            if not own.equals(expected):
+                raise InputError(
+                    f"The partition has the {what} {list(own)}, and its Dask frame says {list(expected)}. Make all "
+                    "partitions alike, or pass the right meta= where the frame is made."
+                )
+
+
+def prepare_one(
+    part: pd.DataFrame | pd.Series[Any], key: str, request: WriteRequest, labels: Labels
+) -> tuple[PreparedPart]:
+    """Serialize a part of a frame, as the only one of its partition; see `prepare_part`.
+
+    Raises:
+        InputError: It cannot be written as asked, or has other labels.
+    """
+    labels.check(part)
     return (prepare_part(part, key, request),)
 
 

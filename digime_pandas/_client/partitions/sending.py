@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
-from digime_pandas._client.partitions.prepared import PartFacts, PreparedPart, RefusedPart, prepare_part
+import pandas as pd
+
+from digime_pandas._client.partitions.prepared import Labels, PartFacts, PreparedPart, RefusedPart, prepare_one
 from digime_pandas._client.write_plan import WriteRequest
 from digime_pandas._service.grants.upload_grant import UploadGrant, UploadResult
-from digime_pandas._service.http.error_replies import FIRST_WAIT, JITTER, LONGEST_WAIT, is_retryable
+from digime_pandas._service.http.attempts.waits import FIRST_WAIT, JITTER, LONGEST_WAIT
+from digime_pandas._service.http.error_replies import is_retryable
 from digime_pandas.errors import APIError
 
 _LONGEST_ASKED_WAIT = 60.0  # seconds of `Retry-After`, within the life of a grant
@@ -26,9 +29,16 @@ class Channel(Protocol):
         """See `Deliveries.fail`."""
 
 
-def deliver_part(part: object, key: str, request: WriteRequest, channel: Channel) -> None:
-    """Serialize a part of a frame and send it; whoever grants it knows what came of it."""
-    send_part(prepare_part(part, key, request), channel)
+def deliver_part(
+    part: pd.DataFrame | pd.Series[Any], key: str, request: WriteRequest, labels: Labels, channel: Channel
+) -> None:
+    """Serialize a part of a frame and send it; what grants it knows what came of it.
+
+    Raises:
+        InputError: As `prepare_one`.
+    """
+    for prepared in prepare_one(part, key, request, labels):
+        send_part(prepared, channel)
 
 
 def send_prepared(parts: Iterable[PreparedPart | RefusedPart], channel: Channel) -> None:

@@ -21,6 +21,7 @@ _DTYPES: Mapping[str, str] = MappingProxyType(
         "delivered_at": _TIME,
         "expires": _TIME,
         "until": _TIME,
+        "updated": _TIME,
     }
 )
 _TEXT = "string"

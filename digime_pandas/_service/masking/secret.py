@@ -17,6 +17,7 @@ from digime_pandas.errors import SecretError
 
 T = TypeVar("T")
 _MASK = "…"
+_NO_MAPPINGS = {str, int, float, bool, list, type(None)}
 
 
 class Secret(Generic[T]):
@@ -99,6 +100,8 @@ class MaskedMapping(Mapping[str, Any]):
 
 def masked_object(value: object) -> MaskedMapping | None:
     """Return a mapping, masked, and None for anything else."""
+    if type(value) in _NO_MAPPINGS:  # which is quicker known than by an abstract class
+        return None
     if isinstance(value, MaskedMapping):
         return value
     return MaskedMapping(value) if isinstance(value, Mapping) else None

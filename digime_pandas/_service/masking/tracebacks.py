@@ -2,7 +2,7 @@
 
 A traceback keeps every frame with its variables, and some programs show them (IPython's ``%xmode Verbose``, ``pytest
 -l``, error collectors). Our own frames hold secrets masked. Those of the libraries that sign, parse and send do not, so
-they are left out where an error leaves them.
+they are left out where an error leaves them. So are those of our own files that send what is in clear.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from types import TracebackType
 
 _PACKAGE = f"{__name__.partition('.')[0]}."
 _SENDERS = {"h11", "httpcore", "httpx"}
+_OWN_SENDERS = {f"{_PACKAGE}_service.http.{name}" for name in ("answers", "connections", "lines")}
 
 
 class FramesDropped:
@@ -76,7 +77,7 @@ def _clear_tracebacks(trace: TracebackType, module: str | None) -> str | None:
         if module is not None and name == module:
             last.tb_next = entry
             last = entry
-        elif module is not None and name.startswith(_PACKAGE):
+        elif module is not None and name.startswith(_PACKAGE) and name not in _OWN_SENDERS:
             last.tb_next = entry
             return None
         elif entry.tb_next is None:
@@ -102,7 +103,8 @@ def _clean_chain(error: BaseException, handled: BaseException | None) -> None:
 
 def _was_sending(trace: TracebackType | None) -> bool:
     while trace is not None:
-        if str(trace.tb_frame.f_globals.get("__name__")).partition(".")[0] in _SENDERS:
+        name = str(trace.tb_frame.f_globals.get("__name__"))
+        if name in _OWN_SENDERS or name.partition(".")[0] in _SENDERS:
             return True
         trace = trace.tb_next
     return False

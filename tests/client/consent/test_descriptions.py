@@ -7,13 +7,8 @@ from pathlib import Path
 import pytest
 
 from digime_pandas._client.client import Client
-from digime_pandas._client.consent.descriptions import (
-    describe_environment,
-    describe_token_store,
-    request_facts,
-    request_sentence,
-    result_facts,
-)
+from digime_pandas._client.consent.descriptions import request_facts, request_sentence, result_facts
+from digime_pandas._client.display.services import describe_environment, describe_token_store
 from digime_pandas._service.authorization import Authorization
 from digime_pandas._service.oauth.token_store import FileTokenStore, MemoryTokenStore
 from digime_pandas.sandbox import Sandbox

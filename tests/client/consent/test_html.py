@@ -94,7 +94,7 @@ def test_while_waiting_there_is_the_link_in_a_new_tab_and_the_current_steps_are_
     assert link["href"] == URL
     assert link["target"] == "_blank"
     assert link["rel"] == "noopener noreferrer"
-    assert [attrs["class"] for tag, attrs in outline.elements if tag == "h4"] == ["over", "now", "now", "later"]
+    assert [attrs["class"] for tag, attrs in outline.elements if tag == "h4"] == ["over", "now", "later"]
     assert outline.find("h4", **{"aria-current": "step"})
     assert outline.find("p", role="status")
     assert "10 minutes" in outline.text

@@ -12,12 +12,14 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from digime_pandas._client.client import Client
+from digime_pandas._client.consent.html import render_html, render_text, render_wait
 from digime_pandas._client.consent.session import ConsentSession, ConsentState, Stage
 from digime_pandas._service.authorization import Authorization
 from digime_pandas._service.oauth.flow import AuthorizationFlow
 from digime_pandas.errors import (
     APIError,
     AuthorizationError,
+    AuthorizationExpiredError,
     AuthorizationTimeoutError,
     ConfigurationError,
     ConsentRefusedError,
@@ -26,6 +28,7 @@ from digime_pandas.errors import (
     NotAuthorizedError,
     RedirectError,
     ServiceUnreachableError,
+    TokenStoreError,
 )
 from digime_pandas.sandbox import Sandbox
 
@@ -426,3 +429,54 @@ def test_no_error_keeps_the_address_it_came_from(walk: Walk, sandbox: Sandbox) -
     assert isinstance(error, DigimeError)
     assert error.__traceback__ is None
     assert not isinstance(error, RedirectError)
+
+
+class TestRefusedTokens:
+    @pytest.fixture
+    def refused(self, client: Client, person: Authorization) -> Authorization:
+        stored = replace(person, refused=True)
+        client.tokens.put(client.base_url, client.contract.client_id, stored)
+        return stored
+
+    def test_consent_is_asked_for_and_the_reason_said(
+        self, sandbox: Sandbox, client: Client, walk: Walk, refused: Authorization
+    ) -> None:
+        session = walk(refused.account_id)
+        assert stage(session) == "waiting"
+        assert "refused: authorize again" in session.state.message
+        for shown in (
+            render_wait(session.state, not_listening="", minutes=1),
+            render_html(session),
+            render_text(session),
+        ):
+            assert "Authorized already" not in shown
+            assert "refused: authorize again" in shown
+        flow_of(session).complete(sandbox.approve(flow_of(session).url))
+        assert not session.result(SOON).refused
+        assert client.authorization(refused.account_id) == session.result(SOON)
+
+    def test_one_that_is_refused_while_it_is_shown_is_not_shown_as_authorized_any_more(
+        self, client: Client, walk: Walk, person: Authorization
+    ) -> None:
+        session = walk(person.account_id)
+        assert stage(session) == "done"
+        session.look_again()
+        assert stage(session) == "done"
+        client.tokens.put(client.base_url, client.contract.client_id, replace(person, refused=True))
+        session.look_again()
+        assert stage(session) == "failed"
+        assert "refused: authorize again" in render_text(session)
+        with pytest.raises(AuthorizationExpiredError, match="refused: authorize again"):
+            session.result(SOON)
+
+    def test_a_store_that_fails_is_told_of_elsewhere(
+        self, client: Client, walk: Walk, person: Authorization, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        session = walk(person.account_id)
+
+        def fail(*_: object, **__: object) -> bool:
+            raise TokenStoreError("The disk is broken.")
+
+        monkeypatch.setattr(client, "was_refused", fail)
+        session.look_again()
+        assert stage(session) == "done"

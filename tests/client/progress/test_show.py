@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
-from typing import Any
 
 import pytest
 
-from digime_pandas._client.progress import _has_room_for_bar, show_progress
+from digime_pandas._client.progress.counts import PERSONS
+from digime_pandas._client.progress.rows import EndedRows
+from digime_pandas._client.progress.show import show_progress
 from digime_pandas.errors import InputError
 
 
@@ -91,6 +93,55 @@ def test_a_long_write_ends_with_one_line_where_no_bar_can_be(clock: _Clock, monk
     assert terminal.text == "visits.csv: sent 100.0 MB in 10.0 s\n"
 
 
+def test_rows_come_first_and_are_done_evenly_with_the_bytes(clock: _Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = _standard_error(monkeypatch, tty=True)
+    with show_progress(True, "visits.csv", clock) as report:
+        assert report is not None
+        report.all_rows = 4_000
+        for sent in range(10_000_000, 90_000_000, 10_000_000):
+            clock.now += 1
+            report(sent, 80_000_000)
+    drawn = terminal.text.split("\r")
+    half, whole = (re.compile(rf"{each} rows \[\d\d:\d\d<\d\d:\d\d, ") for each in ("2,000/4,000", "4,000/4,000"))
+    assert any("50%" in each and half.search(each) and "40.0 MB of 80.0 MB]" in each for each in drawn)
+    assert whole.search(drawn[-1])
+    assert "80.0 MB]" in drawn[-1]
+
+
+def test_rows_that_are_counted_are_shown_as_they_are(clock: _Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = _standard_error(monkeypatch, tty=False)
+    with show_progress(True, "visits.csv", clock, unit=PERSONS) as report:
+        assert report is not None
+        report.all_rows, report.rows = 100, EndedRows()
+        report.rows.done = 7
+        clock.now += 5
+        report(3, 4)
+    assert terminal.text == "visits.csv: 7 of 100 rows (3 of 4 persons) done in 5.0 s\n"
+
+
+@anywhere
+def test_tqdm_disable_shows_nothing_anywhere(tty: bool, clock: _Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = _standard_error(monkeypatch, tty=tty)
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    _send(True, clock, seconds=10)
+    assert terminal.text == ""
+
+
+def test_tqdm_disable_does_not_silence_a_callable(clock: _Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    calls: list[int] = []
+    _send(lambda sent, _: calls.append(sent), clock, seconds=2)
+    assert calls
+
+
+def test_without_a_standard_error_nothing_is_shown(
+    clock: _Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    _send(True, clock, seconds=10)
+    assert caplog.records == []
+
+
 @anywhere
 def test_true_shows_short_writes_too(tty: bool, clock: _Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = _standard_error(monkeypatch, tty=tty)
@@ -133,6 +184,7 @@ def test_another_attempt_counts_from_its_own_beginning(clock: _Clock, monkeypatc
     assert "100M/100M" in terminal.text
     assert "120M" not in terminal.text
     assert "180M" not in terminal.text
+    assert "attempt 2" in terminal.text
 
 
 def test_a_callable_that_raises_is_reported_once_and_left_alone(
@@ -167,21 +219,11 @@ def test_anything_else_is_an_error_that_names_the_argument(progress: object) -> 
         show_progress(progress, "visits.csv")
 
 
-@pytest.mark.parametrize(("attributes", "room"), [({"kernel": object()}, True), ({}, False)], ids=["notebook", "shell"])
-def test_a_notebook_has_room_for_a_bar_without_a_terminal(
-    attributes: dict[str, Any], room: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _standard_error(monkeypatch, tty=False)
-    shell = type("Shell", (), attributes)()
-    module = type("IPython", (), {"get_ipython": staticmethod(lambda: shell)})
-    monkeypatch.setitem(sys.modules, "IPython", module)
-    assert _has_room_for_bar() is room
-
-
+@pytest.mark.slow
 def test_the_bar_is_loaded_only_when_it_is_shown() -> None:
     code = """if True:
         import sys
-        from digime_pandas._client.progress import show_progress
+        from digime_pandas._client.progress.show import show_progress
         with show_progress(None, "visits.csv") as report:
             report(1, None)
         assert not [name for name in sys.modules if name.startswith("tqdm")]

@@ -1,0 +1,66 @@
+"""The parser of the command line, and the arguments that several commands have."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import NoReturn
+
+from digime_pandas._client.command_line.failures import USAGE, print_error_json
+from digime_pandas._tabular.formats import FORMATS
+
+STANDARD = "-"
+"""Names standard input or output where a file is named."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong with the usage in words."""
+
+    as_json = False
+
+    def error(self, message: str) -> NoReturn:
+        """Print what is wrong and exit with 2."""
+        if not self.as_json:
+            super().error(message)
+        print_error_json({"type": "UsageError", "message": message, "usage": " ".join(self.format_usage().split())})
+        sys.exit(USAGE)
+
+
+class JsonParser(Parser):
+    """A parser that says it as JSON."""
+
+    as_json = True
+
+
+def json_option() -> argparse.ArgumentParser:
+    """Return a parent parser with ``--json``, which may also come before the command."""
+    parent = argparse.ArgumentParser(add_help=False)
+    parent.add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS, help="print results and errors for machines"
+    )
+    return parent
+
+
+def person_option() -> argparse.ArgumentParser:
+    """Return a parent parser with ``--account``."""
+    parent = argparse.ArgumentParser(add_help=False)
+    parent.add_argument("--account", required=True, metavar="ID", help="the person's id in your own system")
+    return parent
+
+
+def file_options() -> argparse.ArgumentParser:
+    """Return a parent parser with what is said of files that are written."""
+    parent = argparse.ArgumentParser(add_help=False)
+    parent.add_argument("--name", help="name in the library (default: FILE's own); another suffix converts a table")
+    parent.add_argument("--format", choices=FORMATS, help="of the file in the library, where its name does not say it")
+    parent.add_argument("--from", dest="source_format", choices=FORMATS, help="format of FILE, where its name does not")
+    parent.add_argument("--mime-type", metavar="TYPE", help="media type to declare (default: by the name)")
+    parent.add_argument("--tag", action="append", default=[], help="may be given several times")
+    parent.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="option of the format of a converted table, such as nested=json; may be given several times",
+    )
+    return parent

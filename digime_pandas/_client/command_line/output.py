@@ -1,0 +1,100 @@
+"""What the commands print, and where they put files."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+import pandas as pd
+
+from digime_pandas._service.streams import Buffer
+from digime_pandas.errors import InputError
+
+PROGRAM = "digime-pandas"
+
+
+def print_table(rows: Sequence[tuple[str, ...]]) -> None:
+    """Print rows, of which the first is the head, in columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def print_json(value: object) -> None:
+    """Print a value for machines, as JSON."""
+    print(json.dumps(value, indent=2, default=_plain))
+
+
+def records_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a frame as values for JSON: missing ones are None."""
+    # Not `to_json`, which escapes the slashes of addresses.
+    rows = frame.astype(object).where(frame.notna(), None).to_dict(orient="records")
+    return [{str(name): value for name, value in row.items()} for row in rows]
+
+
+def print_notice(text: str) -> None:
+    """Print a line for people on standard error, as what this program says."""
+    # There may be no standard error any longer, or no room where it goes.
+    with suppress(OSError):
+        print(f"{PROGRAM}: {printable(text)}", file=sys.stderr, flush=True)
+
+
+def printable(text: str) -> str:
+    """Return a text as it can be shown: control characters are escaped."""
+    # Programs of other contracts may have named the file; a terminal obeys control characters.
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
+
+
+def is_plain_text(content: bytes) -> bool:
+    """Tell whether bytes are text without control characters other than tabs and line ends."""
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        return False
+    return all(character.isprintable() or character in "\t\n\r" for character in text)
+
+
+def put_file(path: Path, pieces: Iterable[Buffer]) -> int:
+    """Write a file, which is there whole or not at all; return its bytes.
+
+    A device or a pipe is written as it is, since a file in its place would be another thing.
+
+    Raises:
+        InputError: It cannot be written there.
+    """
+    target = path.resolve()
+    try:
+        if target.exists() and not target.is_file():
+            with target.open("wb") as file:
+                return sum(map(file.write, pieces))
+        return _put_whole(target, pieces)
+    except OSError as error:
+        raise InputError(f"{str(path)!r} cannot be written: {error.strerror or error}.") from error
+
+
+def _put_whole(target: Path, pieces: Iterable[Buffer]) -> int:
+    with NamedTemporaryFile(dir=target.parent, prefix=".digime-", delete=False) as file:
+        try:
+            size = sum(map(file.write, pieces))
+            file.close()
+            os.replace(file.name, target)  # noqa: PTH105 - the name of a temporary file is a text
+        except BaseException:
+            file.close()
+            Path(file.name).unlink()
+            raise
+    return size
+
+
+def _plain(value: Any) -> object:
+    """Return what JSON has no form for as what it has one for."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return value.isoformat() if hasattr(value, "isoformat") else value.item()

@@ -1,0 +1,122 @@
+"""What every face of the panel shares, whatever it is drawn with."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from digime_pandas._client.authorizations.consent_client import one_account
+from digime_pandas._client.client import Client
+from digime_pandas._client.connect import current_client
+from digime_pandas._client.consent.descriptions import checked_access
+from digime_pandas._client.consent.session import ConsentSession
+from digime_pandas._service.authorization import Access, Authorization
+from digime_pandas._service.oauth.flow import AuthorizationFlow
+from digime_pandas.errors import InputError
+
+_START_SECONDS = 60.0  # which `flow` and `authorization` wait at most
+_FIRST_SECONDS = 0.5  # which making a panel waits at most, so that what is shown first need not be replaced at once
+
+
+class ConsentPanel:
+    """A panel below a notebook cell; a subclass draws it."""
+
+    _session: ConsentSession
+
+    @property
+    def flow(self) -> AuthorizationFlow | None:
+        """The authorization in progress (or the last one); None where the account was authorized already.
+
+        While the service is asked for the link, this waits for its answer, for a minute at most.
+        """
+        self._session.wait_for_start(_START_SECONDS)
+        return self._session.flow
+
+    @property
+    def authorization(self) -> Authorization | None:
+        """The authorization, once there is one. It is stored already. Waits as `flow` does."""
+        self._session.wait_for_start(_START_SECONDS)
+        return self._session.state.authorization
+
+    def result(self, timeout: float) -> Authorization:
+        """Wait for the authorization; the panel goes on by itself meanwhile.
+
+        Args:
+            timeout: Seconds to wait at most.
+
+        Returns:
+            The authorization, stored already.
+
+        Raises:
+            AuthorizationTimeoutError: No redirect came in time.
+            ConsentRefusedError: The person or the service refused.
+            DigimeError: Any other error that ended it; the panel shows it, too.
+        """
+        self._session.look_again()
+        return self._session.result(timeout)
+
+    def _begin(self) -> None:
+        """Have the service asked for the link, in the background."""
+        self._session.start_in_background()
+        self._session.wait_for_start(_FIRST_SECONDS)
+
+    def __repr__(self) -> str:
+        if not hasattr(self, "_session"):  # a traceback may show a panel whose making failed
+            return "<AuthorizationWidget>"
+        session = self._session
+        return (
+            f"<AuthorizationWidget account_id={session.account_id!r} access={session.access!r} {session.state.stage}>"
+        )
+
+
+def open_session(
+    account_id: str,
+    *,
+    access: Access,
+    client: Client | None,
+    callback: str | None,
+    timeout: float,
+    on_change: Callable[[], None],
+    on_stage: Callable[[], None],
+    on_authorized: Callable[[Authorization], object] | None,
+) -> ConsentSession:
+    """Return a session for the arguments of a panel; it is not started.
+
+    Raises:
+        ConfigurationError: There is no client.
+        InputError: An argument is not valid.
+    """
+    (account_id,) = one_account(account_id)
+    if on_authorized is not None and not callable(on_authorized):
+        raise InputError(
+            f"on_authorized is a {type(on_authorized).__name__}.",
+            remedy="Pass a function of one argument, which is called with the authorization.",
+        )
+    return ConsentSession(
+        current_client(client),
+        account_id,
+        checked_access(access),
+        callback=callback,
+        timeout=_checked_timeout(timeout),
+        on_change=on_change,
+        on_stage=on_stage,
+        on_authorized=on_authorized,
+    )
+
+
+def set_stage(panel: Any, stage: str) -> None:
+    """Set the trait `stage` of a panel. What a function raises that observes it is logged, and ends nothing."""
+    try:
+        panel.set_trait("stage", stage)
+    except Exception:
+        logging.getLogger("digime_pandas").exception("A function that observes the stage raised an error.")
+
+
+def _checked_timeout(timeout: object) -> float:
+    is_number = isinstance(timeout, int | float) and not isinstance(timeout, bool) and math.isfinite(timeout)
+    if not isinstance(timeout, int | float) or not is_number or not 0 <= timeout <= threading.TIMEOUT_MAX:
+        raise InputError(f"timeout is {timeout!r}.", remedy="Pass how many seconds to wait at most, such as 600.")
+    return float(timeout)

@@ -1,0 +1,4 @@
+"""How objects show themselves in a notebook.
+
+Nothing here knows what is shown. Files from bottom to top: ``texts``, ``html``.
+"""
