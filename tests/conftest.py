@@ -7,15 +7,17 @@ import os
 import ssl
 import subprocess
 import threading
+import time
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import count, cycle
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import stamina
+import tenacity.nap
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 from hypothesis import HealthCheck, settings
@@ -55,6 +57,17 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if collection_path.suffix == ".py" and config.option.markexpr == "not slow":
         return "\npytestmark = pytest.mark.slow\n" in collection_path.read_text(encoding="utf-8") or None
     return None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    # Of the matrix of faults, the count is a result.
+    counts = {
+        outcome: sum("faults/matrix/" in report.nodeid for report in terminalreporter.getreports(outcome))
+        for outcome in ("passed", "xfailed", "failed", "xpassed", "error")
+    }
+    if any(counts.values()):
+        said = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
+        terminalreporter.write_line(f"The matrix of faults: {sum(counts.values())} cases, {said}")
 
 
 def pytest_runtest_setup() -> None:
@@ -122,7 +135,9 @@ def certificates_are_loaded_once() -> Iterator[None]:
 @pytest.fixture
 def no_waiting() -> Iterator[None]:
     """Attempts follow each other at once; how many there are stays as it is."""
-    with stamina.set_testing(True, attempts=1000, cap=True):
+    with pytest.MonkeyPatch.context() as patch:
+        # Other threads have their turn all the same: those of servers, which close connections.
+        patch.setattr(tenacity.nap, "time", SimpleNamespace(sleep=lambda _: time.sleep(0)))
         yield
 
 

@@ -25,10 +25,13 @@ TREE = """\
 digime_pandas/
   __init__.py  The public names, loaded at first use.             imports _client, _service, widget, errors
   __main__.py  The command line.                                  imports _client, _service, _tabular.formats, errors
-  errors.py    Every error and warning.                           imports nothing
+  errors/      Every error and warning.                           imports nothing
   widget.py    AuthorizationWidget.                               imports _client, errors
+  anywidget.py The same for marimo and other front ends.          imports _client, errors
+  typing.py    The types of arguments.                            imports _client, _tabular.formats
   dask.py      The accessor of Dask frames.                       imports _client, errors
   polars.py    The namespace of polars frames.                    imports _client
+  pytest_plugin.py  Fixtures, installed as `pytest_digime`.       imports sandbox
   _client/     What users call: connect, authorize, write, read.  imports _service, _tabular, data, errors
   _service/    How digi.me is spoken to: keys, requests, consent.  imports errors
   _tabular/    How a frame becomes the bytes of a file, and back.  imports errors
@@ -39,8 +42,8 @@ ROWS = re.findall(r"^  (\w+)(?:\.py|/) .+ imports (.+)$", TREE, flags=re.MULTILI
 MAY_IMPORT = {name: [] if allowed == "nothing" else allowed.split(", ") for name, allowed in ROWS}
 VERSION = "_version"  # a constant, which every file may import
 SANDBOX_ORDER = [
-    *("_wire", "_server", "_browser", "_store", "_context"),
-    *("_setup", "_approvals", "_endpoints", "_app", "_sandbox"),
+    *("_wire", "_server", "_store", "_context", "_setup", "_approvals", "_endpoints", "_app", "_browser"),
+    *("_faults", "faults", "_running", "_scripted_count", "_sandbox", "_shared"),
 ]
 
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -143,15 +146,15 @@ def test_own_modules_are_loaded_by_name_only_where_they_are_optional_or_heavy() 
     by_name = {name_of(path): re.findall(r"import_module\(\"([\w.]+)\"\)", path.read_text()) for path in FILES}
     assert {module: names for module, names in by_name.items() if names} == {
         "__init__": [f"{NAME}.polars"],
-        "__main__": [f"{NAME}.sandbox"],
         "_client.accessor": [f"{NAME}._client.{name}" for name in ("write", "preview", "write_each")],
-        "_client.connect": [f"{NAME}.sandbox"],
+        "_client.command_line.trial": [f"{NAME}.sandbox"],
+        "_client.connect": [f"{NAME}.sandbox"] * 2,
     }
 
 
 def test_one_file_alone_imports_httpx() -> None:
     importing = {name_of(path) for path in FILES if any(is_in(name, ["httpx"]) for name in imports(parsed(path)))}
-    assert importing == {"_service.http.transport"}
+    assert importing == {"_service.http.lines"}
 
 
 @pytest.mark.parametrize(

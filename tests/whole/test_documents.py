@@ -12,6 +12,7 @@ import digime_pandas
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / ".github"
 DOCUMENTS = [*sorted(FOLDER.glob("*.md")), ROOT / "tests" / "benchmarks" / "RESULTS.md"]
+GUIDES = sorted((ROOT / "notebooks" / "docs").glob("*.md"))
 NAMED = re.compile(r"`((?:digime_pandas|tests|\.ci|\.github)/[\w./-]*)`")
 
 
@@ -20,12 +21,19 @@ def text_of(path: Path) -> str:
 
 
 def test_the_documents_are_there() -> None:
-    assert [path.name for path in DOCUMENTS] == ["CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "RESULTS.md"]
+    names = ["CHANGELOG.md", "CONTRIBUTING.md", "RETRIES.md", "SECURITY.md", "RESULTS.md"]
+    assert [path.name for path in DOCUMENTS] == names
     for path in DOCUMENTS:
         assert f"`{path.relative_to(ROOT)}`" in text_of(ROOT / "README.md")
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.stem)
+def test_the_guides_are_named_where_users_find_them() -> None:
+    readme = text_of(ROOT / "README.md")
+    assert len(GUIDES) >= 3
+    assert [path.name for path in GUIDES if f"`{path.relative_to(ROOT)}`" not in readme] == []
+
+
+@pytest.mark.parametrize("path", [*DOCUMENTS, *GUIDES], ids=lambda path: path.stem)
 def test_the_files_a_document_names_exist(path: Path) -> None:
     assert [name for name in NAMED.findall(text_of(path)) if not (ROOT / name).exists()] == []
 
@@ -37,7 +45,7 @@ def test_the_tests_that_ci_names_exist() -> None:
 
 
 def test_each_promise_of_security_names_a_test() -> None:
-    promises = re.findall(r"^\| (?!who|---)(.+) \| (.+) \| (.+) \|$", text_of(FOLDER / "SECURITY.md"), re.MULTILINE)
+    promises = re.findall(r"^\| (?!promise|---)(.+) \| (.+) \| (.+) \|$", text_of(FOLDER / "SECURITY.md"), re.MULTILINE)
     assert len(promises) > 10
     for _, _, shown_by in promises:
         assert any(Path(name).name.startswith("test_") for name in NAMED.findall(shown_by))

@@ -65,7 +65,7 @@ def test_the_examples_run_one_after_the_other() -> None:
 
 
 def test_values_are_claimed_and_so_checked() -> None:
-    assert len(CLAIM.findall("\n".join(blocks("python")))) == 9
+    assert len(CLAIM.findall("\n".join(blocks("python")))) == 12
 
 
 @pytest.mark.parametrize("ending", ["digime_pandas demo", "pytest"])

@@ -84,7 +84,7 @@ class Day:
 @pytest.fixture
 def day(caplog: pytest.LogCaptureFixture) -> Day:
     caplog.set_level(logging.DEBUG)
-    for name in ("httpx", "httpcore", "stamina", "digime_pandas", "asyncio", "filelock"):
+    for name in ("httpx", "httpcore", "tenacity", "digime_pandas", "asyncio", "filelock"):
         caplog.set_level(logging.DEBUG, logger=name)
     return Day(caplog)
 

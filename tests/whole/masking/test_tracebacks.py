@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import httpcore
 import httpx
 import jwt
 import pytest
@@ -131,6 +132,53 @@ class TestWriting:
         text = raised(KeyboardInterrupt, lambda: tapped.write(b"hello", "a", DESCRIPTOR, writer))
         assert found(text, tap, *everything(tap, tapped, writer)) == set()
 
+    @pytest.mark.parametrize(
+        ("place", "size", "broken"),
+        [
+            ("write", 5, KeyboardInterrupt()),
+            ("write", BIG, KeyboardInterrupt()),
+            ("read", 5, KeyboardInterrupt()),
+            ("read", 5, TypeError("no such thing")),
+            ("read", 5, httpcore.ReadError("reset")),
+        ],
+        ids=repr,
+    )
+    def test_broken_on_the_direct_way(  # noqa: PLR0917 - fixtures
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        own_sandbox: Sandbox,
+        tap: Wiretap,
+        tapped: Client,
+        writer: Authorization,
+        place: str,
+        size: int,
+        broken: BaseException,
+    ) -> None:
+        from httpcore._backends.sync import SyncStream
+
+        send = socket.socket.send
+
+        def write(self: socket.socket, buffer: bytes, *flags: int) -> int:
+            if (sent := re.search(rb"Authorization: Bearer (\S+)", buffer)) is not None:
+                tap.learn_token(sent[1].decode())
+                if place == "write":
+                    raise broken
+            return send(self, buffer, *flags)
+
+        def read(self: object, max_bytes: int, timeout: float | None = None) -> bytes:
+            raise broken
+
+        monkeypatch.setattr(socket.socket, "send", write)
+        monkeypatch.setattr(SyncStream, "read", read)
+        known = len(tap.texts)
+        kind = ServiceUnreachableError if isinstance(broken, httpcore.ReadError) else type(broken)
+        with Client(
+            own_sandbox.contract, base_url=own_sandbox.base_url, tokens=MemoryTokenStore(), max_attempts=1
+        ) as direct:
+            text = raised(kind, lambda: direct.write(bytes(size), "a", DESCRIPTOR, writer))
+        assert len(tap.texts) > known
+        assert found(text, tap, *everything(tap, tapped, writer)) == set()
+
     def test_interrupted_while_it_signs(
         self, monkeypatch: pytest.MonkeyPatch, tap: Wiretap, tapped: Client, writer: Authorization
     ) -> None:
@@ -197,12 +245,18 @@ class TestTokens:
         kind = AuthorizationExpiredError if status == 401 else RefusedError
         assert found(raised(kind, lambda: tapped.refresh(writer)), tap, *everything(tap, tapped, writer)) == set()
 
+    @pytest.mark.parametrize("place", ["fetch_keys", "_verified"])
     @pytest.mark.parametrize("key_set", [{"keys": []}, {"keys": [{"kid": 1}]}, {}, [], "x"])
-    def test_a_key_set_that_is_wrong(self, tap: Wiretap, tapped: Client, writer: Authorization, key_set: Any) -> None:
-        tapped._consents["write"].api._key_sets.clear()
+    def test_a_key_set_that_is_wrong(
+        self, tap: Wiretap, tapped: Client, writer: Authorization, key_set: Any, place: str
+    ) -> None:
+        api = tapped._consents["write"].api
+        api._key_sets.clear()
+        if place == "_verified":
+            api.fetch_keys = lambda: None  # type: ignore[method-assign] # as if they were there
         tap.trouble = lambda request: httpx.Response(200, json=key_set) if "jwks" in request.url.path else None
         text = raised(ReplyError, lambda: tapped.refresh(writer))
-        assert "_verified" in text
+        assert place in text
         assert found(text, tap, *everything(tap, tapped, writer)) == set()
 
     @pytest.mark.parametrize("change", ["{}x", "x{}", "{}.x", "\ud800{}", "", "{0}.{0}"])
