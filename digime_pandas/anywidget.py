@@ -11,17 +11,14 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
 
 import traitlets
 
-from digime_pandas._client.client import Client
 from digime_pandas._client.consent.html import STYLE, render_link, render_request, render_result, render_wait
-from digime_pandas._client.consent.panel import ConsentPanel, open_session, set_stage
-from digime_pandas._client.consent.session import Access, Authorization
+from digime_pandas._client.consent.panel import ConsentPanel
+from digime_pandas._client.consent.session import ConsentSession
 from digime_pandas.errors import ConfigurationError
 
 try:
@@ -61,32 +58,9 @@ class AuthorizationWidget(ConsentPanel, AnyWidget):
     stage = traitlets.Unicode("starting", read_only=True)
     seen = traitlets.Unicode("").tag(sync=True)
 
-    def __init__(
-        self,
-        account_id: str,
-        *,
-        access: Access = "write",
-        client: Client | None = None,
-        callback: str | None = None,
-        timeout: float = 600.0,
-        on_authorized: Callable[[Authorization], object] | None = None,
-    ) -> None:
-        self._drawing = threading.RLock()
-        self._timeout = timeout
-        session = open_session(
-            account_id,
-            access=access,
-            client=client,
-            callback=callback,
-            timeout=timeout,
-            on_change=self._draw,
-            on_stage=self._tell_stage,
-            on_authorized=on_authorized,
-        )
-        super().__init__()
-        self._session = session
+    def _build(self, session: ConsentSession) -> None:  # noqa: ARG002 - of the panel
+        AnyWidget.__init__(self)
         self.on_msg(self._take)
-        self._begin()
 
     def close(self) -> None:
         """Remove the widget and stop its listener."""
@@ -127,7 +101,3 @@ class AuthorizationWidget(ConsentPanel, AnyWidget):
             "below": render_result(session),
             "buttons": buttons,
         }
-
-    def _tell_stage(self) -> None:
-        with self._drawing:
-            set_stage(self, self._session.state.stage)

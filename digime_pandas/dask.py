@@ -38,6 +38,21 @@ except ImportError as error:
     ) from error
 
 
+class _DatasetArguments(WriteArguments, total=False):
+    client: Client | None
+    journal: JournalLike | None
+    errors: Errors
+
+
+class _EachArguments(WriteArguments, total=False):
+    missing: Literal["error", "skip"]
+    drop_null: bool
+    keep_key: bool
+    client: Client | None
+    journal: JournalLike | None
+    errors: Literal["collect", "raise"]
+
+
 @register_dataframe_accessor("digime")
 @register_series_accessor("digime")
 class DaskDigimeAccessor:
@@ -52,11 +67,8 @@ class DaskDigimeAccessor:
         file_name: str,
         account_id: str | Iterable[str],
         *,
-        client: Client | None = None,
-        journal: JournalLike | None = None,
         compute: Literal[True] = True,
-        errors: Errors = "raise",
-        **arguments: Unpack[WriteArguments],
+        **arguments: Unpack[_DatasetArguments],
     ) -> pd.DataFrame: ...
 
     @overload
@@ -65,11 +77,8 @@ class DaskDigimeAccessor:
         file_name: str,
         account_id: str | Iterable[str],
         *,
-        client: Client | None = None,
-        journal: JournalLike | None = None,
         compute: Literal[False],
-        errors: Errors = "raise",
-        **arguments: Unpack[WriteArguments],
+        **arguments: Unpack[_DatasetArguments],
     ) -> DelayedWrite: ...
 
     @explains_calls()
@@ -131,34 +140,12 @@ class DaskDigimeAccessor:
 
     @overload
     def write_each(
-        self,
-        by: Hashable,
-        file_name: str,
-        *,
-        missing: Literal["error", "skip"] = "error",
-        drop_null: bool = False,
-        keep_key: bool = True,
-        client: Client | None = None,
-        journal: JournalLike | None = None,
-        compute: Literal[True] = True,
-        errors: Literal["collect", "raise"] = "collect",
-        **arguments: Unpack[WriteArguments],
+        self, by: Hashable, file_name: str, *, compute: Literal[True] = True, **arguments: Unpack[_EachArguments]
     ) -> pd.DataFrame: ...
 
     @overload
     def write_each(
-        self,
-        by: Hashable,
-        file_name: str,
-        *,
-        missing: Literal["error", "skip"] = "error",
-        drop_null: bool = False,
-        keep_key: bool = True,
-        client: Client | None = None,
-        journal: JournalLike | None = None,
-        compute: Literal[False],
-        errors: Literal["collect", "raise"] = "collect",
-        **arguments: Unpack[WriteArguments],
+        self, by: Hashable, file_name: str, *, compute: Literal[False], **arguments: Unpack[_EachArguments]
     ) -> DelayedWrite: ...
 
     @explains_calls()

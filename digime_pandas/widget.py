@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -11,8 +10,6 @@ import ipywidgets
 import traitlets
 from IPython.display import HTML, display, update_display
 
-from digime_pandas._client.calls.explained import explains_calls
-from digime_pandas._client.client import Client
 from digime_pandas._client.consent.html import (
     STYLE,
     hide_earlier,
@@ -24,8 +21,8 @@ from digime_pandas._client.consent.html import (
     render_text,
     render_wait,
 )
-from digime_pandas._client.consent.panel import ConsentPanel, open_session, set_stage
-from digime_pandas._client.consent.session import Access, Authorization
+from digime_pandas._client.consent.panel import ConsentPanel
+from digime_pandas._client.consent.session import ConsentSession
 
 _IN_MARIMO = (
     "<p>For a panel that is live in marimo: <code>from digime_pandas.anywidget import AuthorizationWidget</code>, and "
@@ -71,31 +68,9 @@ class AuthorizationWidget(ConsentPanel, ipywidgets.VBox):  # type: ignore[misc] 
 
     stage = traitlets.Unicode("starting", read_only=True)
 
-    @explains_calls()
-    def __init__(
-        self,
-        account_id: str,
-        *,
-        access: Access = "write",
-        client: Client | None = None,
-        callback: str | None = None,
-        timeout: float = 600.0,
-        on_authorized: Callable[[Authorization], object] | None = None,
-    ) -> None:
-        self._drawing = threading.RLock()
+    def _build(self, session: ConsentSession) -> None:
         self._display_ids: list[str] = []
         self._shown_stage = ""
-        self._timeout = timeout
-        session = open_session(
-            account_id,
-            access=access,
-            client=client,
-            callback=callback,
-            timeout=timeout,
-            on_change=self._draw,
-            on_stage=self._tell_stage,
-            on_authorized=on_authorized,
-        )
         self._request, self._link, self._wait, self._result = (ipywidgets.HTML() for _ in range(4))
         self._address = ipywidgets.Text(
             description="Address",
@@ -109,29 +84,9 @@ class AuthorizationWidget(ConsentPanel, ipywidgets.VBox):  # type: ignore[misc] 
         self._cancel = _button("Cancel", session.cancel)
         self._forget = _button("Forget", session.forget)
         self._buttons = _row(self._again, self._cancel, self._forget)
-        super().__init__([self._request, self._link, self._wait, self._paste, self._result, self._buttons])
+        parts = [self._request, self._link, self._wait, self._paste, self._result, self._buttons]
+        ipywidgets.VBox.__init__(self, parts)
         self.add_class("digime-consent")
-        self._session = session
-        self._begin()
-
-    def result(self, timeout: float) -> Authorization:
-        """Wait for the authorization; the widget goes on by itself meanwhile.
-
-        Args:
-            timeout: Seconds to wait at most.
-
-        Returns:
-            The authorization, stored already.
-
-        Raises:
-            AuthorizationTimeoutError: No redirect came in time.
-            ConsentRefusedError: The person or the service refused.
-            DigimeError: Any other error that ended it; the widget shows it, too.
-        """
-        try:
-            return super().result(timeout)
-        finally:
-            self._send_state_again()
 
     def close(self) -> None:
         """Remove the widget and stop its listener."""
@@ -201,11 +156,7 @@ class AuthorizationWidget(ConsentPanel, ipywidgets.VBox):  # type: ignore[misc] 
                 self._shown_stage = state.stage
                 self._update_displays()
 
-    def _tell_stage(self) -> None:
-        with self._drawing:
-            set_stage(self, self._session.state.stage)
-
-    def _send_state_again(self) -> None:
+    def _waited(self) -> None:
         # Programs that run notebooks process only what is sent while a cell runs. A thread may have sent the latest
         # state between two cells; without this, the link would be in the notebook they save.
         with self._drawing:

@@ -22,6 +22,7 @@ _OWNERS = {
     "Client": "client",
     "ConsentClient": "client",
 }
+_CLASSES = {"ConsentPanel": "AuthorizationWidget"}  # which two classes have the arguments of
 _REQUIRED = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}
 
 
@@ -98,7 +99,7 @@ class _Answers:
 def _name_of(function: Callable[..., Any]) -> str:
     """Return what users write to call a function."""
     owner, _, name = function.__qualname__.removesuffix(".__init__").rpartition(".")
-    return f"{_OWNERS.get(owner, owner)}.{name}" if owner else f"digime.{name}"
+    return f"{_OWNERS.get(owner, owner)}.{name}" if owner else f"digime.{_CLASSES.get(name, name)}"
 
 
 def _usage(name: str, parameters: Iterable[inspect.Parameter]) -> str:

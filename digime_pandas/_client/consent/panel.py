@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from digime_pandas._client.authorizations.consent_client import one_account
+from digime_pandas._client.calls.explained import explains_calls
 from digime_pandas._client.client import Client
 from digime_pandas._client.connect import current_client
 from digime_pandas._client.consent.descriptions import checked_access
@@ -22,9 +23,59 @@ _FIRST_SECONDS = 0.5  # which making a panel waits at most, so that what is show
 
 
 class ConsentPanel:
-    """A panel below a notebook cell; a subclass draws it."""
+    """A panel below a notebook cell; a subclass draws it, and names the arguments."""
 
     _session: ConsentSession
+
+    @explains_calls()
+    def __init__(
+        self,
+        account_id: str,
+        *,
+        access: Access = "write",
+        client: Client | None = None,
+        callback: str | None = None,
+        timeout: float = 600.0,
+        on_authorized: Callable[[Authorization], object] | None = None,
+    ) -> None:
+        (account_id,) = one_account(account_id)
+        if on_authorized is not None and not callable(on_authorized):
+            raise InputError(
+                f"on_authorized is a {type(on_authorized).__name__}.",
+                remedy="Pass a function of one argument, which is called with the authorization.",
+            )
+        session = ConsentSession(
+            current_client(client),
+            account_id,
+            checked_access(access),
+            callback=callback,
+            timeout=_checked_timeout(timeout),
+            on_change=self._draw,
+            on_stage=self._tell_stage,
+            on_authorized=on_authorized,
+        )
+        self._drawing = threading.RLock()
+        self._timeout = timeout
+        self._build(session)
+        self._session = session
+        # Asked for the link in the background.
+        session.start_in_background()
+        session.wait_for_start(_FIRST_SECONDS)
+
+    def _build(self, session: ConsentSession) -> None:
+        """Make the widget, its parts first."""
+        raise NotImplementedError
+
+    def _draw(self) -> None:
+        """Show the state of the session."""
+        raise NotImplementedError
+
+    def _waited(self) -> None:
+        """Do what has to be done when somebody has waited in a cell."""
+
+    def _tell_stage(self) -> None:
+        with self._drawing:
+            set_stage(self, self._session.state.stage)
 
     @property
     def flow(self) -> AuthorizationFlow | None:
@@ -56,12 +107,10 @@ class ConsentPanel:
             DigimeError: Any other error that ended it; the panel shows it, too.
         """
         self._session.look_again()
-        return self._session.result(timeout)
-
-    def _begin(self) -> None:
-        """Have the service asked for the link, in the background."""
-        self._session.start_in_background()
-        self._session.wait_for_start(_FIRST_SECONDS)
+        try:
+            return self._session.result(timeout)
+        finally:
+            self._waited()
 
     def __repr__(self) -> str:
         if not hasattr(self, "_session"):  # a traceback may show a panel whose making failed
@@ -70,41 +119,6 @@ class ConsentPanel:
         return (
             f"<AuthorizationWidget account_id={session.account_id!r} access={session.access!r} {session.state.stage}>"
         )
-
-
-def open_session(
-    account_id: str,
-    *,
-    access: Access,
-    client: Client | None,
-    callback: str | None,
-    timeout: float,
-    on_change: Callable[[], None],
-    on_stage: Callable[[], None],
-    on_authorized: Callable[[Authorization], object] | None,
-) -> ConsentSession:
-    """Return a session for the arguments of a panel; it is not started.
-
-    Raises:
-        ConfigurationError: There is no client.
-        InputError: An argument is not valid.
-    """
-    (account_id,) = one_account(account_id)
-    if on_authorized is not None and not callable(on_authorized):
-        raise InputError(
-            f"on_authorized is a {type(on_authorized).__name__}.",
-            remedy="Pass a function of one argument, which is called with the authorization.",
-        )
-    return ConsentSession(
-        current_client(client),
-        account_id,
-        checked_access(access),
-        callback=callback,
-        timeout=_checked_timeout(timeout),
-        on_change=on_change,
-        on_stage=on_stage,
-        on_authorized=on_authorized,
-    )
 
 
 def set_stage(panel: Any, stage: str) -> None:

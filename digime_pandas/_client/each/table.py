@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from digime_pandas._client.tables.typed_frame import dtypes_of, typed_frame
+from digime_pandas._client.tables.typed_frame import OF_FILE, OF_LOSS, dtypes_of, typed_frame
 from digime_pandas._service.display import html
 from digime_pandas._service.receipt import Receipt
 from digime_pandas.errors import DigimeError, Outcome
@@ -16,21 +16,7 @@ from digime_pandas.errors import DigimeError, Outcome
 _SHOWN_LOSSES = 5  # accounts
 PartStatus = Literal["delivered", "pending", "failed", "skipped", "not sent"]
 
-COLUMNS = dtypes_of(
-    "account_id",
-    "status",
-    "outcome",
-    "file_name",
-    "rows",
-    "size",
-    "sha256",
-    "write_id",
-    "delivered_at",
-    "attempts",
-    "lost",
-    "error_type",
-    "error",
-)
+COLUMNS = dtypes_of("account_id", "status", "outcome", "file_name", *OF_FILE, *OF_LOSS)
 """The columns of the result, and their dtypes with and without rows."""
 
 

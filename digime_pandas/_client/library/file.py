@@ -333,8 +333,8 @@ def _target_of(path: object) -> Path:
 def _write_whole(path: Path, download: Download) -> None:
     with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name[:_NAME_PART]}-", delete=False) as file:
         try:
-            for position in range(0, download.content.size, _PIECE_BYTES):
-                file.write(download.content.read_at(position, _PIECE_BYTES))
+            for piece in download.content.pieces():
+                file.write(piece)
             file.close()
             Path(file.name).replace(path)
         except BaseException:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from digime_pandas._service.received.byte_limit import MOST_STREAMED_BYTES, MOST_WHOLE_BYTES, ByteLimit
+from digime_pandas._service.received.byte_limit import ByteLimit
 from digime_pandas._tabular.reading.arguments import check_limits
 from digime_pandas._tabular.reading.limits import Limits
 
@@ -38,7 +38,7 @@ class ReadLimits:
         Raises:
             InputError: A limit is no whole number above 0.
         """
-        return ByteLimit.of(self.max_bytes, MOST_STREAMED_BYTES if in_pieces else MOST_WHOLE_BYTES)
+        return ByteLimit.of(self.max_bytes, in_pieces=in_pieces)
 
     def of_frame(self) -> Limits:
         """Return how much a frame may hold: of bytes, 8 times as many as the file may have, and at least 64 MiB.

@@ -9,28 +9,12 @@ from typing import Any
 import pandas as pd
 
 from digime_pandas._client.partitions.deliveries import Deliveries, Delivery
-from digime_pandas._client.tables.typed_frame import dtypes_of, typed_frame
+from digime_pandas._client.tables.typed_frame import OF_FILE, OF_LOSS, dtypes_of, typed_frame
 from digime_pandas.errors import DatasetError, DigimeError
 
-COLUMNS = dtypes_of(
-    "account_id",
-    "status",
-    "outcome",
-    "file_name",
-    "mime_type",
-    "rows",
-    "size",
-    "sha256",
-    "write_id",
-    "delivered_at",
-    "attempts",
-    "elapsed",
-    "lost",
-    "error_type",
-    "error",
-)
+COLUMNS = dtypes_of("account_id", "status", "outcome", "file_name", "mime_type", *OF_FILE, "elapsed", *OF_LOSS)
 """The columns, and their dtypes with and without rows."""
-_OF_RECEIPT = ("status", "mime_type", "rows", "size", "sha256", "write_id", "delivered_at", "attempts", "elapsed")
+_OF_RECEIPT = ("status", "mime_type", *OF_FILE, "elapsed")
 _NAMED = 5  # failures that an error names
 
 

@@ -61,11 +61,11 @@ class Nothing:
         """Nothing is open."""
 
 
-class TerminalBar:
-    """A bar of tqdm.
+class _Timed:
+    """Shows how long it took, too.
 
     Args:
-        name: Shown before the bar.
+        name: Shown before all else.
         clock: Returns the time in seconds.
         started: When the write began, on the clock.
     """
@@ -74,7 +74,18 @@ class TerminalBar:
         self._name = name
         self._clock = clock
         self._started = started
-        self._bar: Any = None
+
+    def _seconds(self) -> float:
+        return self._clock() - self._started
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class TerminalBar(_Timed):
+    """A bar of tqdm."""
+
+    _bar: Any = None
 
     def show(self, count: Count) -> None:
         """Show the bar."""
@@ -82,7 +93,7 @@ class TerminalBar:
             from tqdm.std import tqdm
 
             self._bar = tqdm(desc=self._name, total=count.measure[1], disable=False, **count.bar, **_size())
-            self._bar.start_t -= self._clock() - self._started
+            self._bar.start_t -= self._seconds()
         # Set, not added up: another attempt begins at 0 again.
         self._bar.n, self._bar.total = count.measure
         self._bar.set_postfix_str(count.details)
@@ -95,26 +106,16 @@ class TerminalBar:
             self._bar.close()
 
 
-class CellLine:
-    """A line with a bar in a notebook, which is replaced; it needs no widgets, and stays true in a saved notebook.
+class CellLine(_Timed):
+    """A line with a bar in a notebook, which is replaced; it needs no widgets, and stays true in a saved notebook."""
 
-    Args:
-        name: Shown before the bar.
-        clock: Returns the time in seconds.
-        started: When the write began, on the clock.
-    """
-
-    def __init__(self, name: str, clock: Clock, started: float) -> None:
-        self._name = name
-        self._clock = clock
-        self._started = started
-        self._handle: Any = None
-        self._latest: Count | None = None
+    _handle: Any = None
+    _latest: Count | None = None
 
     def show(self, count: Count) -> None:
         """Show how much was sent, and how long the rest will take where that can be said."""
         done, total = count.measure
-        seconds = self._clock() - self._started
+        seconds = self._seconds()
         # Not said of less than 1 %: it would be too wrong.
         left = f", {_clock_time(seconds * max(0, total - done) / done)} left" if total and 100 * done >= total else ""
         value = "" if total is None else f'value="{done}" max="{total}"'
@@ -125,7 +126,7 @@ class CellLine:
     def end(self, count: Count) -> None:
         """Show what was sent, and how long it took."""
         self._latest = None
-        self._replace(_last_line(count, self._clock() - self._started))
+        self._replace(_last_line(count, self._seconds()))
 
     def close(self) -> None:
         """Say where it ended, if it ended before the end."""
@@ -146,29 +147,15 @@ class CellLine:
             self._handle.update(shown, raw=True)
 
 
-class FinalLine:
-    """One line at the end, for logs and other places where a bar would become many lines.
-
-    Args:
-        name: Begins the line.
-        clock: Returns the time in seconds.
-        started: When the write began, on the clock.
-    """
-
-    def __init__(self, name: str, clock: Clock, started: float) -> None:
-        self._name = name
-        self._clock = clock
-        self._started = started
+class FinalLine(_Timed):
+    """One line at the end, for logs and other places where a bar would become many lines."""
 
     def show(self, count: Count) -> None:
         """Nothing is shown before the end."""
 
     def end(self, count: Count) -> None:
         """Write the line to standard error."""
-        sys.stderr.write(f"{self._name}: {_last_line(count, self._clock() - self._started)}\n")
-
-    def close(self) -> None:
-        """Nothing is open."""
+        sys.stderr.write(f"{self._name}: {_last_line(count, self._seconds())}\n")
 
 
 def display_for(place: Place, name: str, clock: Clock, started: float) -> Display:

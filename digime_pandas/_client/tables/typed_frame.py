@@ -25,6 +25,10 @@ _DTYPES: Mapping[str, str] = MappingProxyType(
     }
 )
 _TEXT = "string"
+OF_FILE = ("rows", "size", "sha256", "write_id", "delivered_at", "attempts")
+"""The columns that say what was delivered."""
+OF_LOSS = ("lost", "error_type", "error")
+"""The columns that say what was not."""
 
 
 def dtypes_of(*names: str) -> Mapping[str, Any]:

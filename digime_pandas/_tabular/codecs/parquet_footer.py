@@ -193,13 +193,8 @@ def read_integers(data: bytes, *, depth: int) -> tuple[dict[tuple[int, ...], int
 
 def _read_struct(data: bytes, position: int, path: tuple[int, ...], depth: int, found: dict[Any, int]) -> int:
     number = 0
-    while head := data[position]:
-        position += 1
-        if head >> 4:
-            number += head >> 4
-        else:
-            number, position = _integer(data, position), _after_varint(data, position)
-        kind = head & 0x0F
+    while data[position]:
+        kind, number, position = _field_head(data, position, number)
         if kind in {_I16, _I32, _I64}:
             value = _unsigned(data, position)
             found[*path, number] = value >> 1 if not value & 1 else -(value >> 1) - 1
@@ -228,19 +223,23 @@ def _only(spans: Sequence[_FieldSpan], meaning: _Meaning) -> _FieldSpan:
 def _walk_struct(data: bytes, position: int, rule: _StructRule, spans: list[_FieldSpan]) -> int:
     """Note what `rule` names in the struct that starts at `position`, in its order; return where it ends."""
     start, number = position, 0
-    while head := data[position]:
-        position += 1
-        if head >> 4:
-            number += head >> 4
-        else:
-            number, position = _integer(data, position), _after_varint(data, position)
-        end = _walk_value(data, position, head & 0x0F, rule.structs.get(number, _NOTHING), spans)
+    while data[position]:
+        kind, number, position = _field_head(data, position, number)
+        end = _walk_value(data, position, kind, rule.structs.get(number, _NOTHING), spans)
         if number in rule.integers:
             spans.append(_FieldSpan(rule.integers[number], position, end))
         position = end
     if rule.meaning is not None:
         spans.append(_FieldSpan(rule.meaning, start, position + 1))
     return position + 1
+
+
+def _field_head(data: bytes, position: int, before: int) -> tuple[int, int, int]:
+    """Return type and number of the field that starts at `position`, after that of a number, and where its value is."""
+    head = data[position]
+    if head >> 4:
+        return head & 0x0F, before + (head >> 4), position + 1
+    return head & 0x0F, _integer(data, position + 1), _after_varint(data, position + 1)
 
 
 def _walk_value(data: bytes, position: int, kind: int, rule: _StructRule, spans: list[_FieldSpan]) -> int:

@@ -17,6 +17,8 @@ _MOST_TIMES = 8  # texts are copied, decoded and searched
 class Limits:
     """How much may be read.
 
+    What checks takes how much there is so far, and raises a ReadError where that is more than may be read.
+
     Args:
         bytes: Most bytes that the values of one frame may take while they are read.
         rows: Most rows of the file.
@@ -31,15 +33,7 @@ class Limits:
         return max(_LEAST_TEXT_BYTES, self.bytes // _MOST_TIMES)
 
     def check_rows(self, rows: int, *, are_all: bool = False) -> None:
-        """Check how many rows a file has.
-
-        Args:
-            rows: How many there are so far.
-            are_all: Whether the file says that these are all.
-
-        Raises:
-            ReadError: They are more than may be read.
-        """
+        """Check how many rows a file has; `are_all` where it says that there are no more."""
         if rows > self.rows:
             found = f"{rows:,} rows" if are_all else f"more than {self.rows:,} rows"
             raise ReadError(
@@ -48,14 +42,7 @@ class Limits:
             )
 
     def check_bytes(self, size: int) -> None:
-        """Check how many bytes the values of one frame take.
-
-        Args:
-            size: How many they take so far.
-
-        Raises:
-            ReadError: They are more than may be read.
-        """
+        """Check how many bytes the values of one frame take."""
         if size > self.bytes:
             raise ReadError(
                 f"The values in the file take more than {self.bytes:,} bytes of memory, as many as max_bytes is. Read "
@@ -63,14 +50,7 @@ class Limits:
             )
 
     def check_columns(self, columns: int) -> None:
-        """Check how many columns a file has.
-
-        Args:
-            columns: How many there are, or how many there are so far.
-
-        Raises:
-            ReadError: They are more than `MOST_COLUMNS`.
-        """
+        """Check how many columns a file has."""
         if columns > MOST_COLUMNS:
             raise ReadError(
                 f"The file has {columns:,} columns, and at most {MOST_COLUMNS:,} are read as a frame. Its bytes are "
@@ -78,14 +58,7 @@ class Limits:
             )
 
     def check_text(self, size: int) -> None:
-        """Check how many bytes a line has, or JSON text that is read value by value.
-
-        Args:
-            size: How many there are so far.
-
-        Raises:
-            ReadError: They are more than `text_bytes`.
-        """
+        """Check how many bytes a line has, or JSON text that is read value by value."""
         if size > self.text_bytes:
             raise ReadError(
                 f"The file has more than {self.text_bytes:,} bytes on one line, or of values that are read one by one. "
