@@ -22,11 +22,11 @@ from digime_pandas._client.command_line.output import (
     print_notice,
     print_table,
     printable,
-    put_file,
 )
 from digime_pandas._client.command_line.service import connected
 from digime_pandas._client.dataset.manifest import is_dataset_name
 from digime_pandas._client.library.file import LibraryFile
+from digime_pandas._client.library.target_file import put_file
 from digime_pandas._client.read import ReadArguments, ReadRequest, dataset_of, read_file, read_frame
 from digime_pandas._service.receipt import Receipt
 from digime_pandas._tabular.formats import format_of

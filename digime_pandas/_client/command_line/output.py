@@ -5,16 +5,11 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 import pandas as pd
-
-from digime_pandas._service.streams import Buffer
-from digime_pandas.errors import InputError
 
 PROGRAM = "digime-pandas"
 
@@ -60,37 +55,6 @@ def is_plain_text(content: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return all(character.isprintable() or character in "\t\n\r" for character in text)
-
-
-def put_file(path: Path, pieces: Iterable[Buffer]) -> int:
-    """Write a file, which is there whole or not at all; return its bytes.
-
-    A device or a pipe is written as it is, since a file in its place would be another thing.
-
-    Raises:
-        InputError: It cannot be written there.
-    """
-    target = path.resolve()
-    try:
-        if target.exists() and not target.is_file():
-            with target.open("wb") as file:
-                return sum(map(file.write, pieces))
-        return _put_whole(target, pieces)
-    except OSError as error:
-        raise InputError(f"{str(path)!r} cannot be written: {error.strerror or error}.") from error
-
-
-def _put_whole(target: Path, pieces: Iterable[Buffer]) -> int:
-    with NamedTemporaryFile(dir=target.parent, prefix=".digime-", delete=False) as file:
-        try:
-            size = sum(map(file.write, pieces))
-            file.close()
-            os.replace(file.name, target)  # noqa: PTH105 - the name of a temporary file is a text
-        except BaseException:
-            file.close()
-            Path(file.name).unlink()
-            raise
-    return size
 
 
 def _plain(value: Any) -> object:

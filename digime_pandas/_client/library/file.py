@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from io import BufferedReader
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from digime_pandas._client.library.limits import ReadLimits
+from digime_pandas._client.library.target_file import put_file
 from digime_pandas._service.descriptor import SCHEMA_PREFIX, WRITE_ID_PREFIX
 from digime_pandas._service.display import html
 from digime_pandas._service.display.texts import count_text, size_text, time_text
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 BATCH_ROWS = 65_536
 _SHA256 = re.compile("[0-9a-f]{64}")
 _PIECE_BYTES = 1 << 20
-_NAME_PART = 40  # characters of a file's name in that of its temporary one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +146,7 @@ class LibraryFile:
         It is there whole or not at all. Only you can read it, whatever could be done with a file that was there before.
 
         Args:
-            path: Where to. A file that is there is replaced.
+            path: Where to. A file that is there is replaced; a device or a pipe is written to.
             sha256: As for `read`; compared before anything is written.
             max_bytes: As for `read`. Default: 16 GiB, and what `read` says of compressed files.
 
@@ -161,10 +160,7 @@ class LibraryFile:
         target = _target_of(path)
         limits = ReadLimits(max_bytes).or_else(self.limits)
         with closing(self._download(sha256, limits.of_file(in_pieces=True))) as download:
-            try:
-                _write_whole(target, download)
-            except OSError as error:
-                raise InputError(f"path is {str(target)!r}, and cannot be written: {error.strerror}.") from error
+            put_file(target, download.content.pieces())
         return target
 
     def to_frame(
@@ -328,15 +324,3 @@ def _target_of(path: object) -> Path:
     if not isinstance(path, str | os.PathLike) or "\0" in os.fsdecode(path) or not os.fsdecode(path):
         raise InputError(f"path is {path!r}. Pass the path of a file to write.")
     return Path(os.fsdecode(path))
-
-
-def _write_whole(path: Path, download: Download) -> None:
-    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name[:_NAME_PART]}-", delete=False) as file:
-        try:
-            for piece in download.content.pieces():
-                file.write(piece)
-            file.close()
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink()
-            raise
