@@ -68,6 +68,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if any(counts.values()):
         said = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
         terminalreporter.write_line(f"The matrix of faults: {sum(counts.values())} cases, {said}")
+    # And of the newcomer, the time.
+    for report in terminalreporter.getreports("passed"):
+        seconds = dict(report.user_properties).get("newcomer_seconds")
+        if isinstance(seconds, float):
+            terminalreporter.write_line(f"The newcomer: {seconds:.0f} s from `jupyter lab` to a frame read back")
 
 
 def pytest_runtest_setup() -> None:

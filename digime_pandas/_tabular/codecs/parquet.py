@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from io import BytesIO
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 from typing import Any, BinaryIO
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -44,7 +45,7 @@ class ParquetCodec:
         batches = SizedBatches(job.source, size=ROW_GROUP_BYTES, first_bytes=ROW_GROUP_BYTES, of_arrow=True)
         groups = _row_groups(batches, schema)
         few = list(islice(groups, 2))
-        settings = _settings(few[0] if few else None, job)
+        settings = _settings_of_rows(few[0] if few else None, job)
         if len(few) < 2:  # noqa: PLR2004 - one row group, or none: nothing to join
             yield _file(few, schema, settings)
             return
@@ -71,35 +72,37 @@ class ParquetCodec:
         return ParquetReader(stream, limits)
 
 
-class SmallFiles:
-    """Makes many files of few rows: what follows from their columns is found out once, and not for each of them.
+def small_files(job: EncodeJob, columns: Sequence[pa.Array], bounds: Sequence[int]) -> Iterator[bytes | None]:
+    """Yield many files of few rows: what follows from their columns is found out once for all of them.
+
+    Each is the file that `ParquetCodec.encode` gives, or None where that may have several row groups.
 
     Args:
         job: What the files have in common; its rows are not read.
-        size: Bytes of all of them together in Arrow.
+        columns: The rows of all files. There is at least one column.
+        bounds: Where the rows of each file begin, from 0, and where the last ones end. No file is without rows.
     """
 
-    def __init__(self, job: EncodeJob, size: int) -> None:
-        self._job = job
-        self._is_small = size <= ROW_GROUP_BYTES
-        self._schemas: dict[int, pa.Schema] = {}
+    @cache
+    def schema_of(rows: int) -> pa.Schema:  # which says what the default index is
+        return file_schema(replace(job.source, rows=rows), job.schema)
 
-    def encode(self, arrays: Sequence[pa.Array], rows: int) -> bytes | None:
-        """Return the file that `ParquetCodec.encode` gives, or None where that may have several row groups.
+    @cache
+    def settings_of(repetitive: tuple[bool, ...]) -> dict[str, Any]:
+        return _settings(batch.schema, repetitive, job)
 
-        Args:
-            arrays: The columns.
-            rows: How many rows they have.
-        """
-        if not (self._is_small and rows <= _PROBE_ROWS) and _may_be_split(arrays, rows):
-            return None
-        batch = _storable(arrays, self._schema(rows))
-        return bytes(_file([batch], batch.schema, _settings(batch, self._job)))
-
-    def _schema(self, rows: int) -> pa.Schema:
-        if rows not in self._schemas:  # which says what the default index is
-            self._schemas[rows] = file_schema(replace(self._job.source, rows=rows), self._job.schema)
-        return self._schemas[rows]
+    batch = _storable(columns, schema_of(bounds[-1]))
+    table = pa.Table.from_batches([batch])
+    is_small = batch.nbytes <= ROW_GROUP_BYTES
+    repetitive = zip(*[_where_repetitive(column, bounds) for column in batch.columns], strict=True)
+    for (start, stop), of_file in zip(pairwise(bounds), repetitive, strict=True):
+        rows = stop - start
+        if not (is_small and rows <= _PROBE_ROWS) and _may_be_split(batch.slice(start, rows)):
+            yield None
+            continue
+        sink = pa.BufferOutputStream()  # which costs less per write than a file of Python
+        _write_file(sink, [table.slice(start, rows)], schema_of(rows), settings_of(of_file))
+        yield sink.getvalue().to_pybytes()
 
 
 def _row_groups(batches: SizedBatches, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
@@ -142,7 +145,7 @@ def _written_serially(
     buffer = _DrainedBuffer()
     with pq.ParquetWriter(buffer, schema, version="2.6", **settings) as writer:
         for batch in batches:
-            _write_row_group(writer, batch)
+            writer.write_table(_as_table(batch), row_group_size=batch.num_rows)
             yield buffer.drain()
     yield buffer.drain()
 
@@ -178,53 +181,102 @@ def _can_join(batch: pa.RecordBatch, schema: pa.Schema, settings: Mapping[str, A
 
 def _file(batches: Sequence[pa.RecordBatch], schema: pa.Schema, settings: Mapping[str, Any]) -> memoryview:
     buffer = BytesIO()
-    with pq.ParquetWriter(buffer, schema, version="2.6", **settings) as writer:
-        for batch in batches:
-            _write_row_group(writer, batch)
-    if buffer.tell() > _LARGE_BYTES:
-        # The allocator of each thread would keep what a row group took.
-        pa.default_memory_pool().release_unused()
+    _write_file(buffer, [_as_table(batch) for batch in batches], schema, settings)
     return buffer.getbuffer()
 
 
-def _write_row_group(writer: pq.ParquetWriter, batch: pa.RecordBatch) -> None:
-    # As a table: its columns are encoded one after the other, those of a batch wait for each other.
-    writer.write_table(pa.Table.from_batches([batch]), row_group_size=batch.num_rows)
+def _write_file(sink: Any, tables: Iterable[pa.Table], schema: pa.Schema, settings: Mapping[str, Any]) -> None:
+    """Write a file of which each table is a row group."""
+    with pq.ParquetWriter(sink, schema, version="2.6", **settings) as writer:
+        for table in tables:
+            writer.write_table(table, row_group_size=table.num_rows)
+    if sink.tell() > _LARGE_BYTES:
+        # The allocator of each thread would keep what a row group took.
+        pa.default_memory_pool().release_unused()
 
 
-def _may_be_split(arrays: Sequence[pa.Array], rows: int) -> bool:
+def _as_table(batch: pa.RecordBatch) -> pa.Table:
+    # The columns of a table are encoded one after the other, those of a batch wait for each other.
+    return pa.Table.from_batches([batch])
+
+
+def _may_be_split(batch: pa.RecordBatch) -> bool:
     """Return whether rows may be too large for one row group, by all of them or by those that are measured first."""
-    probed = min(rows, _PROBE_ROWS)
-    probe = sum(int(each.slice(0, probed).nbytes) for each in arrays)
-    whole = sum(int(each.nbytes) for each in arrays)
-    return rows * probe > ROW_GROUP_BYTES * probed or whole > ROW_GROUP_BYTES
+    probed = min(batch.num_rows, _PROBE_ROWS)
+    probe, whole = int(batch.slice(0, probed).nbytes), int(batch.nbytes)
+    return batch.num_rows * probe > ROW_GROUP_BYTES * probed or whole > ROW_GROUP_BYTES
 
 
-def _settings(batch: pa.RecordBatch | None, job: EncodeJob) -> dict[str, Any]:
+def _settings_of_rows(batch: pa.RecordBatch | None, job: EncodeJob) -> dict[str, Any]:
     """Return how a file is written whose first row group is `batch`."""
-    sample = None if batch is None else batch.slice(0, _SAMPLE_ROWS)
-    return _encodings(sample) | {"compression": job.options["compression"]}
+    if batch is None:
+        return _settings((), (), job)
+    sample = batch.slice(0, _SAMPLE_ROWS)
+    return _settings(sample.schema, [_is_repetitive(column) for column in sample.columns], job)
 
 
-def _encodings(sample: pa.RecordBatch | None) -> dict[str, Any]:
-    columns = [] if sample is None else list(zip(sample.schema, sample.columns, strict=True))
-    repetitive = [field.name for field, column in columns if _is_repetitive(column)]
-    counted = [field.name for field, _ in columns if _is_counted(field.type) and field.name not in repetitive]
+def _settings(fields: Iterable[pa.Field], repetitive: Iterable[bool], job: EncodeJob) -> dict[str, Any]:
+    """Return how a file is written.
+
+    Args:
+        fields: Its columns.
+        repetitive: For each of them, whether its values come again.
+        job: What is written.
+    """
+    columns = list(zip(fields, repetitive, strict=True))
+    counted = [field.name for field, again in columns if not again and _is_counted(field.type)]
     return {
-        "use_dictionary": repetitive or False,
+        "use_dictionary": [field.name for field, again in columns if again] or False,
         "column_encoding": dict.fromkeys(counted, "DELTA_BINARY_PACKED") or None,
+        "compression": job.options["compression"],
     }
 
 
 def _is_repetitive(column: pa.Array) -> bool:
-    if pa.types.is_dictionary(column.type):
-        return True
-    if pa.types.is_boolean(column.type) or pa.types.is_nested(column.type):
-        return False
+    if (known := _is_repetitive_type(column.type)) is not None:
+        return known
     try:
         return bool(len(column.unique()) < _DISTINCT * (len(column) - column.null_count))
     except pa.ArrowNotImplementedError:  # Arrow counts no distinct values of extension types, such as periods
         return False
+
+
+def _where_repetitive(column: pa.Array, bounds: Sequence[int]) -> list[bool]:
+    """Return what `_is_repetitive` says of the first rows of each part of a column, found out for all parts together.
+
+    Args:
+        column: The rows of all parts.
+        bounds: Where the rows of each part begin, from 0, and where the last ones end.
+    """
+    sizes = np.diff(bounds)
+    if (known := _is_repetitive_type(column.type)) is not None:
+        return [known] * len(sizes)
+    codes = _codes(column) if sizes.max() <= _SAMPLE_ROWS else None
+    if codes is None:
+        samples = (column.slice(start, min(stop - start, _SAMPLE_ROWS)) for start, stop in pairwise(bounds))
+        return [_is_repetitive(each) for each in samples]
+    parts = np.repeat(np.arange(len(sizes)), sizes)
+    pairs = np.sort(parts * (int(codes.max()) + 1) + codes)  # of the rows of one part in the places of that part
+    distinct = np.bincount(parts, np.diff(pairs, prepend=-1) != 0)
+    values = np.bincount(parts, column.is_valid().to_numpy(zero_copy_only=False))
+    return list((distinct < _DISTINCT * values).tolist())
+
+
+def _codes(column: pa.Array) -> Any:
+    """Return a number per value, equal for equal ones; None where Arrow has none, or it would copy many bytes."""
+    if column.nbytes > ROW_GROUP_BYTES:
+        return None
+    try:
+        return column.dictionary_encode("encode").indices.to_numpy()
+    except pa.ArrowNotImplementedError:
+        return None
+
+
+def _is_repetitive_type(type: pa.DataType) -> bool | None:
+    """Return whether a column of a type has a dictionary; None where its values decide."""
+    if pa.types.is_dictionary(type):
+        return True
+    return False if pa.types.is_boolean(type) or pa.types.is_nested(type) else None
 
 
 def _is_counted(type: pa.DataType) -> bool:

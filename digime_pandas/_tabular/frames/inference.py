@@ -63,7 +63,7 @@ def infer(values: pa.Array | pa.ChunkedArray, format: Format) -> Any:
         values: Text as CSV has it, or the values of JSON.
         format: The format of the file.
     """
-    array = _from_text(values) if format.only_text and pa.types.is_string(values.type) else values
+    array = typed_text(values) if format.only_text and pa.types.is_string(values.type) else values
     kind, missing = array.type, array.null_count > 0
     if pa.types.is_null(kind):
         return np.full(len(array), np.nan)
@@ -88,7 +88,12 @@ def _has_distinct_categories(array: pa.Array | pa.ChunkedArray) -> bool:
     return all(len(each.dictionary.unique()) == len(each.dictionary) - each.dictionary.null_count for each in chunks)
 
 
-def _from_text(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+def typed_text(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Return the values of a column of CSV in the type that the rules make of them.
+
+    Args:
+        values: The texts.
+    """
     present = values.drop_null()
     if not len(present):
         return pa.nulls(len(values))

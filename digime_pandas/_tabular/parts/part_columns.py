@@ -56,11 +56,6 @@ class PartColumns:
             None if place in self.own else column.read(0, count) for place, column in enumerate(source.columns)
         ]
 
-    @property
-    def size(self) -> int:
-        """Bytes in Arrow of the columns that are none of `own`."""
-        return sum(int(each.nbytes) for each in self._values if each is not None)
-
     def source(self, start: int, stop: int) -> ColumnSource:
         """Return rows `start` to `stop` as a source of their own."""
         columns = tuple(self._column(place, start, stop) for place in range(len(self._source.columns)))
@@ -76,6 +71,11 @@ class PartColumns:
         values = self._values[place]
         assert values is not None
         return values.slice(start, stop - start)
+
+    def all_values(self) -> list[pa.Array]:
+        """Return the rows of all parts where there is none of `own`."""
+        assert not self.own
+        return [each for each in self._values if each is not None]
 
     def lacks_texts(self, place: int, start: int, stop: int) -> bool:
         """Return whether there is no text among rows of one of `texts`."""

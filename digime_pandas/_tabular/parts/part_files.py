@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from digime_pandas._tabular.codecs.codec import EncodeJob, run_one_by_one
-from digime_pandas._tabular.codecs.parquet import SmallFiles
+from digime_pandas._tabular.codecs.parquet import small_files
 from digime_pandas._tabular.codecs.registry import CODECS
 from digime_pandas._tabular.columns import raise_about_frame
 from digime_pandas._tabular.formats import FormatName
@@ -72,9 +72,13 @@ def part_files(frame: SerializableFrame, rows: Any, bounds: Sequence[int]) -> It
         bounds: Where the rows of each part begin, and where the last ones end. No part is empty.
     """
     columns = _part_columns(frame, rows)
-    texts = _texts(frame, bounds)
-    make = _UniformParts(frame, columns) if _is_uniform(frame, columns) else _DifferingParts(frame, columns)
-    return (make.file(start, stop, text) for (start, stop), text in zip(pairwise(bounds), texts, strict=False))
+    contents = _texts(frame, bounds)
+    make: _UniformParts | _DifferingParts = _DifferingParts(frame, columns)
+    if _is_uniform(frame, columns):
+        make = _UniformParts(frame, columns)
+        if frame.format.stores_types:
+            contents = small_files(_job_of(frame), columns.all_values(), bounds)
+    return (make.file(start, stop, each) for (start, stop), each in zip(pairwise(bounds), contents, strict=False))
 
 
 class _UniformParts:
@@ -91,21 +95,13 @@ class _UniformParts:
         self._schema = _shared_schema(frame)
         self._needs_schema = self._schema is not None and _is_never_implied(frame)
         self._times = _places_of_times(frame)
-        self._small_files = SmallFiles(_job_of(frame), columns.size) if frame.format.stores_types else None
 
-    def file(self, start: int, stop: int, text: bytes | None) -> PartFile | None:
-        """Return the file of rows `start` to `stop`, of which `text` is the text where there is one."""
-        content = self._content(start, stop) if text is None else text
+    def file(self, start: int, stop: int, content: bytes | None) -> PartFile | None:
+        """Return the file of rows `start` to `stop`, of which `content` are the bytes where they are made together."""
         if content is None or self._differs(start, stop):
             return _alone(self._frame, self._columns, start, stop)
         needs_none = self._schema is None or not (self._needs_schema or not self._is_implied(start, stop))
         return PartFile(content, None if needs_none else self._schema, stop - start)
-
-    def _content(self, start: int, stop: int) -> bytes | None:
-        if self._small_files is None:
-            return None
-        arrays = [self._columns.values(place, start, stop) for place in range(len(self._frame.source.columns))]
-        return self._small_files.encode(arrays, stop - start)
 
     def _differs(self, start: int, stop: int) -> bool:
         return any(self._has_other_times(place, start, stop) for place in self._times) or any(

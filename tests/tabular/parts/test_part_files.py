@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import BytesIO
 from itertools import pairwise
 from typing import Any
 
@@ -10,8 +11,10 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from digime_pandas._tabular.codecs import parquet
 from digime_pandas._tabular.formats import FORMATS
 from digime_pandas._tabular.frames.source import is_default_index
 from digime_pandas._tabular.parts import part_files as module
@@ -210,6 +213,79 @@ def test_a_file_of_many_rows_has_the_row_groups_that_it_has_alone() -> None:
     frame = pd.DataFrame({"a": range(2_000), "b": ["x" * 20_000] * 2_000})
     bounds = [0, 10, 1_000, 2_000]
     assert _made_together(frame, "parquet", {}, bounds) == _made_alone(frame, "parquet", {}, bounds)
+
+
+REPEATED = [1, 1, 1, 2, 4, 5, 5, 5, 5, 6, None, 6]
+IS_REPEATED = [False, True, False, True, False]  # in each part: a null is counted among the values that differ
+REPEATED_KINDS: dict[str, Any] = {
+    "whole numbers": pa.array(REPEATED, pa.int16()),
+    "NaN and zeros": pa.array([-0.0, 0.0, 0.0, 1.0, 2.0, *[float("nan")] * 4, -0.0, None, -0.0]),
+    "texts": pa.array(REPEATED).cast(pa.string()),
+    "bytes": pa.array(REPEATED).cast(pa.string()).cast(pa.large_binary()),
+    "times": pa.array(REPEATED).cast(pa.timestamp("us", "UTC")),
+    "durations": pa.array(REPEATED).cast(pa.duration("ms")),
+    "decimals": pa.array(REPEATED).cast(pa.decimal128(21, 2)),
+    "truth values": pa.array(REPEATED).cast(pa.bool_()),
+    "nulls": pa.nulls(ROWS),
+}
+
+
+@pytest.mark.parametrize("values", REPEATED_KINDS.values(), ids=REPEATED_KINDS)
+def test_what_comes_again_in_each_part_is_found_out_for_all_of_them(
+    values: pa.Array, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = pa.table({"n": range(ROWS), "a": values})
+    alone = _made_alone(frame, "parquet", {}, BOUNDS)
+
+    def refuse(_: object) -> bool:
+        raise AssertionError("the values of one part were counted")
+
+    monkeypatch.setattr(parquet, "_is_repetitive", refuse)
+    _is_made_of_all_rows(monkeypatch)
+    assert _made_together(frame, "parquet", {}, BOUNDS) == alone
+    has_dictionary = [_column(each, 1).has_dictionary_page for each in alone]
+    assert has_dictionary == ([False] * 5 if values.type in {pa.bool_(), pa.null()} else IS_REPEATED)
+    assert not any(_column(each, 0).has_dictionary_page for each in alone)
+
+
+def _column(file: PartFile | None, place: int) -> pq.ColumnChunkMetaData:
+    assert file is not None
+    return pq.read_metadata(BytesIO(file.content)).row_group(0).column(place)
+
+
+def test_values_that_arrow_does_not_count_are_written_as_they_are_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = pa.table({"a": pa.array([bytes([each] * 16) for each in range(ROWS)], pa.uuid()), "n": [1] * ROWS})
+    alone = _made_alone(frame, "parquet", {}, BOUNDS)
+    _is_made_of_all_rows(monkeypatch)
+    assert _made_together(frame, "parquet", {}, BOUNDS) == alone
+
+
+def test_what_comes_again_in_large_columns_is_found_out_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = 1_000
+    frame = pa.table({"n": range(rows), "a": [str(number // 2).zfill(10_000) for number in range(rows)]})
+    bounds = [0, 400, 401, rows]
+    alone = _made_alone(frame, "parquet", {}, bounds)
+    counted: list[tuple[pa.DataType, int]] = []
+    count = parquet._is_repetitive
+
+    def counting(column: pa.Array) -> bool:
+        counted.append((column.type, len(column)))
+        return count(column)
+
+    monkeypatch.setattr(parquet, "_is_repetitive", counting)
+    assert _made_together(frame, "parquet", {}, bounds) == alone
+    assert counted == [(pa.string(), 400), (pa.string(), 1), (pa.string(), 599)]
+    assert [_column(each, 1).has_dictionary_page for each in alone] == [True, False, True]
+
+
+@pytest.mark.parametrize("first", [range(9_000), [0] * 9_000], ids=["different at first", "equal at first"])
+def test_of_a_long_part_the_first_rows_say_what_comes_again(first: Sequence[int]) -> None:
+    values = [*first[:8_192], *([0] * 30_000 if first[1] else range(30_000)), *range(5), *[7] * 5]
+    frame = pd.DataFrame({"a": values})
+    bounds = [0, 38_192, 38_197, 38_202]
+    made = _made_together(frame, "parquet", {}, bounds)
+    assert made == _made_alone(frame, "parquet", {}, bounds)
+    assert [_column(each, 0).has_dictionary_page for each in made] == [not first[1], False, True]
 
 
 def _random_column(random: np.random.Generator, rows: int) -> Any:

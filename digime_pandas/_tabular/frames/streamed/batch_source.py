@@ -44,6 +44,7 @@ class BatchSource:
         open: Returns the batches from the first one. To close what it returns gives up what is held for them.
         advice: What to give instead where it has other rows each time.
         refused: Columns that its library does not export, by their position; in the batches they hold nulls.
+        is_query: Whether rows are computed for each reading. Sums of floats differ with the order of the threads.
     """
 
     what: str
@@ -51,6 +52,7 @@ class BatchSource:
     open: Callable[[], Iterator[pa.RecordBatch]]
     advice: str = "Write it when nothing changes it, or give a copy."
     refused: Mapping[int, Column] = field(default_factory=dict)
+    is_query: bool = False
 
     def reader(self) -> pa.RecordBatchReader:
         """Return a reader of all rows.

@@ -43,7 +43,7 @@ def lazy_frame(frame: Any) -> BatchSource:
             values = [arrays.get(place, pa.chunked_array([pa.nulls(part.height)])) for place in range(part.width)]
             yield from pa.table(values, schema=_named(part.columns, [each.type for each in values])).to_batches()
 
-    return BatchSource("The LazyFrame", _named(columns.names(), types), batches, _ADVICE, refused)
+    return BatchSource("The LazyFrame", _named(columns.names(), types), batches, _ADVICE, refused, is_query=True)
 
 
 def _examined(columns: Any) -> tuple[dict[int, Column], list[pa.DataType]]:

@@ -73,6 +73,7 @@ def relation(frame: Any) -> BatchSource:
         schema,
         lambda: _batches(lambda: reader(frame)),
         "A query that gives other rows each time is read once if you give its reader: relation.to_arrow_reader().",
+        is_query=True,
     )
 
 

@@ -1,6 +1,7 @@
 """A source that is read several times: once to judge its columns, then once for each attempt to send them.
 
-Nothing is copied to disk. Each further reading has to give the same rows as the first one, in any order.
+Nothing is copied to disk. Each further reading has to give the same rows as the first one, in any order. The result of
+a query is kept in memory where it is small, and the query is run once.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ from digime_pandas._tabular.frames.streamed.rows_ahead import RowsAhead
 from digime_pandas._tabular.frames.streamed.shared_dictionaries import SharedDictionaries
 from digime_pandas._tabular.frames.used_values import has_dictionary, with_used_values
 from digime_pandas.errors import InputError
+
+_KEPT_BYTES = 16 << 20
 
 Inspect = Callable[[int, int, pa.Array], None]
 """Inspects values: the position of their column, the position of their first row, and the values."""
@@ -70,6 +73,7 @@ class Readings:
             for place, column in enumerate(columns)
         ]
         self._digest = RowDigest()
+        self._kept: list[pa.RecordBatch] | None = [] if source.is_query else None
         self._sendings = 0
 
     def survey(self, inspect: Inspect) -> Survey:
@@ -82,8 +86,13 @@ class Readings:
             InputError: The source fails. Nothing was sent.
         """
         digest = RowDigest()
-        size = 0
+        size = kept_bytes = 0
         for batch in readable(self._source.open(), self._source.what, self._source.schema, NOT_SENT):
+            if self._kept is not None:
+                kept_bytes += batch.get_total_buffer_size()
+                self._kept.append(batch)
+                if kept_bytes > _KEPT_BYTES:
+                    self._kept = None
             for place, (each, array) in enumerate(zip(self._columns, batch.columns, strict=True)):
                 size += each.take(digest.rows, array, partial(inspect, place))
             digest.add(self._readable_arrays(batch), batch.num_rows)
@@ -115,7 +124,8 @@ class Readings:
     def _batches(self, known: str) -> Iterator[pa.RecordBatch]:
         schema = pa.schema([(each.column.name, each.column.type) for each in self._columns])
         digest = RowDigest()
-        for batch in readable(self._source.open(), self._source.what, self._source.schema, known):
+        source = self._source
+        for batch in self._kept or readable(source.open(), source.what, source.schema, known):
             arrays = [each.values(array, digest.rows) for each, array in zip(self._columns, batch.columns, strict=True)]
             digest.add(self._readable_arrays(batch), batch.num_rows)
             if digest.rows > self._digest.rows:

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from digime_pandas._tabular.formats import FORMATS
-from digime_pandas._tabular.frames.streamed import polars_query
+from digime_pandas._tabular.frames.streamed import polars_query, readings
 from digime_pandas._tabular.frames.streamed.polars_query import lazy_frame
 from digime_pandas._tabular.serialize import SerializableFrame, inspect_frame
 from digime_pandas.errors import InputError
@@ -53,14 +53,25 @@ def test_a_query_without_an_order_is_the_same_in_any_order() -> None:
     assert sorted(content(inspect_frame(rows, CSV))) == sorted(b"%d,20" % k for k in range(5_000))
 
 
-def test_a_query_that_gives_other_rows_each_time_is_refused() -> None:
+def counting() -> pl.LazyFrame:
+    """A query that gives another row each time."""
     given: list[int] = []
 
     def count(frame: pl.DataFrame) -> pl.DataFrame:
         given.append(1)
         return frame.with_columns(n=pl.lit(len(given), pl.Int64))
 
-    frame = inspect_frame(pl.LazyFrame({"n": [0]}).map_batches(count, schema={"n": pl.Int64}), CSV)
+    return pl.LazyFrame({"n": [0]}).map_batches(count, schema={"n": pl.Int64})
+
+
+def test_a_query_of_few_rows_runs_once_so_that_what_was_judged_is_sent() -> None:
+    frame = inspect_frame(counting(), CSV)
+    assert [content(frame), content(frame)] == [[b"1"]] * 2
+
+
+def test_a_large_query_that_gives_other_rows_each_time_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readings, "_KEPT_BYTES", 0)
+    frame = inspect_frame(counting(), CSV)
     with pytest.raises(InputError, match=r"The LazyFrame gave other rows than the 1 .*give frame\.collect\(\)"):
         content(frame)
 
