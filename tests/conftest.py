@@ -8,6 +8,7 @@ import ssl
 import subprocess
 import threading
 import time
+import time
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -87,6 +88,8 @@ def no_thread_stays() -> Iterator[None]:
     yield
     for thread in set(threading.enumerate()) - before:
         if thread.name.startswith("digime") and thread.name != "digime-sandbox":
+            while thread.ident is None:  # another thread is about to start it
+                time.sleep(0.01)
             thread.join(_THREADS_END_SECONDS)
             assert not thread.is_alive(), f"{thread.name} was left behind"
 

@@ -50,16 +50,18 @@ class Download:
         self._limit = limit
         self._received = 0
         self._check_received(metadata.stored_size or 0, is_whole=True)
-        self.content = EncryptedFile()
-        self._digest = sha256()
+        self.content = EncryptedFile() if limit.in_pieces else EncryptedFile(limit.most)
         self._decryptor = FileDecryptor(private_key)
         self._check = _LeadingHash() if hashed else None
         self._decompressor = decompressor(metadata.compression)
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of the plain file, as hex digits."""
-        return self._digest.hexdigest()
+        """SHA-256 of the plain file, as hex digits, found out when it is asked for."""
+        digest = sha256()
+        for piece in self.content.pieces():
+            digest.update(piece)
+        return digest.hexdigest()
 
     def write(self, piece: Buffer) -> None:
         """Take the next piece of the encrypted file.
@@ -94,7 +96,7 @@ class Download:
         """Discard what was kept."""
         self.content.close()
 
-    def _take(self, plain: bytes) -> None:
+    def _take(self, plain: Buffer) -> None:
         if self._check is not None:
             plain = self._check.update(plain)
         for start in range(0, len(plain), PIECE_BYTES):
@@ -105,9 +107,8 @@ class Download:
         if size > self._limit.most + _OVERHEAD_BYTES:
             self._limit.check(size, is_whole=is_whole)
 
-    def _keep(self, plain: bytes) -> None:
+    def _keep(self, plain: Buffer) -> None:
         self._limit.check_decompressed(self.content.size + len(plain), self._received)
-        self._digest.update(plain)
         self.content.append(plain)
 
 
@@ -118,7 +119,7 @@ class _LeadingHash:
         self._expected = b""
         self._digest = sha512()
 
-    def update(self, plain: bytes) -> bytes:
+    def update(self, plain: Buffer) -> Buffer:
         missing = _SHA512_BYTES - len(self._expected)
         self._expected += plain[:missing]
         self._digest.update(plain[missing:])

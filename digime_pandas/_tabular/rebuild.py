@@ -60,11 +60,11 @@ class FrameBuilder:
     def types(self) -> dict[str, pa.DataType | None] | None:
         """Return the types in which the wanted columns are to be read, or None to read all as they are.
 
-        The type of a column that rules of inference make is text where a format has nothing else, else None.
+        The type of a column that rules of inference make is None.
         """
         if self._by_schema is not None:
             return {name: self._by_schema.type_of(name) for name in self._selected}
-        return None if self._names is None else dict.fromkeys(self._selected, pa.string())
+        return None if self._names is None else dict.fromkeys(self._selected)
 
     def without(self, schema: Schema, names: Sequence[str]) -> Schema:
         """Return the schema without the specs of columns that cannot be read in their types.
@@ -142,7 +142,7 @@ class _BySchema:
         """Return the type in which a column is to be read; see `FrameBuilder.types`."""
         spec = self._fitted.specs[name]
         if spec is None:
-            return pa.string() if self._format.only_text else None
+            return None
         # Decimals are strings or numbers in JSON: the one type that is read from both is their own.
         if self._format.stores_types or pa.types.is_decimal(spec.type):
             return spec.type

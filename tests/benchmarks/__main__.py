@@ -15,10 +15,11 @@ from .contenders import FORMATS, PROTOCOLS, Keys, Ours, contenders
 from .each import DELAY_SECONDS, one_file_each
 from .each_memory import large_frames
 from .frames import ROWS, Case
+from .reading import reading
 from .sink import running_sink
 from .tables import growth, imports, latency, objects, ready_bytes, steps, writes
 
-TABLES = ("writes", "growth", "latency", "steps", "ready", "objects", "each", "import")
+TABLES = ("writes", "growth", "latency", "steps", "ready", "objects", "each", "reading", "import")
 FEW_ROWS = 10
 GROWTH_ROWS = (10_000, 100_000, 1_000_000, 5_000_000)
 _MIB = 1 << 20
@@ -74,6 +75,8 @@ def main() -> None:
             with running_sink(DELAY_SECONDS) as slow_url:
                 one_file_each(base_url, slow_url, Keys(), 10_000 // (shrink // 5 or 1), runs)
             large_frames(base_url, 10_000 // shrink, 500)
+        if "reading" in asked.tables:
+            reading(shrink, runs)
         if "import" in asked.tables:
             imports(1 if asked.quick else 9)
 

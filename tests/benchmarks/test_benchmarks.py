@@ -33,9 +33,10 @@ def test_the_command_prints_every_table() -> None:
         "Object columns of 200 rows",
         "One file per person",
         "First of many files",
+        "Reading back",
         "Import",
     ]
-    assert printed.count("| sales |") == 4 + 8
+    assert printed.count("| sales |") == 4 + 8 + 4
 
 
 @pytest.mark.parametrize("size", [0, 1, 70_000, 9 << 20])

@@ -69,7 +69,7 @@ def appended(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         append(disk, data)
 
     monkeypatch.setattr(encrypted_file._EncryptedDisk, "append", note)
-    monkeypatch.setattr(encrypted_file, "_IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr(encrypted_file.EncryptedFile.__init__, "__defaults__", (0,))
     return sizes
 
 

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key
 from digime_pandas._service.crypto.encrypted_file import EncryptedFile
 from digime_pandas._service.download import Download
 from digime_pandas._service.received.byte_limit import ByteLimit
-from digime_pandas.errors import ReadError, SealedFileError
+from digime_pandas.errors import ReadError, SealedFileError, SpoolError
 
 
 @pytest.fixture(scope="module")
@@ -159,3 +159,16 @@ def test_compressed_bytes_without_content_are_bounded_too(key: RSAPrivateKey) ->
     blob = sealed(gzip.compress(b"") * 150_000, key)
     with pytest.raises(ReadError, match="max_bytes"):
         opened(Download(headers("gzip"), key, hashed=False, limit=ByteLimit.of(1_000)), [blob])
+
+
+def test_only_what_is_read_in_pieces_is_kept_on_disk(key: RSAPrivateKey, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_file() -> None:
+        raise OSError
+
+    monkeypatch.setattr("digime_pandas._service.crypto.encrypted_file.TemporaryFile", no_file)
+    plain = bytes(9 << 20)
+    blob = sealed(plain, key)
+
+    assert opened(Download(headers(), key, hashed=False, limit=ByteLimit.of(None)), [blob]) == plain
+    with pytest.raises(SpoolError):
+        opened(Download(headers(), key, hashed=False, limit=ByteLimit.of(None, in_pieces=True)), [blob])

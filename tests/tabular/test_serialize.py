@@ -571,7 +571,7 @@ def test_an_error_of_a_library_while_text_is_made_names_its_column(
         raise pa.ArrowNotImplementedError("not yet")
 
     monkeypatch.setattr(text_slices, "to_text", fail)
-    monkeypatch.setattr(parquet, "_write_row_group", fail)
+    monkeypatch.setattr(parquet, "_write_file", fail)
     with pytest.raises(FidelityError, match=r"ArrowNotImplementedError: not yet") as caught:
         list(prepared.chunks())
     assert caught.value.column == (None if format.stores_types else "a")

@@ -24,18 +24,22 @@ _COUNTER_BITS = 128
 class EncryptedFile(io.RawIOBase):
     """A binary file that is appended to, and then read at any position.
 
-    Up to 8 MiB are kept in memory as they are. A larger file is on disk, encrypted (AES-256-CTR) under a key that only
-    this object has, in an unnamed temporary file, which is gone when this is closed or garbage collected.
+    A small one is kept in memory as it is. A larger one is on disk, encrypted (AES-256-CTR) under a key that only this
+    object has, in an unnamed temporary file, which is gone when this is closed or garbage collected.
 
     Methods raise `SpoolError` where the temporary file cannot be written, for instance because the disk is full.
+
+    Args:
+        memory_bytes: How large it may be in memory.
 
     Attributes:
         size: Its size in bytes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, memory_bytes: int = _IN_MEMORY_BYTES) -> None:
         super().__init__()
         self.size = 0
+        self._memory_bytes = memory_bytes
         self._position = 0
         self._memory = io.BytesIO()
         self._disk: _EncryptedDisk | None = None
@@ -43,7 +47,7 @@ class EncryptedFile(io.RawIOBase):
     def append(self, data: Buffer) -> None:
         """Add to the end."""
         size = memoryview(data).nbytes
-        if self._disk is None and self.size + size <= _IN_MEMORY_BYTES:
+        if self._disk is None and self.size + size <= self._memory_bytes:
             self._memory.seek(0, os.SEEK_END)
             self._memory.write(data)
         else:
@@ -58,6 +62,13 @@ class EncryptedFile(io.RawIOBase):
             return self._memory.getvalue()  # which is not copied until more is written
         self._memory.seek(position)
         return self._memory.read(size)
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield what it holds now, from its start."""
+        end = self.size
+        step = _PIECE_BYTES if self._disk else max(end, 1)
+        for position in range(0, end, step):
+            yield self.read_at(position, min(step, end - position))
 
     def _spill(self) -> _EncryptedDisk:
         if self._disk is None:
@@ -168,9 +179,7 @@ class ReplayableStream:
         Raises:
             SpoolError: What was read cannot be kept.
         """
-        kept = self._kept.size
-        for position in range(0, kept, _PIECE_BYTES):
-            yield self._kept.read_at(position, min(_PIECE_BYTES, kept - position))
+        yield from self._kept.pieces()
         for chunk in self._source:
             self._kept.append(chunk)
             yield chunk

@@ -212,7 +212,7 @@ class FileDecryptor:
         self._unpadder = PKCS7(AES256.block_size).unpadder()
         self._last = b""
 
-    def update(self, piece: Buffer) -> bytes:
+    def update(self, piece: Buffer) -> Buffer:
         """Take a piece of the encrypted file; return the plain bytes that are complete with it.
 
         Raises:
@@ -225,9 +225,12 @@ class FileDecryptor:
                 return b""
             self._decryptor = self._make_decryptor(self._head[:_WRAPPED_KEY_BYTES], self._head[_WRAPPED_KEY_BYTES:])
         # The padding is in the last block, so one block is held back; the library's unpadder would copy everything.
-        plain = self._last + self._decryptor.update(piece)
-        split = max(0, len(plain) - BLOCK_BYTES)
-        self._last = plain[split:]
+        held = len(self._last)
+        plain = memoryview(bytearray(held + len(piece) + BLOCK_BYTES))
+        plain[:held] = self._last
+        size = held + self._decryptor.update_into(piece, plain[held:])
+        split = max(0, size - BLOCK_BYTES)
+        self._last = bytes(plain[split:size])
         return plain[:split]
 
     def finish(self) -> bytes:

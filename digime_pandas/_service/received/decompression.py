@@ -9,6 +9,7 @@ from typing import Protocol
 
 import brotli
 
+from digime_pandas._service.streams import Buffer
 from digime_pandas.errors import SealedFileError
 
 PIECE_BYTES = 1 << 20
@@ -19,7 +20,7 @@ _GZIP_BYTES = 1 << 14
 class Decompressor(Protocol):
     """Yields the decompressed bytes in pieces of a few MiB at most, however high the compression is."""
 
-    def update(self, data: bytes) -> Iterator[bytes]:
+    def update(self, data: Buffer) -> Iterator[Buffer]:
         """Take the next compressed bytes."""
 
     def finish(self) -> bytes:
@@ -43,7 +44,7 @@ def decompressor(compression: str | None) -> Decompressor:
 
 
 class _Plain:
-    def update(self, data: bytes) -> Iterator[bytes]:
+    def update(self, data: Buffer) -> Iterator[Buffer]:
         yield data
 
     def finish(self) -> bytes:
@@ -54,10 +55,10 @@ class _Gzip:
     def __init__(self) -> None:
         self._stream = zlib.decompressobj(_GZIP_WINDOW)
 
-    def update(self, data: bytes) -> Iterator[bytes]:
+    def update(self, data: Buffer) -> Iterator[bytes]:
         # What follows a member is copied, so that many small members in one large piece would be copied often.
         for start in range(0, len(data), _GZIP_BYTES):
-            yield from self._decompressed(data[start : start + _GZIP_BYTES])
+            yield from self._decompressed(bytes(data[start : start + _GZIP_BYTES]))
 
     def _decompressed(self, data: bytes) -> Iterator[bytes]:
         while True:
@@ -79,7 +80,7 @@ class _Brotli:
     def __init__(self) -> None:
         self._stream = brotli.Decompressor()
 
-    def update(self, data: bytes) -> Iterator[bytes]:
+    def update(self, data: Buffer) -> Iterator[bytes]:
         while plain := _valid("Brotli", partial(self._stream.process, data, output_buffer_limit=PIECE_BYTES)):
             yield plain
             if self._stream.is_finished():

@@ -6,6 +6,7 @@ text until a schema or a rule of inference says otherwise.
 
 from __future__ import annotations
 
+import os
 from codecs import BOM_UTF8
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from digime_pandas._tabular.arrow import as_array
+from digime_pandas._tabular.arrow import as_array, as_columns
 from digime_pandas._tabular.codecs.codec import Columns, EncodeJob, Piece, Run
 from digime_pandas._tabular.codecs.json import parse_json_texts, to_json_texts
 from digime_pandas._tabular.codecs.reading.column_names import unique_names
@@ -32,12 +33,14 @@ from digime_pandas._tabular.codecs.reading.csv_rows import (
 from digime_pandas._tabular.codecs.reading.row_pieces import in_pieces
 from digime_pandas._tabular.codecs.text_slices import encode_slices
 from digime_pandas._tabular.engines import arrow_text, polars_text
+from digime_pandas._tabular.frames.inference import typed_text
 from digime_pandas._tabular.reading.limits import DEFAULT_LIMITS, Limits
 
 _LINE_END = "\r\n"
 _FORMULA = "^'*[=+\\-@\t\r]"
 _ESCAPED = "^'+[=+\\-@\t\r]"
-_BLOCK_BYTES = 16 << 20
+_BLOCK_BYTES = 4 << 20
+_SAMPLE_BYTES = 1 << 18
 _AHEAD_BYTES = 2 << 20  # the reader keeps up to 32 such blocks of a file that is read in pieces
 _LARGEST_BLOCK = (1 << 31) - 1  # also the longest row that can be read
 _GROWTH = 4
@@ -112,6 +115,10 @@ class CsvReader:
         """Yield the rows in pieces; see `FileReader.columns`. Without types all fields are text."""
         if self._is_empty:
             return
+        numbers = self._read_numbers(types) if rows is None and types is not None else None
+        if numbers is not None:
+            yield numbers
+            return
         asked: Mapping[str, pa.DataType | None] = dict.fromkeys(self.names) if types is None else types
         wanted = {name: pa.string() if type_ is None else type_ for name, type_ in asked.items()}
         as_read = {name: _type_as_read(wanted_type) for name, wanted_type in wanted.items()}
@@ -120,15 +127,42 @@ class CsvReader:
             columns = {name: self._decoded(table.column(name), each) for name, each in wanted.items()}
             yield Columns(columns, rows=table.num_rows)
 
+    def _read_numbers(self, types: Mapping[str, pa.DataType | None]) -> Columns | None:
+        """Return all rows of a file of nothing but numbers as the rules of inference make them, faster than by texts.
+
+        Returns:
+            None where the file has something else, or is read by a schema.
+        """
+        size = self._stream.seek(0, os.SEEK_END) - self._rows_start
+        if size < _SAMPLE_BYTES or not types or any(each is not None for each in types.values()):
+            return None
+        with suppress(ValueError, StopIteration):
+            found = self._sampled_types()
+            if set(found.values()) <= {pa.int64(), pa.float64()}:
+                batches = self._batches({name: found[name] for name in types}, _BLOCK_BYTES, only_numbers=True)
+                return next((Columns(as_columns(each), rows=len(each)) for each in self._tables(batches, None)), None)
+        return None
+
+    def _sampled_types(self) -> dict[str, pa.DataType]:
+        """Return the types that the rules of inference make of the first rows."""
+        source = self._source()
+        try:
+            rows = next(iter(self._open(source, dict.fromkeys(self.names, pa.string()), _SAMPLE_BYTES)))
+        finally:
+            source.stop()
+        return {name: typed_text(rows.column(name)).type for name in self.names}
+
     def pandas_frames(self, wanted: Sequence[str] | None, rows: int | None) -> None:
         """Return None: a CSV file has no metadata."""
         del wanted, rows
 
-    def _batches(self, types: Mapping[str, pa.DataType], block_bytes: int) -> Iterator[pa.RecordBatch]:
+    def _batches(
+        self, types: Mapping[str, pa.DataType], block_bytes: int, *, only_numbers: bool = False
+    ) -> Iterator[pa.RecordBatch]:
         """Yield the rows, from the first one; again with larger blocks where a row is longer than one."""
         count = 0
         while True:
-            source = self._source()
+            source = self._source(only_numbers=only_numbers)
             skipped = count
             try:
                 for batch in self._open(source, types, block_bytes, use_threads=True):
@@ -165,12 +199,12 @@ class CsvReader:
             self._limits.check_bytes(size)
             yield batch
 
-    def _source(self) -> CsvRows:
+    def _source(self, *, only_numbers: bool = False) -> CsvRows:
         self._stream.seek(self._rows_start)
-        return CsvRows(self._stream, len(self.names))
+        return CsvRows(self._stream, len(self.names), only_numbers=only_numbers)
 
     def _open(
-        self, source: CsvRows, types: Mapping[str, pa.DataType], block_bytes: int, *, use_threads: bool
+        self, source: CsvRows, types: Mapping[str, pa.DataType], block_bytes: int, *, use_threads: bool = False
     ) -> pacsv.CSVStreamingReader:
         return pacsv.open_csv(
             pa.PythonFile(source),

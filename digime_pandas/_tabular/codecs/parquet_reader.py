@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from io import BytesIO
 from types import MappingProxyType
 from typing import Any, BinaryIO
 
@@ -46,7 +47,8 @@ class ParquetReader:
     def __init__(self, stream: BinaryIO, limits: Limits = DEFAULT_LIMITS) -> None:
         self._stream = stream
         self._limits = limits
-        self._file = pq.ParquetFile(stream, pre_buffer=False)  # which would keep all that was read
+        source = pa.BufferReader(stream.getbuffer()) if isinstance(stream, BytesIO) else stream  # read without copies
+        self._file = pq.ParquetFile(source, pre_buffer=False)  # which would keep all that was read
         limits.check_columns(self._file.metadata.num_columns)
         schema = self._file.schema_arrow
         self.names = unique_names(schema.names)
@@ -147,12 +149,15 @@ class ParquetReader:
         sizes = {(leaf, group): heads.size_of(leaf, group) for group in groups for leaf in leaves}
         for group in groups:
             self._limits.check_bytes(sum(sizes[leaf, group].page_bytes for leaf in leaves))
-        if sum(size.bytes for size in sizes.values()) <= self._limits.bytes:
-            return sizes
-        return {
-            (leaf, group): heads.exact_size_of(leaf, group) if size.has_dictionary and leaf.is_text else size
-            for (leaf, group), size in sizes.items()
-        }
+        total = sum(size.bytes for size in sizes.values())
+        for leaf, group in sorted(sizes, key=lambda place: -sizes[place].bytes):
+            if total <= self._limits.bytes:
+                break
+            if sizes[leaf, group].has_dictionary and leaf.is_text:
+                total -= sizes[leaf, group].bytes
+                sizes[leaf, group] = heads.exact_size_of(leaf, group)
+                total += sizes[leaf, group].bytes
+        return sizes
 
     def _rows_in_groups(self) -> int:
         metadata = self._file.metadata

@@ -14,7 +14,7 @@ _COUNTED_BYTES = 1 << 18  # what stays in a processor's cache
 _EITHER, _OPENING, _CLOSING = 0xDF, ord("["), ord("]")
 
 
-def check_json_depth(text: bytes) -> None:
+def check_json_depth(text: bytes | bytearray) -> None:
     """Check that arrays and objects are not nested deeper than `DEEPEST_JSON`.
 
     The text does not have to be JSON: what a parser reads of it before the first error is not nested deeper either.
@@ -41,13 +41,13 @@ def check_json_depth(text: bytes) -> None:
         raise ValueError(TOO_DEEP)
 
 
-def _count_openings(text: bytes) -> int:
+def _count_openings(text: bytes | bytearray) -> int:
     codes = np.frombuffer(text, np.uint8)
     blocks = (codes[start : start + _COUNTED_BYTES] for start in range(0, len(codes), _COUNTED_BYTES))
     return sum(int(np.count_nonzero((block & _EITHER) == _OPENING)) for block in blocks)
 
 
-def _count(text: bytes, sought: bytes) -> int:
+def _count(text: bytes | bytearray, sought: bytes) -> int:
     """Return how often bytes that cannot overlap are in a text; faster than `bytes.count` where they are often."""
     codes = np.frombuffer(text, np.uint8)
     places = len(codes) - len(sought) + 1
@@ -61,7 +61,7 @@ def _count(text: bytes, sought: bytes) -> int:
     return count
 
 
-def _is_deeper(text: bytes) -> bool:
+def _is_deeper(text: bytes | bytearray) -> bool:
     depth = quotes = start = 0
     while start < len(text):
         block = text[start : start + _BLOCK_BYTES]
@@ -80,7 +80,7 @@ def _is_deeper(text: bytes) -> bool:
     return False
 
 
-def _run_of_backslashes(text: bytes, start: int) -> bytes:
+def _run_of_backslashes(text: bytes | bytearray, start: int) -> bytes | bytearray:
     """Return the backslashes at `start`, with the byte after them, which the last one may escape."""
     rest = text[start:]
     return rest[: len(rest) - len(rest.lstrip(b"\\")) + 1]

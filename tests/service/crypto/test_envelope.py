@@ -45,7 +45,7 @@ def postbox_pem(postbox_key: RSAPrivateKey, tmp_path_factory: pytest.TempPathFac
 
 def open_blob(blob: Buffer, private_key: RSAPrivateKey) -> bytes:
     decryptor = FileDecryptor(private_key)
-    return decryptor.update(blob) + decryptor.finish()
+    return b"".join([decryptor.update(blob), decryptor.finish()])
 
 
 def unwrapped_by(openssl: OpenSSL, wrapped: bytes, pem: Path) -> bytes:

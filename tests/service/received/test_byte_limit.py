@@ -11,7 +11,7 @@ from digime_pandas.errors import InputError, ReadError
 
 def test_without_an_argument_the_default_counts() -> None:
     assert ByteLimit.of(None) == ByteLimit(MOST_WHOLE_BYTES)
-    assert ByteLimit.of(None, MOST_STREAMED_BYTES).most == MOST_STREAMED_BYTES
+    assert ByteLimit.of(None, in_pieces=True).most == MOST_STREAMED_BYTES
     assert ByteLimit.of(5) == ByteLimit(5, is_default=False)
 
 

@@ -1,36 +1,33 @@
-"""The reading of JSON files: Arrow where it keeps every value as JSON has it, the json module where it does not."""
+"""The reading of JSON files, as a whole or in pieces."""
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain, islice
 from typing import Any, BinaryIO
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.json as pajson
 
-from digime_pandas._tabular.arrow import as_columns
 from digime_pandas._tabular.codecs.codec import Columns
+from digime_pandas._tabular.codecs.reading.json_block import LineBlock, read_block
+from digime_pandas._tabular.codecs.reading.json_columns import (
+    columns_by_arrow,
+    columns_of_lines,
+    columns_of_objects,
+    typed_columns,
+)
 from digime_pandas._tabular.codecs.reading.json_elements import ValueCount, array_lines, iter_objects
-from digime_pandas._tabular.codecs.reading.json_keys import check_names
 from digime_pandas._tabular.codecs.reading.json_rows import (
     VALUE_BYTES,
     check_values,
     first_fault,
     ndjson_lines,
     parse_object,
+    skip_byte_order_mark,
 )
-from digime_pandas._tabular.engines.json_depth import check_json_depth
 from digime_pandas._tabular.reading.limits import Limits
-from digime_pandas.errors import ReadError
-
-_FIRST_ROUNDED = float(2**53)
-_LARGEST_BLOCK = (1 << 31) - 1
-_FIRST_OBJECT = re.compile(rb"[ \t\r\n]*\{")
-_CELL_BYTES = 8
 
 
 class TypedJsonReader:
@@ -54,16 +51,9 @@ class TypedJsonReader:
         self._limits = limits
         self._array = array
         self._start = stream.tell()
-        lines = array_lines(stream, limits) if array else ndjson_lines(stream, limits)
-        first = next(lines, None)
-        self.names = None if first is None else self._names_in(first)
-        self._lines = lines if first is None else chain([first], lines)
-
-    def _names_in(self, line: bytes) -> list[str]:
-        check_values([line], self._limits)
-        names = list(parse_object(line))
-        self._limits.check_columns(len(names))
-        return names
+        first = _first_object(stream, limits, array=array)
+        self.names = None if first is None else list(first)
+        limits.check_columns(len(self.names or ()))
 
     def find_names(self) -> list[str]:
         """Return the names of the first row: the schema has those of the others."""
@@ -71,14 +61,33 @@ class TypedJsonReader:
 
     def columns(self, types: Mapping[str, pa.DataType | None] | None, rows: int | None) -> Iterator[Columns]:
         """Yield the rows in pieces; see `FileReader.columns`."""
+        whole = self._read_whole(types) if rows is None else None
+        if whole is not None:
+            yield whole
+            return
+        self._stream.seek(self._start)
+        lines = (array_lines if self._array else ndjson_lines)(self._stream, self._limits)
         start = 0
-        for group in _groups(self._lines, rows, self._limits):
-            try:
-                columns = _typed_columns(group, types, self._limits)
-            except ValueError as error:
-                raise ValueError(self._explained(f"rows {start + 1:,} to {start + len(group):,}: {error}")) from error
+        for group in _groups(lines, rows, self._limits):
+            yield self._typed(group, types, start)
             start += len(group)
-            yield columns
+
+    def _read_whole(self, types: Mapping[str, pa.DataType | None] | None) -> Columns | None:
+        """Return all rows, or None where elements may be separated in other ways than those that were found."""
+        block = _whole_block(self._stream, self._start, self._limits, array=self._array)
+        if block is None:
+            return None
+        if not self._array:
+            return self._typed(block, types, 0)
+        with suppress(ValueError):
+            return typed_columns(block, types, self._limits)
+        return None
+
+    def _typed(self, lines: Sequence[bytes], types: Mapping[str, pa.DataType | None] | None, start: int) -> Columns:
+        try:
+            return typed_columns(lines, types, self._limits)
+        except ValueError as error:
+            raise ValueError(self._explained(f"rows {start + 1:,} to {start + len(lines):,}: {error}")) from error
 
     def pandas_frames(self, wanted: Sequence[str] | None, rows: int | None) -> None:
         """Return None: a JSON file has no metadata."""
@@ -132,15 +141,20 @@ class JsonReader:
     def columns(self, types: Mapping[str, pa.DataType | None] | None, rows: int | None) -> Iterator[Columns]:
         """Yield the rows in pieces; see `FileReader.columns`. Types are not applied."""
         del types
+        whole = self._read_whole() if rows is None else None
+        if whole is not None:
+            yield whole
+            return
+        self._stream.seek(self._start)
         if self._array:
             values = ValueCount(self._limits)
             for objects in _groups(iter_objects(self._stream, self._limits, values), rows, self._limits):
                 values.reset()
-                yield _from_objects(objects, self._limits)
+                yield columns_of_objects(objects, self._limits)
             return
         for group in _groups(ndjson_lines(self._stream, self._limits), rows, self._limits):
             try:
-                columns = _from_lines(group, self._limits)
+                columns = columns_of_lines(group, self._limits)
             except ValueError as error:
                 self._stream.seek(self._start)
                 raise ValueError(first_fault(self._stream, self._limits) or str(error)) from error
@@ -149,6 +163,36 @@ class JsonReader:
     def pandas_frames(self, wanted: Sequence[str] | None, rows: int | None) -> None:
         """Return None: a JSON file has no metadata."""
         del wanted, rows
+
+    def _read_whole(self) -> Columns | None:
+        """Return all rows as Arrow reads them, or None where it may not read them as JSON has them."""
+        first = _first_object(self._stream, self._limits, array=self._array)
+        if first is None or any(isinstance(each, dict | list) for each in first.values()):
+            return None
+        block = _whole_block(self._stream, self._start, self._limits, array=self._array)
+        return None if block is None else columns_by_arrow(block, self._limits)
+
+
+def _first_object(stream: BinaryIO, limits: Limits, *, array: bool) -> dict[str, Any] | None:
+    """Return the first row of a file, or None where there is none."""
+    if array:
+        return next(iter_objects(stream, limits, ValueCount(limits)), None)
+    line = next(ndjson_lines(stream, limits), None)
+    if line is None:
+        return None
+    check_values([line], limits)
+    return parse_object(line)
+
+
+def _whole_block(stream: BinaryIO, start: int, limits: Limits, *, array: bool) -> LineBlock | None:
+    """Return all lines of a file; see `read_block`."""
+    stream.seek(start)
+    skip_byte_order_mark(stream)
+    block = read_block(stream, array=array)
+    if block is not None:
+        limits.check_rows(len(block))
+        limits.check_bytes(len(block) * VALUE_BYTES)
+    return block
 
 
 def _groups(items: Iterable[Any], size: int | None, limits: Limits) -> Iterator[list[Any]]:
@@ -160,111 +204,3 @@ def _groups(items: Iterable[Any], size: int | None, limits: Limits) -> Iterator[
         limits.check_rows(count)
         limits.check_bytes(len(group) * VALUE_BYTES)
         yield group
-
-
-def _checked_block(lines: list[bytes], limits: Limits) -> bytes:
-    """Return lines as one block that Arrow can read without ending the process."""
-    block = b"".join(lines)
-    limits.check_text(0 if len(block) <= limits.text_bytes else max(map(len, lines)))
-    if len(block) > _LARGEST_BLOCK:
-        raise ReadError("More than 2 GiB of JSON are too much for one frame. Read it in pieces, with read_batches.")
-    if not _FIRST_OBJECT.match(block):
-        raise ValueError("an element is not an object")  # at null in the first place, Arrow ends the process
-    check_json_depth(block)
-    return block
-
-
-def _read_block(block: bytes, schema: pa.Schema | None) -> pa.Table:
-    unexpected = "infer" if schema is None else "ignore"
-    parsing = pajson.ParseOptions(explicit_schema=schema, unexpected_field_behavior=unexpected)
-    table = pajson.read_json(pa.BufferReader(block), pajson.ReadOptions(block_size=len(block)), parsing)
-    table.validate(full=True)  # that all text is UTF-8
-    return table
-
-
-def _columns_of(table: pa.Table) -> Columns:
-    return Columns(as_columns(table), rows=table.num_rows)
-
-
-def _typed_columns(lines: list[bytes], types: Mapping[str, pa.DataType | None] | None, limits: Limits) -> Columns:
-    """Read lines by the types of their columns; those without a type as JSON has them."""
-    typed = {} if types is None else {name: each for name, each in types.items() if each is not None}
-    untyped = [] if types is None else [name for name in types if name not in typed]
-    columns = Columns({}, rows=len(lines))
-    if typed or not untyped:
-        schema = None if types is None else pa.schema(list(typed.items()))
-        block = _checked_block(lines, limits)
-        if schema is None:
-            check_names(lines, len(block), limits)
-        table = _read_block(block, schema)
-        if _has_other_lines(lines, table):
-            raise ValueError("a line is not one object")
-        columns.update(as_columns(table))
-    if untyped:
-        found = _from_lines(lines, limits)
-        columns.update({name: found.get(name, pa.nulls(len(lines))) for name in untyped})
-    return columns
-
-
-def _from_lines(lines: list[bytes], limits: Limits) -> Columns:
-    """Read lines with Arrow where it keeps every value as JSON has it, and with the json module where it does not."""
-    try:
-        block = _checked_block(lines, limits)
-        check_names(lines, len(block), limits)
-        table = _read_block(block, None)
-        dates = {field.name: pa.string() for field in table.schema if pa.types.is_temporal(field.type)}
-        if dates:
-            schema = pa.schema([(each.name, dates.get(each.name, each.type)) for each in table.schema])
-            table = _read_block(block, schema)
-    except ValueError:
-        return _parsed(lines, limits)
-    if _has_other_lines(lines, table) or any(map(_may_differ, table.columns)):
-        return _parsed(lines, limits)
-    return _columns_of(table)
-
-
-def _has_other_lines(lines: list[bytes], table: pa.Table) -> bool:
-    """Return whether lines may be something else than one object each: Arrow reads ``null``, and any layout, too."""
-    if table.num_rows != len(lines):
-        return True
-    if any(not column.null_count for column in table.columns):
-        return False  # where a line is null, every column has a null
-    return not all(line.lstrip().startswith(b"{") for line in lines)
-
-
-def _may_differ(column: pa.ChunkedArray) -> bool:
-    """Return whether values may have been read in another form: whole numbers as floats that cannot hold them."""
-    if not pa.types.is_floating(column.type):
-        return bool(pa.types.is_nested(column.type))
-    largest = pc.max(pc.abs(column)).as_py()
-    return bool(largest is not None and largest >= _FIRST_ROUNDED)
-
-
-def _parsed(lines: list[bytes], limits: Limits) -> Columns:
-    """Read lines with the json module."""
-    check_values(lines, limits)
-    return _from_objects(list(map(parse_object, lines)), limits)
-
-
-def _from_objects(objects: list[dict[str, Any]], limits: Limits) -> Columns:
-    names = dict.fromkeys(chain.from_iterable(objects))
-    limits.check_columns(len(names))
-    limits.check_bytes(len(names) * len(objects) * _CELL_BYTES)
-    return Columns({name: _array_or_list([each.get(name) for each in objects]) for name in names}, rows=len(objects))
-
-
-def _array_or_list(values: list[Any]) -> Any:
-    """Return the values as an Arrow array where one type holds them exactly, or else as they are."""
-    kinds = {type(each) for each in values} - {type(None)}
-    if kinds == {int, float}:
-        # Arrow would cut off the fractions of some, and round others.
-        fits = all(abs(each) <= _FIRST_ROUNDED for each in values if type(each) is int)
-        return pa.array(values, pa.float64()) if fits else values
-    if len(kinds) > 1 or kinds & {list, dict}:
-        return values
-    for type_ in (None, pa.uint64()):
-        try:
-            return pa.array(values, type_)
-        except (pa.ArrowException, OverflowError, UnicodeEncodeError):  # lone surrogates are JSON, and no UTF-8
-            continue
-    return values

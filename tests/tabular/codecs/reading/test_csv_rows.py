@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 
 import pytest
 
@@ -103,3 +104,21 @@ def test_a_stopped_source_leaves_the_stream_alone() -> None:
     rows.stop()
     assert rows.read(4) == b""
     assert stream.tell() == position
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 7, 64])
+@pytest.mark.parametrize(
+    "text",
+    [b"a\xc3\xa9\xe6\x9d\xb1\xf0\x9f\x99\x82b", b"\xc3", b"ab\x80", b"\xed\xa0\x80", b"a\xf0\x9f\x99", b"\xff\n"],
+)
+def test_bytes_that_are_not_utf_8_are_found_in_blocks_of_any_size(text: bytes, size: int) -> None:
+    rows = CsvRows(io.BytesIO(text), 1)
+    expected = None
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        expected = error.start
+    with suppress(ValueError):
+        while rows.read(size):
+            pass
+    assert rows.not_text == expected
