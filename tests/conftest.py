@@ -8,7 +8,6 @@ import ssl
 import subprocess
 import threading
 import time
-import time
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from functools import cache
