@@ -227,7 +227,7 @@ def test_a_linked_person_gets_the_accounts_name_whosever_it_was(api: ProtocolCli
     )
 
 
-@pytest.mark.parametrize("account", ["", " ", 17, "\ud800", ["a"]])
+@pytest.mark.parametrize("account", ["", " ", 1.5, True, "\ud800", ["a"]])
 def test_what_is_no_account_decides_nothing(api: ProtocolClient, account: object) -> None:
     url = api.consent_url(api.sandbox.contract)
     with pytest.raises(InputError, match="account"):

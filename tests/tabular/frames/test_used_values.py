@@ -277,7 +277,7 @@ def test_an_arrow_dictionary_is_cut_once_for_all_row_groups(kind: str, monkeypat
 def test_a_stream_is_cut_batch_by_batch_and_says_that_an_order_may_be_lost() -> None:
     batches = [pa.DictionaryArray.from_arrays([code], ["c", "b", "a"], ordered=True) for code in (1, 0, 1)]
     table = pa.table({"k": pa.chunked_array(batches)})
-    with pytest.warns(FidelityWarning, match=r"'k': ordered Arrow dictionary of a stream"):
+    with pytest.warns(FidelityWarning, match=r"'k': is an ordered Arrow dictionary of a stream"):
         prepared = inspect_frame(table.to_reader(), PARQUET).checked()
     data = b"".join(prepared.chunks())
     assert prepared.columns[0].verdict == "changed"
