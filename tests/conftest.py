@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import ssl
 import subprocess
 import threading
@@ -42,6 +43,9 @@ _DIFFERENT_KEYS = 12
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # As shells leave it for what they run in the background; tests of interrupts need what a terminal gives.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # The everyday run tries fewer examples of each property, instead of leaving the properties out.
     if "not slow" in config.option.markexpr:
         os.environ.setdefault("DIGIME_TEST_EXAMPLES", str(_EVERYDAY_EXAMPLES))
