@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
+from dataclasses import InitVar, dataclass, field
 
 SECOND_BYTES = 64 << 10
 """For so many bytes of a file, and for each answer, the default deadline is moved by a second."""
@@ -12,6 +13,7 @@ SHORTEST_STEP = 0.001
 PASSED = "the deadline of the call has passed"
 
 
+@dataclass(slots=True, eq=False)
 class Deadline:
     """The end of a call.
 
@@ -25,19 +27,18 @@ class Deadline:
         end: When it has to have ended, on the clock.
     """
 
-    __slots__ = ("_clock", "_seconds", "end", "extends")
+    seconds: float
+    clock: Callable[[], float]
+    spent: InitVar[float] = field(default=0.0, kw_only=True)
+    extends: bool = field(default=False, kw_only=True)
+    end: float = field(init=False)
 
-    def __init__(
-        self, seconds: float, clock: Callable[[], float], *, spent: float = 0.0, extends: bool = False
-    ) -> None:
-        self._seconds = seconds
-        self._clock = clock
-        self.extends = extends
-        self.end = clock() + seconds - spent
+    def __post_init__(self, spent: float) -> None:
+        self.end = self.clock() + self.seconds - spent
 
     def left(self) -> float:
         """Return the seconds that are left; below 0 where it has passed."""
-        return self.end - self._clock()
+        return self.end - self.clock()
 
     def at_most(self, seconds: float) -> float:
         """Return so many seconds, or those that are left where these are fewer; never less than 0."""
@@ -50,7 +51,7 @@ class Deadline:
             timeout: How many it may take at most.
             error: What to raise where none are left.
         """
-        left = self.end - self._clock()
+        left = self.end - self.clock()
         if left <= 0:
             raise error(PASSED)
         return timeout if timeout < left else max(left, SHORTEST_STEP)
@@ -58,7 +59,7 @@ class Deadline:
     def moved(self, size: int) -> None:
         """Note that so many bytes of a file were sent or received."""
         if self.extends:
-            self.end = max(self.end, min(self.end + size / SECOND_BYTES, self._clock() + self._seconds))
+            self.end = max(self.end, min(self.end + size / SECOND_BYTES, self.clock() + self.seconds))
 
 
 CURRENT: ContextVar[tuple[object, Deadline] | None] = ContextVar("digime_deadline", default=None)
