@@ -31,6 +31,7 @@ from digime_pandas._service.contract import Contract
 from digime_pandas._service.oauth.token_store import MemoryTokenStore
 from digime_pandas.sandbox import Sandbox
 from digime_pandas.sandbox._context import Registration
+from digime_pandas.sandbox._faults import changes as _changes
 from digime_pandas.sandbox._store import keys as _keys
 
 Authorize = Callable[..., Authorization]
@@ -126,6 +127,8 @@ def keys_of_sandboxes_are_made_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_keys, "generate_private_key", take)
+        # The wrong key of a fault has to be none of these.
+        patch.setattr(_changes, "new_key", cache(lambda: make(65_537, 2_048)))
         yield
 
 
