@@ -143,7 +143,7 @@ def write_request(
         plan = plan_write(frame, request)
         with ExitStack() as resources:
             resources.callback(plan.frame.close)
-            client = client if isinstance(client, Client) else current_client(client)
+            client = current_client(client)
             authorization = _authorization(client, plan, authorization)
             threads = _thread_plan(plan, authorization)
             upload = _upload(plan, threads, resources.enter_context(display), resources)

@@ -19,7 +19,7 @@ from digime_pandas._service.crypto.envelope import (
     load_public_key,
     seal_description,
 )
-from digime_pandas._service.crypto.jws import NONCE_BYTES, request_claims, sign
+from digime_pandas._service.crypto.jws import NONCE_BYTES, sign, sign_request
 from digime_pandas._service.crypto.key_sets import KeySets
 from digime_pandas._service.crypto.signed_upload import FileKey, SignedUpload
 from digime_pandas._service.download import Download
@@ -317,8 +317,8 @@ class Endpoints:
 
     def _signed(self, fields: Mapping[str, str], **claims: object) -> Secret[Mapping[str, str]]:
         """Return the headers of one attempt, `fields` among them: nonce and timestamp are new at each call."""
-        full = request_claims(self._client_id, nonce=self._random(NONCE_BYTES), timestamp=self._now(), **claims)
-        bearer = sign(full, self._private_key.reveal())
+        nonce, timestamp = self._random(NONCE_BYTES), self._now()
+        bearer = sign_request(self._private_key.reveal(), self._client_id, nonce=nonce, timestamp=timestamp, **claims)
         return Secret({"Authorization": f"Bearer {bearer.reveal()}", **fields})
 
     def _verified(self, token: Secret[str], what: str, received: float | None = None) -> Mapping[str, Any]:

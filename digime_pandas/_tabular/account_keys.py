@@ -13,8 +13,9 @@ from digime_pandas.errors import DescriptorError, InputError
 
 AccountCheck = Callable[[str], object]  # raises DescriptorError for what cannot be an account id
 
-_SHOWN = Repr()
-_SHOWN.maxstring = _SHOWN.maxother = 200
+SHOWN = Repr()
+"""How keys and labels are shown in errors."""
+SHOWN.maxstring = SHOWN.maxother = 200
 _ALLOWED = "Account ids are text or whole numbers, the same one in every row of a person."
 
 
@@ -39,7 +40,7 @@ def account_text(key: object, row: int, name: str) -> str:
                 f"{name} holds a whole number in row {row} with more digits than Python turns into text. {_ALLOWED}"
             ) from None
     raise InputError(
-        f"{name} holds {_SHOWN.repr(key)}, a {type(key).__name__}, in row {row}. {_ALLOWED} Convert them, for "
+        f"{name} holds {SHOWN.repr(key)}, a {type(key).__name__}, in row {row}. {_ALLOWED} Convert them, for "
         "example with astype('Int64') or astype('string')."
     )
 
@@ -73,7 +74,7 @@ def check_visible_difference(accounts: Sequence[str], keys: Sequence[Any], rows:
 
 def shown_key(key: object) -> str:
     """Return a key for an error, also in ASCII where it is not of it: two may look the same."""
-    text = _SHOWN.repr(key)
+    text = SHOWN.repr(key)
     return text if text.isascii() else f"{text} ({ascii(text)[1:-1]})"
 
 

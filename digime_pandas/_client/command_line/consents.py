@@ -8,7 +8,7 @@ from typing import Any
 
 from digime_pandas._client.client import Client
 from digime_pandas._client.command_line.failures import DONE, FAILED
-from digime_pandas._client.command_line.output import print_json, print_notice, print_table, printable, records_of
+from digime_pandas._client.command_line.output import in_one_line, print_json, print_notice, print_table, records_of
 from digime_pandas._client.command_line.pasting import authorize_here
 from digime_pandas._client.command_line.service import connected
 from digime_pandas._service.authorization import ACCESSES, Authorization
@@ -95,7 +95,7 @@ def _invite(arguments: argparse.Namespace) -> int:
         print_json(records_of(invited))
     else:
         for account_id, url in invited.dropna(subset="url")[["account_id", "url"]].itertuples(index=False):
-            print(f"{printable(account_id)}  {url}")
+            print(f"{in_one_line(account_id)}  {url}")
         for account_id, error in invited.dropna(subset="error")[["account_id", "error"]].itertuples(index=False):
             print_notice(f"{account_id}: {error}")
     return FAILED if invited["error"].notna().any() else DONE
@@ -109,7 +109,7 @@ def _consents(arguments: argparse.Namespace) -> int:
         return DONE
     until = consents["until"].dt.strftime("%Y-%m-%d %H:%M:%S%z")
     shown = consents.assign(until=until)[["account_id", "access", "status", "until"]].astype(object)
-    rows = [tuple(map(printable, row)) for row in shown.where(shown.notna(), "").itertuples(index=False)]
+    rows = [tuple(map(in_one_line, row)) for row in shown.where(shown.notna(), "").itertuples(index=False)]
     print_table([("account", "access", "status", "until"), *rows])
     return DONE
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from digime_pandas._client.command_line.failures import DONE, FAILED, authorize_command
 from digime_pandas._client.command_line.options import file_options
-from digime_pandas._client.command_line.output import print_json, print_notice, print_table, printable, records_of
+from digime_pandas._client.command_line.output import in_one_line, print_json, print_notice, print_table, records_of
 from digime_pandas._client.command_line.service import connected
 from digime_pandas._client.command_line.sources import source_file
 from digime_pandas._client.command_line.writing import shown_progress, write_arguments
@@ -100,6 +100,6 @@ def _print_columns(table: pd.DataFrame, **titles: str) -> None:
     print_table(
         [
             tuple(titles.values()),
-            *(tuple(printable(str(cell)) for cell in row) for row in cells.itertuples(index=False)),
+            *(tuple(in_one_line(str(cell)) for cell in row) for row in cells.itertuples(index=False)),
         ]
     )

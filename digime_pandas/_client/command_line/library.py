@@ -17,11 +17,11 @@ from digime_pandas._client.client import Client
 from digime_pandas._client.command_line.failures import DONE, FAILED, error_members, error_text
 from digime_pandas._client.command_line.options import STANDARD
 from digime_pandas._client.command_line.output import (
+    in_one_line,
     is_plain_text,
     print_json,
     print_notice,
     print_table,
-    printable,
 )
 from digime_pandas._client.command_line.service import connected
 from digime_pandas._client.dataset.manifest import is_dataset_name
@@ -83,7 +83,7 @@ def _files(arguments: argparse.Namespace) -> int:
         print_json([_file_members(file) for file in files])
         return 0
     rows = [(file.name, file.mime_type, f"{file.updated:%Y-%m-%d %H:%M:%S%z}", ", ".join(file.tags)) for file in files]
-    table = [("name", "type", "updated", "tags"), *(tuple(map(printable, row)) for row in rows)]
+    table = [("name", "type", "updated", "tags"), *(tuple(map(in_one_line, row)) for row in rows)]
     print_table(table)
     return 0
 
@@ -211,5 +211,5 @@ def _verified(check: _Check, arguments: argparse.Namespace) -> dict[str, Any]:
             print_notice(f"{check.file_name}: {error_text(error, arguments)}")
         return known | {"verified": False, "error": error_members(error, arguments)}
     if not arguments.json:
-        print(f"{printable(check.file_name)}: the library holds what was written")
+        print(f"{in_one_line(check.file_name)}: the library holds what was written")
     return known | {"verified": True, "error": None}

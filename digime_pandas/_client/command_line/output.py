@@ -37,11 +37,11 @@ def print_notice(text: str) -> None:
     """Print a line for people on standard error, as what this program says."""
     # There may be no standard error any longer, or no room where it goes.
     with suppress(OSError):
-        print(f"{PROGRAM}: {printable(text)}", file=sys.stderr, flush=True)
+        print(f"{PROGRAM}: {in_one_line(text)}", file=sys.stderr, flush=True)
 
 
-def printable(text: str) -> str:
-    """Return a text as it can be shown: control characters are escaped."""
+def in_one_line(text: str) -> str:
+    """Return a text as it can be shown on one line: control characters are escaped, and ends of lines too."""
     # Programs of other contracts may have named the file; a terminal obeys control characters.
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode() for character in text

@@ -12,7 +12,7 @@ from digime_pandas._client.arguments import OPTION_DEFAULTS, WriteArguments
 from digime_pandas._client.client import Client
 from digime_pandas._client.command_line.failures import DONE, FAILED
 from digime_pandas._client.command_line.options import file_options
-from digime_pandas._client.command_line.output import print_json, printable, records_of
+from digime_pandas._client.command_line.output import in_one_line, print_json, records_of
 from digime_pandas._client.command_line.service import connected
 from digime_pandas._client.command_line.sources import SourceFile, check_names, source_file
 from digime_pandas._client.preview import preview
@@ -143,7 +143,7 @@ def _add_note(error: BaseException, files: list[SourceFile], done: int) -> None:
 
 def _sentence(receipt: Receipt) -> str:
     rows = "" if receipt.rows is None else f"{receipt.rows:,} rows, "
-    name = printable(receipt.file_name)
+    name = in_one_line(receipt.file_name)
     return f"{receipt.status}: {name}, {receipt.mime_type}, {rows}{receipt.size:,} bytes, SHA-256 {receipt.sha256}"
 
 
@@ -162,7 +162,7 @@ def _previewed(file: SourceFile, arguments: argparse.Namespace) -> tuple[dict[st
         descriptor = FileDescriptor(file.mime_type, arguments.account, default_reference(file.name), arguments.tag)
         members = _members(file.name, descriptor, None, None, file.size) | {"columns": []}
         size = "not known" if file.size is None else f"{file.size:,} bytes"
-        return members, printable(f"{file.name}: sent as it is, {file.mime_type}, {size}")
+        return members, in_one_line(f"{file.name}: sent as it is, {file.mime_type}, {size}")
     made = preview(file.table(), file.name, arguments.account, **write_arguments(arguments))
     members = _members(made.file_name, made.descriptor, made.format, made.rows, made.estimated_size)
     return members | {"columns": records_of(made.to_frame().reset_index())}, repr(made)

@@ -23,7 +23,10 @@ _FIRST_SECONDS = 0.5  # which making a panel waits at most, so that what is show
 
 
 class ConsentPanel:
-    """A panel below a notebook cell; a subclass draws it, and names the arguments."""
+    """A panel below a notebook cell; a subclass draws it, and names the arguments.
+
+    What a subclass has to have raises here: an abstract class has a metaclass, and so have widgets, another one.
+    """
 
     _session: ConsentSession
 

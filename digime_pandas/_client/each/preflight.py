@@ -34,10 +34,6 @@ class Preflight:
     general: Sequence[Reason]
     whole: SerializableFrame
 
-    def losses_of(self, account_id: str) -> tuple[str, ...]:
-        """Return what is lost of an account's file, as sentences."""
-        return warning_sentences(self.reasons.get(account_id, ()))
-
     def warning(self, count: int) -> str:
         """Return one text about everything that there is to warn of; empty where there is nothing.
 

@@ -40,6 +40,13 @@ def request_claims(client_id: str, *, nonce: bytes, timestamp: float, **claims: 
     return common | {name: value for name, value in claims.items() if value is not None}
 
 
+def sign_request(
+    private_key: RSAPrivateKey, client_id: str, *, nonce: bytes, timestamp: float, **claims: object
+) -> Secret[str]:
+    """Return the signed claims of a request, see `request_claims` and `sign`."""
+    return sign(request_claims(client_id, nonce=nonce, timestamp=timestamp, **claims), private_key)
+
+
 def sign(claims: Mapping[str, object], private_key: RSAPrivateKey) -> Secret[str]:
     """Return the compact JWS of `claims`, with the header ``{"alg":"PS512","typ":"JWT"}``.
 

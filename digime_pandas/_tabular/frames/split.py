@@ -10,7 +10,6 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
-from reprlib import Repr
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 
 from digime_pandas._tabular.account_keys import (
+    SHOWN,
     AccountCheck,
     account_text,
     account_texts,
@@ -34,8 +34,6 @@ from digime_pandas.errors.names import did_you_mean
 Positions = npt.NDArray[np.integer]  # in 32 bits where that is enough: of millions of rows they take memory
 
 _COMPARED_ROWS = 1 << 18
-_SHOWN = Repr()
-_SHOWN.maxstring = _SHOWN.maxother = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +124,7 @@ def key_column(frame: pd.DataFrame, by: Hashable) -> pd.Series[Any]:
         hash(by)
     except TypeError:
         raise InputError(
-            f"by={_SHOWN.repr(by)} is a {type(by).__name__}; pass the label of one column of account ids, for example "
+            f"by={SHOWN.repr(by)} is a {type(by).__name__}; pass the label of one column of account ids, for example "
             "by='patient'."
         ) from None
     # Found by hash: labels may be NA, which is not equal to anything.
@@ -145,7 +143,7 @@ def key_column(frame: pd.DataFrame, by: Hashable) -> pd.Series[Any]:
         near = did_you_mean(by, names) if isinstance(by, str) else ""
         raise InputError(
             f"by={by!r} names no single column; pass the column of account ids.{advice} "
-            f"The columns are {_SHOWN.repr(list(frame.columns))}.",
+            f"The columns are {SHOWN.repr(list(frame.columns))}.",
             remedy=near,
         )
     column: pd.Series[Any] = frame.iloc[:, found[0]]
