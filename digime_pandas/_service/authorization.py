@@ -80,6 +80,10 @@ class UserAccessToken:
     access_token: Token
     refresh_token: Token
 
+    def is_over(self, now: float) -> bool:
+        """Tell whether neither can be used any longer at `now` (Unix seconds)."""
+        return self.refresh_token.is_expired(now) and self.access_token.is_expired(now)
+
 
 @dataclass(frozen=True, slots=True)
 class Postbox:

@@ -8,7 +8,7 @@ from typing import Any
 
 from digime_pandas._client.client import Client
 from digime_pandas._client.command_line.failures import DONE, FAILED
-from digime_pandas._client.command_line.output import in_one_line, print_json, print_notice, print_table, records_of
+from digime_pandas._client.command_line.output import in_one_line, print_columns, print_json, print_notice, records_of
 from digime_pandas._client.command_line.pasting import authorize_here
 from digime_pandas._client.command_line.service import connected
 from digime_pandas._service.authorization import ACCESSES, Authorization
@@ -108,9 +108,7 @@ def _consents(arguments: argparse.Namespace) -> int:
         print_json(records_of(consents))
         return DONE
     until = consents["until"].dt.strftime("%Y-%m-%d %H:%M:%S%z")
-    shown = consents.assign(until=until)[["account_id", "access", "status", "until"]].astype(object)
-    rows = [tuple(map(in_one_line, row)) for row in shown.where(shown.notna(), "").itertuples(index=False)]
-    print_table([("account", "access", "status", "until"), *rows])
+    print_columns(consents.assign(until=until), account_id="account", access="access", status="status", until="until")
     return DONE
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from digime_pandas._client.command_line.failures import DONE, FAILED, authorize_command
 from digime_pandas._client.command_line.options import file_options
-from digime_pandas._client.command_line.output import in_one_line, print_json, print_notice, print_table, records_of
+from digime_pandas._client.command_line.output import print_columns, print_json, print_notice, records_of
 from digime_pandas._client.command_line.service import connected
 from digime_pandas._client.command_line.sources import source_file
 from digime_pandas._client.command_line.writing import shown_progress, write_arguments
@@ -79,7 +79,7 @@ def _preview_each(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(records_of(table))
     else:
-        _print_columns(table, account_id="account", consent="consent", file_name="file", rows="rows", verdict="verdict")
+        print_columns(table, account_id="account", consent="consent", file_name="file", rows="rows", verdict="verdict")
     return FAILED if (table["verdict"] == "impossible").any() else DONE
 
 
@@ -87,19 +87,8 @@ def _show(result: pd.DataFrame, *, as_json: bool) -> None:
     if as_json:
         print_json(records_of(result))
         return
-    _print_columns(result, account_id="account", status="status", file_name="file", rows="rows", size="bytes")
+    print_columns(result, account_id="account", status="status", file_name="file", rows="rows", size="bytes")
     failed = result[result["error"].notna()]
     for account_id, kind, error in failed[["account_id", "error_type", "error"]].itertuples(index=False):
         asked = f"there is no consent that can be used; ask for it with {authorize_command(account_id)}"
         print_notice(f"{account_id}: {asked if kind in _NO_CONSENT else error}")
-
-
-def _print_columns(table: pd.DataFrame, **titles: str) -> None:
-    chosen = table[list(titles)]
-    cells = chosen.astype(object).where(chosen.notna(), "")
-    print_table(
-        [
-            tuple(titles.values()),
-            *(tuple(in_one_line(str(cell)) for cell in row) for row in cells.itertuples(index=False)),
-        ]
-    )

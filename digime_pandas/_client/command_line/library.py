@@ -83,8 +83,7 @@ def _files(arguments: argparse.Namespace) -> int:
         print_json([_file_members(file) for file in files])
         return 0
     rows = [(file.name, file.mime_type, f"{file.updated:%Y-%m-%d %H:%M:%S%z}", ", ".join(file.tags)) for file in files]
-    table = [("name", "type", "updated", "tags"), *(tuple(map(in_one_line, row)) for row in rows)]
-    print_table(table)
+    print_table([("name", "type", "updated", "tags"), *rows])
     return 0
 
 

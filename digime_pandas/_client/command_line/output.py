@@ -16,8 +16,9 @@ PROGRAM = "digime-pandas"
 
 def print_table(rows: Sequence[tuple[str, ...]]) -> None:
     """Print rows, of which the first is the head, in columns."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
+    shown = [tuple(map(in_one_line, row)) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    for row in shown:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
@@ -38,6 +39,13 @@ def print_notice(text: str) -> None:
     # There may be no standard error any longer, or no room where it goes.
     with suppress(OSError):
         print(f"{PROGRAM}: {in_one_line(text)}", file=sys.stderr, flush=True)
+
+
+def print_columns(table: pd.DataFrame, **titles: str) -> None:
+    """Print some columns of a table, under titles by their names."""
+    chosen = table[list(titles)]
+    cells = chosen.astype(object).where(chosen.notna(), "").itertuples(index=False)
+    print_table([tuple(titles.values()), *(tuple(map(str, row)) for row in cells)])
 
 
 def in_one_line(text: str) -> str:

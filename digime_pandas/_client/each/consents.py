@@ -51,7 +51,7 @@ def find_consents(client: Client, account_ids: Iterable[str], now: Callable[[], 
         except (NotAuthorizedError, AuthorizationExpiredError) as error:
             lacking[account_id] = error
             continue
-        if _has_ended(found, moment):
+        if found.user_access_token.is_over(moment):
             lacking[account_id] = AuthorizationExpiredError(
                 f"The authorization of account {account_id!r} has expired (its refresh token too).",
                 **ways_to_authorize(account_id, "write"),
@@ -82,8 +82,3 @@ def consents_missing(consents: Consents, count: int) -> NotAuthorizedError:
         "notebook, or with digime.authorize(account_id) elsewhere. Or pass missing='skip' to write the others.",
         command="Ask them for it: digime-pandas invite ID... makes links. Or add --missing skip to write the others.",
     )
-
-
-def _has_ended(authorization: Authorization, now: float) -> bool:
-    pair = authorization.user_access_token
-    return pair.refresh_token.is_expired(now) and pair.access_token.is_expired(now)

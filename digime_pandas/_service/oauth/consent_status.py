@@ -64,11 +64,10 @@ def _statuses(consents: ContractAuthorizations, now: float) -> Iterator[ConsentS
 def _of_authorization(authorization: Authorization, ended: set[str], now: float) -> ConsentStatus:
     pair = authorization.user_access_token
     is_refused = authorization.refused or (bool(ended) and digest(pair.refresh_token.secret) in ended)
-    is_over = pair.refresh_token.is_expired(now) and pair.access_token.is_expired(now)
     return ConsentStatus(
         authorization.account_id,
         authorization.access,
-        "refused" if is_refused else "expired" if is_over else "given",
+        "refused" if is_refused else "expired" if pair.is_over(now) else "given",
         None if is_refused else float(max(pair.refresh_token.expiry, pair.access_token.expiry)),
         authorization.user_id,
     )

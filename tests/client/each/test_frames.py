@@ -187,14 +187,13 @@ def test_what_is_lost_is_said_once_and_told_of_each(people: list[str], client: d
 def test_expired_consents_are_found_before_anything_is_sent(
     people: list[str], sandbox: Sandbox, client: digime.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import digime_pandas._client.each.consents as module
+    is_over, expired = digime.UserAccessToken.is_over, client.authorization(people[1]).user_access_token
 
-    def ended(authorization: digime.Authorization, now: float) -> bool:
-        assert not module_has_ended(authorization, now)
-        return authorization.account_id == people[1]
+    def ended(pair: digime.UserAccessToken, now: float) -> bool:
+        assert not is_over(pair, now)
+        return pair == expired
 
-    module_has_ended = module._has_ended
-    monkeypatch.setattr(module, "_has_ended", ended)
+    monkeypatch.setattr(digime.UserAccessToken, "is_over", ended)
     frame = pd.DataFrame({"who": [*people, *[f"{people[0]}-{letter}" for letter in "efghi"]]})
     with pytest.raises(digime.NotAuthorizedError, match=r"6 of 17 .*: .*-01' \(expired\), .* and 1 more\. Nothing"):
         frame.digime.write_each("who", "v.csv", client=client)
