@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.browser.browsers import CHROMIUM, ROOT, needs_browser
+
 playwright: Any = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.browser,
-    # Not imported, which takes seconds: it runs as a program of its own.
-    pytest.mark.skipif(find_spec("marimo") is None, reason="marimo is not installed (pip install marimo)"),
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here (apt-get install chromium)"),
-    pytest.mark.timeout(180),
-]
-
-ROOT = Path(__file__).parents[2]
+pytestmark = needs_browser("marimo", " (pip install marimo)")
 SECONDS_TO_START = 60
 MILLISECONDS = 30_000
 NOTEBOOK = """

@@ -19,6 +19,15 @@ def api() -> Iterator[ProtocolClient]:
 
 
 @pytest.fixture
+def api_of_its_own() -> Iterator[ProtocolClient]:
+    """A sandbox without people."""
+    with Sandbox() as sandbox:
+        api = ProtocolClient(sandbox)
+        yield api
+        api.http.close()
+
+
+@pytest.fixture
 def person(api: ProtocolClient) -> Consent:
     """Someone who approved writing."""
     return api.consent()

@@ -7,7 +7,7 @@ import hashlib
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from json import dumps
@@ -255,3 +255,13 @@ def error_reply(answer: httpx.Response) -> tuple[int, str]:
 
 def port_of(sandbox: Sandbox) -> int:
     return urlsplit(sandbox.base_url).port or 0
+
+
+def import_files(api: ProtocolClient, account_id: str, contents: Mapping[str, bytes]) -> None:
+    """Put files into the library of a person who is approved of for that, all with the tag t1."""
+    (made,) = api.sandbox.approve_all([account_id])
+    person = api.consent(access_token=made.user_access_token.access_token.value)
+    members = {"mimeType": "text/csv", "accounts": [{"accountId": account_id}], "tags": ["t1"]}
+    for name, content in contents.items():
+        reply = api.import_file(person, content, descriptor={**members, "reference": [name]})
+        assert reply.status_code == 204

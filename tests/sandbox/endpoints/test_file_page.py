@@ -1,31 +1,21 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import httpx
 import pytest
 
-from digime_pandas.sandbox import Sandbox
-
 from .pages import Tags
-from .protocol_client import ProtocolClient
+from .protocol_client import ProtocolClient, import_files
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def api() -> Iterator[ProtocolClient]:
-    with Sandbox() as sandbox:
-        api = ProtocolClient(sandbox)
-        yield api
-        api.http.close()
+def api(api_of_its_own: ProtocolClient) -> ProtocolClient:
+    return api_of_its_own
 
 
 def write(api: ProtocolClient, name: str, content: bytes) -> str:
-    (made,) = api.sandbox.approve_all(["patient-1"])
-    person = api.consent(access_token=made.user_access_token.access_token.value)
-    descriptor = {"mimeType": "text/csv", "accounts": [{"accountId": "patient-1"}], "reference": [name], "tags": ["t1"]}
-    assert api.import_file(person, content, descriptor=descriptor).status_code == 204
+    import_files(api, "patient-1", {name: content})
     return api.sandbox.files()[-1].file_id
 
 

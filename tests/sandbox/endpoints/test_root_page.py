@@ -1,25 +1,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import httpx
 import pytest
 
-from digime_pandas.sandbox import Sandbox
-
 from .pages import Tags
-from .protocol_client import ProtocolClient
+from .protocol_client import ProtocolClient, import_files
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def api() -> Iterator[ProtocolClient]:
-    with Sandbox() as sandbox:
-        api = ProtocolClient(sandbox)
-        yield api
-        api.http.close()
+def api(api_of_its_own: ProtocolClient) -> ProtocolClient:
+    return api_of_its_own
 
 
 def show(api: ProtocolClient, **headers: str) -> httpx.Response:
@@ -27,17 +21,7 @@ def show(api: ProtocolClient, **headers: str) -> httpx.Response:
 
 
 def write(api: ProtocolClient, account_id: str, *names: str) -> None:
-    (made,) = api.sandbox.approve_all([account_id])
-    token = made.user_access_token.access_token.value
-    person = api.consent(access_token=token)
-    for name in names:
-        descriptor = {
-            "mimeType": "text/csv",
-            "accounts": [{"accountId": account_id}],
-            "reference": [name],
-            "tags": ["t1"],
-        }
-        assert api.import_file(person, b"x" * 2048, descriptor=descriptor).status_code == 204
+    import_files(api, account_id, dict.fromkeys(names, b"x" * 2048))
 
 
 def test_an_empty_sandbox_says_how_people_come(api: ProtocolClient) -> None:

@@ -3,24 +3,13 @@ from __future__ import annotations
 import json
 
 from hypothesis import given
-from hypothesis import strategies as st
 
 from digime_pandas._tabular.codecs.json_array import commas_to_newlines
 from digime_pandas._tabular.codecs.reading.json_elements import split_elements
-
-_VALUES = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.text(alphabet=st.sampled_from('{}[]",\\:a\n\u00e9\U0001f600'))
-    | st.just("},{"),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(alphabet='{},"\\'), inner),
-    max_leaves=8,
-)
-_OBJECTS = st.lists(st.dictionaries(st.text(), _VALUES), min_size=1)
+from tests.tabular.codecs.json_objects import OBJECTS
 
 
-@given(_OBJECTS)
+@given(OBJECTS)
 def test_lines_are_broken_as_elements_are_taken_apart_or_not_at_all(objects: list[object]) -> None:
     before = json.dumps(objects, separators=(",", ":")).encode()[1:-1]
     text = bytearray(before)

@@ -9,27 +9,17 @@ from hypothesis import strategies as st
 
 from digime_pandas._tabular.codecs.reading import json_elements
 from digime_pandas._tabular.codecs.reading.json_elements import iter_objects, split_elements
-
-_VALUES = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.text(alphabet=st.sampled_from('{}[]",\\:a\n\u00e9\U0001f600'))
-    | st.just("},{"),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(alphabet='{},"\\'), inner),
-    max_leaves=8,
-)
-_OBJECTS = st.lists(st.dictionaries(st.text(), _VALUES), min_size=1)
+from tests.tabular.codecs.json_objects import OBJECTS
 
 
-@given(_OBJECTS, st.booleans())
+@given(OBJECTS, st.booleans())
 def test_each_element_comes_to_stand_on_a_line_of_its_own(objects: list[object], ascii_only: bool) -> None:
     array = json.dumps(objects, ensure_ascii=ascii_only, separators=(",", ":")).encode()
     lines = split_elements(array[1:-1]).split(b"\n")
     assert [json.loads(line) for line in lines] == objects
 
 
-@given(_OBJECTS, st.sampled_from([None, 0, 2]))
+@given(OBJECTS, st.sampled_from([None, 0, 2]))
 def test_elements_of_any_layout_are_found(objects: list[object], indent: int | None) -> None:
     assert list(iter_objects(io.BytesIO(json.dumps(objects, indent=indent).encode()))) == objects
 
@@ -78,7 +68,7 @@ def test_an_error_at_the_beginning_is_found_without_reading_the_file(monkeypatch
     assert stream.tell() == 100
 
 
-@given(_OBJECTS, st.data())
+@given(OBJECTS, st.data())
 def test_an_array_that_is_cut_off_is_an_error_wherever_it_is_cut(objects: list[object], data: st.DataObject) -> None:
     text = json.dumps(objects).encode()
     end = data.draw(st.integers(0, len(text) - 1))
