@@ -13,8 +13,8 @@ from digime_pandas.errors import FidelityWarning
 
 from .contenders import FORMATS, PROTOCOLS, Keys, Ours, contenders
 from .each import DELAY_SECONDS, one_file_each
-from .each_memory import large_frames
 from .frames import ROWS, Case
+from .memory.each import large_frames
 from .reading import reading
 from .sink import running_sink
 from .tables import growth, imports, latency, objects, ready_bytes, steps, writes

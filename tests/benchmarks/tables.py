@@ -28,7 +28,7 @@ from digime_pandas._tabular.serialize import inspect_frame
 
 from .contenders import Ours, Send
 from .frames import Case, object_columns
-from .memory import extra_memory
+from .memory.writes import extra_memory
 
 _MIB = 1 << 20
 _CORES = 2

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.whole.pages import ROOT, names_of_tests
+from tests.whole.documents.pages import ROOT, names_of_tests
 
 PAGE = (ROOT / "notebooks" / "docs" / "faults.md").read_text(encoding="utf-8")
 

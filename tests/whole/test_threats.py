@@ -42,7 +42,7 @@ from digime_pandas.errors import (
 from digime_pandas.sandbox import Sandbox, faults
 from tests.faults.server import Connection, FaultyServer
 
-from .pages import ROOT, names_of_tests
+from .documents.pages import ROOT, names_of_tests
 
 PAGE = ROOT / ".github" / "SECURITY.md"
 GUIDE = ROOT / "notebooks" / "docs" / "threat_model.md"

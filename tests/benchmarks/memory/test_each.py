@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from .each_memory import large_run
-from .sink import running_sink
+from tests.benchmarks.sink import running_sink
+
+from .each import large_run
 
 # A process of its own, which makes its frame first.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

@@ -1,4 +1,6 @@
-"""What notebooks show where they are saved with outputs; ``python -m tests.saved_notebooks`` runs and saves them anew.
+"""What notebooks show where they are saved with outputs: run, and compared.
+
+``python -m tests.whole.documents.saved_notebooks`` saves them anew.
 
 What differs from run to run (ports, ids, times) is replaced, so that the outputs can be compared with those of a run.
 """
@@ -16,7 +18,7 @@ from typing import Any
 import nbformat
 from nbclient import NotebookClient
 
-NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted((Path(__file__).parents[3] / "notebooks").glob("*.ipynb"))
 # Others show what differs from run to run, such as an order in parallel, or memory.
 WITH_OUTPUTS = [path for path in NOTEBOOKS if path.stem == "01_quickstart"]
 

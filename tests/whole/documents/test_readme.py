@@ -19,7 +19,7 @@ from digime_pandas._tabular.fidelity_rules import render_rules
 from digime_pandas._tabular.formats import FORMATS
 from digime_pandas.sandbox import Sandbox
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CLAIM = re.compile(r"^(\S.*?)  # (.+)$", flags=re.MULTILINE)
 

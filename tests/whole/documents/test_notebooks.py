@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from nbclient.exceptions import CellExecutionError
 
-from tests.saved_notebooks import NOTEBOOKS, WITH_OUTPUTS, comparable, execute, kernel_environment
+from tests.whole.documents.saved_notebooks import NOTEBOOKS, WITH_OUTPUTS, comparable, execute, kernel_environment
 
 WITHOUT_OUTPUTS = [path for path in NOTEBOOKS if path not in WITH_OUTPUTS]
 # Keys and tokens, links of consent, and paths of the computer on which a notebook was run.
@@ -106,7 +106,7 @@ def test_saved_outputs_are_what_a_run_shows(path: Path, unattended: None, tmp_pa
     notebook = nbformat.read(path, as_version=4)
     execute(notebook, tmp_path)
     for cell, kept in zip(code_cells(notebook), code_cells(saved), strict=True):
-        assert comparable(cell.outputs) == kept.outputs, "run python -m tests.saved_notebooks"
+        assert comparable(cell.outputs) == kept.outputs, "run python -m tests.whole.documents.saved_notebooks"
 
 
 @pytest.mark.slow

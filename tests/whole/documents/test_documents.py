@@ -9,7 +9,7 @@ import pytest
 
 import digime_pandas
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / ".github"
 DOCUMENTS = [*sorted(FOLDER.glob("*.md")), ROOT / "tests" / "benchmarks" / "RESULTS.md"]
 GUIDES = sorted((ROOT / "notebooks" / "docs").glob("*.md"))

@@ -1,6 +1,7 @@
 """Peak memory, passes and bytes on disk of writes whose source does not fit into memory, each in a process of its own.
 
-Run as ``python -m tests.benchmarks.sources``, with the rows as argument (default 20 million); prints a table (Linux).
+Run as ``python -m tests.benchmarks.memory.sources``, with the rows as argument (default 20 million); prints a table.
+Linux only.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from digime_pandas._tabular.frames.streamed import readings
+from tests.benchmarks.contenders import Keys, Ours
+from tests.benchmarks.frames import sales_stream
+from tests.benchmarks.sink import running_sink
 
-from .contenders import Keys, Ours
-from .frames import sales_stream
-from .memory import peak_reset, status_kibibytes
-from .sink import running_sink
+from .writes import peak_reset, status_kibibytes
 
-_ROOT = Path(__file__).parents[2]
+_ROOT = Path(__file__).parents[3]
 _IO = Path("/proc/self/io")
 _ROWS = 20_000_000
 _GROUP_ROWS = 1_000_000
@@ -104,7 +105,7 @@ SOURCES: dict[str, Callable[[Path], Any]] = {
 
 def cost_of(base_url: str, kind: str, path: Path, format: str, protocol: str) -> Cost:
     """Return what the write of a source took, in a process of its own."""
-    command = [sys.executable, "-m", "tests.benchmarks.sources", base_url, kind, str(path), format, protocol]
+    command = [sys.executable, "-m", "tests.benchmarks.memory.sources", base_url, kind, str(path), format, protocol]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=_ROOT)
     return Cost(*json.loads(done.stdout.splitlines()[-1]))
 

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from .frames import Case
-from .memory import extra_memory
-from .sink import running_sink
+from tests.benchmarks.frames import Case
+from tests.benchmarks.sink import running_sink
+
 from .sources import SOURCES, cost_of, make_source
+from .writes import extra_memory
 
 # Each of them is a process of its own that makes its frame first.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

@@ -1,6 +1,6 @@
 """One file per person of 5 million rows over 10,000 persons: the time until the first was sent, and the extra memory.
 
-Run as ``python -m tests.benchmarks.each_memory URL PERSONS ROWS FORMAT``, in a process of its own; prints the size of
+Run as ``python -m tests.benchmarks.memory.each URL PERSONS ROWS FORMAT``, in a process of its own; prints the size of
 the frame in MiB, the extra memory in MiB, and seconds (Linux).
 """
 
@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import digime_pandas as digime
+from tests.benchmarks.contenders import Keys
+from tests.benchmarks.each import FORMATS, client_for, visits_of
+from tests.benchmarks.tables import show
 
-from .contenders import Keys
-from .each import FORMATS, client_for, visits_of
-from .memory import peak_reset, status_kibibytes
-from .tables import show
+from .writes import peak_reset, status_kibibytes
 
-_ROOT = Path(__file__).parents[2]
+_ROOT = Path(__file__).parents[3]
 _WARM_PERSONS = 200
 
 
@@ -41,7 +41,7 @@ class LargeRun(NamedTuple):
 def large_run(base_url: str, persons: int, rows_each: int, suffix: str) -> LargeRun:
     """Write one file per person in a process of its own, and return what that cost."""
     arguments = [base_url, str(persons), str(rows_each), suffix]
-    command = [sys.executable, "-m", "tests.benchmarks.each_memory", *arguments]
+    command = [sys.executable, "-m", "tests.benchmarks.memory.each", *arguments]
     printed = subprocess.run(command, check=True, capture_output=True, text=True, cwd=_ROOT).stdout
     return LargeRun(*map(float, printed.split()))
 

@@ -1,6 +1,6 @@
 """What the client does with each kind of failure, found out at a sandbox: the table of `.github/RETRIES.md`.
 
-Run ``python -m tests.whole.retries`` from the root of the project to see it.
+Run ``python -m tests.whole.documents.retries`` from the root of the project to see it.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from .retries import CALLS, INSTRUCTIONS, MAX_ATTEMPTS, render
 
 pytestmark = pytest.mark.slow
 
-DOCUMENT = Path(__file__).parents[2] / ".github" / "RETRIES.md"
+DOCUMENT = Path(__file__).parents[3] / ".github" / "RETRIES.md"
 
 
 @pytest.mark.usefixtures("no_waiting")

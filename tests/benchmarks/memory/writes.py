@@ -1,6 +1,6 @@
 """Peak extra memory of one write, in a process of its own.
 
-Run as ``python -m tests.benchmarks.memory URL CONTENDER FRAME ROWS FORMAT PROTOCOL``; prints MiB (Linux).
+Run as ``python -m tests.benchmarks.memory.writes URL CONTENDER FRAME ROWS FORMAT PROTOCOL``; prints MiB (Linux).
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from .contenders import Keys, contenders
-from .frames import Case
+from tests.benchmarks.contenders import Keys, contenders
+from tests.benchmarks.frames import Case
 
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-_ROOT = Path(__file__).parents[2]
+_ROOT = Path(__file__).parents[3]
 _WARM_ROWS = 2_000
 
 
 def extra_memory(base_url: str, contender: str, case: Case) -> float:
     """Return how many MiB more than before the write the resident set was at its largest."""
     arguments = [base_url, contender, case.frame, str(case.rows), case.format, case.protocol]
-    command = [sys.executable, "-m", "tests.benchmarks.memory", *arguments]
+    command = [sys.executable, "-m", "tests.benchmarks.memory.writes", *arguments]
     return float(subprocess.run(command, check=True, capture_output=True, text=True, cwd=_ROOT).stdout)
 
 
