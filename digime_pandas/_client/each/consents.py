@@ -8,7 +8,7 @@ from typing import Literal
 
 from digime_pandas._client.client import Client
 from digime_pandas._service.authorization import Authorization
-from digime_pandas._service.oauth.tokens.advice import ways_to_authorize
+from digime_pandas._service.oauth.tokens.advice import expired
 from digime_pandas.errors import AuthorizationError, AuthorizationExpiredError, NotAuthorizedError
 
 ConsentState = Literal["given", "none", "expired"]
@@ -52,10 +52,7 @@ def find_consents(client: Client, account_ids: Iterable[str], now: Callable[[], 
             lacking[account_id] = error
             continue
         if found.user_access_token.is_over(moment):
-            lacking[account_id] = AuthorizationExpiredError(
-                f"The authorization of account {account_id!r} has expired (its refresh token too).",
-                **ways_to_authorize(account_id, "write"),
-            )
+            lacking[account_id] = expired(account_id, "write")
         else:
             given[account_id] = found
     return Consents(given, lacking)

@@ -23,13 +23,12 @@ from digime_pandas._service.oauth.pending.lifecycle import PendingAuthorizations
 from digime_pandas._service.oauth.pending.stores import PendingStore
 from digime_pandas._service.oauth.redirect import RedirectResult
 from digime_pandas._service.oauth.token_store import PutAuthorization, TokenStore
-from digime_pandas._service.oauth.tokens.advice import refused, ways_to_authorize
+from digime_pandas._service.oauth.tokens.advice import expired, refused, ways_to_authorize
 from digime_pandas._service.oauth.tokens.pairs import pair_of, supersedes
 from digime_pandas._service.oauth.tokens.pkce import VERIFIER_BYTES, code_challenge, code_verifier
 from digime_pandas._service.oauth.tokens.unstored import UnstoredAuthorizations
 from digime_pandas.errors import (
     AuthorizationError,
-    AuthorizationExpiredError,
     ContractError,
     InvalidTokenError,
     NotAuthorizedError,
@@ -225,8 +224,8 @@ class ContractAuthorizations:
     def ensure_fresh(self, authorization: Authorization) -> Authorization:
         """Return an authorization whose access token is not known to have expired."""
         self.check(authorization)
-        expired = authorization.user_access_token.access_token.is_expired(self._now())
-        return self.refresh(authorization) if expired else authorization
+        is_expired = authorization.user_access_token.access_token.is_expired(self._now())
+        return self.refresh(authorization) if is_expired else authorization
 
     def call_with_token(self, authorization: Authorization, call: Callable[[Secret[str]], T]) -> T:
         """Call a function with the access token; refresh it once where the service says that it is not valid."""
@@ -310,10 +309,7 @@ class ContractAuthorizations:
 
     def _check_refreshable(self, authorization: Authorization) -> None:
         if authorization.user_access_token.refresh_token.is_expired(self._now()):
-            raise AuthorizationExpiredError(
-                f"The authorization of account {authorization.account_id!r} has expired (its refresh token too).",
-                **ways_to_authorize(authorization.account_id, self.access),
-            )
+            raise expired(authorization.account_id, self.access)
 
     def _exchange(self, account_id: str, result: RedirectResult, verifier: Secret[str]) -> Authorization:
         postbox = result.postbox if self.access == "write" else None

@@ -27,3 +27,11 @@ def refused(account_id: str, access: Access) -> AuthorizationExpiredError:
         "service did not take its refresh token.",
         **ways_to_authorize(account_id, access),
     )
+
+
+def expired(account_id: str, access: Access) -> AuthorizationExpiredError:
+    """Return the error about an authorization whose refresh token has expired."""
+    return AuthorizationExpiredError(
+        f"The authorization of account {account_id!r} has expired (its refresh token too).",
+        **ways_to_authorize(account_id, access),
+    )
