@@ -157,6 +157,7 @@ def two_sessions(
 
 
 @pytest.mark.parametrize("scheduler", ["default", "threads", "sync", "executor"])
+@pytest.mark.slow
 def test_the_client_is_the_one_of_the_thread_that_calls(
     frame: pd.DataFrame, person: digime.Authorization, two_sessions: digime.Client, sandbox: Sandbox, scheduler: str
 ) -> None:
@@ -232,6 +233,7 @@ def broken(part: pd.DataFrame) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("scheduler", ["threads", "sync"])
+@pytest.mark.slow
 def test_a_partition_that_fails_is_named_and_the_others_arrive(
     frame: pd.DataFrame, person: digime.Authorization, client: digime.Client, sandbox: Sandbox, scheduler: str
 ) -> None:
@@ -305,6 +307,7 @@ def mixed(rows: int) -> pd.DataFrame:
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv", "ndjson"])
 @pytest.mark.parametrize("partitions", [1, 4])
+@pytest.mark.slow
 def test_a_dataset_is_read_as_one_frame(
     reader: digime.Authorization, client: digime.Client, suffix: str, partitions: int
 ) -> None:
@@ -391,6 +394,7 @@ def rows_of(sandbox: Sandbox, account_id: str) -> list[dict[Any, Any]]:
 
 @pytest.mark.parametrize("partitions", [1, 7])
 @pytest.mark.parametrize("dtype", ["object", "category", "string"])
+@pytest.mark.slow
 def test_each_person_gets_all_their_rows_in_one_file(
     people: list[str], client: digime.Client, sandbox: Sandbox, partitions: int, dtype: str
 ) -> None:

@@ -75,6 +75,7 @@ def appended(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.mark.usefixtures("no_waiting")
 @pytest.mark.parametrize("kind", [*KINDS, *ONCE])
+@pytest.mark.slow
 def test_it_arrives_whole_after_a_failed_attempt_and_is_on_disk_only_if_it_cannot_be_read_again(
     *, kind: str, path: Path, sandbox: Sandbox, client: Client, person: Authorization, appended: list[int]
 ) -> None:
@@ -120,6 +121,7 @@ BROKEN: dict[str, tuple[Callable[[Path], Any], str]] = {
 @pytest.mark.usefixtures("no_waiting")
 @pytest.mark.parametrize("suffix", ["csv", "json", "ndjson", "parquet"])
 @pytest.mark.parametrize("when", BROKEN)
+@pytest.mark.slow
 def test_an_error_in_a_source_leaves_nothing_in_the_library(
     *, when: str, suffix: str, path: Path, sandbox: Sandbox, client: Client, person: Authorization, tmp_path: Path
 ) -> None:

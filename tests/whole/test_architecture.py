@@ -102,6 +102,21 @@ def order_of(folder: Path) -> list[str]:
     return re.findall(r"``(\w+)/?``", order)
 
 
+def not_allowed(path: Path) -> set[str]:
+    """The modules that a file imports although its part may not."""
+    part = name_of(path).partition(".")[0]
+    allowed = [*MAY_IMPORT.get(part, []), part, VERSION]
+    if part == "__init__":
+        allowed.append("errors")
+    return {name for name in own(parsed(path)) if name != NAME and not is_in(name, allowed)}
+
+
+def inside_functions(path: Path) -> set[str]:
+    """The modules of this package that functions of a file import."""
+    functions = [node for node in ast.walk(parsed(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return {name for function in functions for name in own(function)}
+
+
 def test_readme_shows_this_tree() -> None:
     assert f"```\n{TREE}```\n" in README
 
@@ -110,13 +125,8 @@ def test_the_tree_is_what_is_there() -> None:
     assert content_of(PACKAGE) | {"__init__"} == {*MAY_IMPORT, VERSION}
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_a_file_imports_what_its_part_may(path: Path) -> None:
-    part = name_of(path).partition(".")[0]
-    allowed = [*MAY_IMPORT.get(part, []), part, VERSION]
-    if part == "__init__":
-        allowed.append("errors")
-    assert {name for name in own(parsed(path)) if name != NAME and not is_in(name, allowed)} == set()
+def test_a_file_imports_what_its_part_may() -> None:
+    assert {name_of(path): names for path in FILES if (names := not_allowed(path))} == {}
 
 
 @pytest.mark.parametrize("folder", [*PRIVATE_FOLDERS, PACKAGE / "sandbox"], ids=name_of)
@@ -136,10 +146,8 @@ def test_a_private_folder_begins_with_a_docstring_only(folder: Path) -> None:
     assert [type(each) for each in statements] == [ast.Expr]
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_no_own_module_is_imported_inside_a_function(path: Path) -> None:
-    functions = [node for node in ast.walk(parsed(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-    assert {name for function in functions for name in own(function)} == set()
+def test_no_own_module_is_imported_inside_a_function() -> None:
+    assert {name_of(path): names for path in FILES if (names := inside_functions(path))} == {}
 
 
 def test_own_modules_are_loaded_by_name_only_where_they_are_optional_or_heavy() -> None:
@@ -167,14 +175,14 @@ def test_what_a_part_does_not_know(part: str, unknown: set[str]) -> None:
         assert {name for name in imports(parsed(path)) if is_in(name, unknown)} == set(), name_of(path)
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_no_file_is_too_long(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= MOST_LINES
+def test_no_file_is_too_long() -> None:
+    lines = {name_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in FILES}
+    assert {name: count for name, count in lines.items() if count > MOST_LINES} == {}
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=name_of)
-def test_no_folder_has_too_many_files(folder: Path) -> None:
-    assert len(list(folder.glob("*.py"))) <= MOST_FILES
+def test_no_folder_has_too_many_files() -> None:
+    files = {name_of(folder): len(list(folder.glob("*.py"))) for folder in FOLDERS}
+    assert {name: count for name, count in files.items() if count > MOST_FILES} == {}
 
 
 def test_no_file_is_named_after_nothing() -> None:

@@ -65,6 +65,7 @@ MAKERS: dict[str, Callable[[pd.DataFrame], Any]] = {
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.slow
 def test_every_kind_of_frame(
     make: Callable[[pd.DataFrame], Any], suffix: str, three: dict[str, str], sandbox: Sandbox, client: digime.Client
 ) -> None:

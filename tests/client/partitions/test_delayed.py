@@ -60,6 +60,7 @@ def by_methods(whole: Any, each: Any, scheduler: Any) -> Any:
 
 @pytest.mark.parametrize("scheduler", [None, "threads", "sync", "executor"])
 @pytest.mark.parametrize("carry_out", [by_compute, by_persist, by_methods])
+@pytest.mark.slow
 def test_nothing_is_computed_or_sent_before_and_all_of_it_then(
     writes: tuple[DelayedWrite, DelayedWrite, list[int]],
     people: list[str],

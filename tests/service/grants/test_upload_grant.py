@@ -55,6 +55,7 @@ def granted(client: digime.Client, person: digime.Authorization, name: str = "vi
     return client.grant(name, descriptor, person)
 
 
+@pytest.mark.slow
 def test_a_process_without_keys_sends_it(
     grant: digime.UploadGrant, either_client: digime.Client, either_sandbox: Sandbox
 ) -> None:

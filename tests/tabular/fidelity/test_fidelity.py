@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from digime_pandas._tabular.columns import Finding, RuleName
+from digime_pandas._tabular.columns import Finding
 from digime_pandas._tabular.fidelity import judge_columns, judge_labels, verdict_for
 from digime_pandas._tabular.fidelity_rules import RULES
 from digime_pandas._tabular.formats import CSV, FORMATS, JSON, PARQUET, Format
@@ -107,16 +107,15 @@ def test_a_refusal_says_what_the_column_holds_with_a_value_and_what_to_do(
     assert str(caught.value) == f"Column 'x' {said} {remedy}"
 
 
-@pytest.mark.parametrize("rule", sorted(RULES))
-@pytest.mark.parametrize("format", FORMATS.values(), ids=lambda each: each.name)
 @pytest.mark.parametrize("seen", [{}, {"count": 1}, {"count": 2}, {"seen": "what was seen"}], ids=str)
-def test_no_sentence_is_made_of_the_label_of_a_row_of_the_table(
-    rule: RuleName, format: Format, seen: dict[str, Any]
-) -> None:
+@pytest.mark.parametrize("format", FORMATS.values(), ids=lambda each: each.name)
+def test_no_sentence_is_made_of_the_label_of_a_row_of_the_table(format: Format, seen: dict[str, Any]) -> None:
     column = describe("x", np.array([1]))
-    verdict, reasons = verdict_for(column, [Finding(rule, 0, **seen)], format, {})
-    said = [verdict.note, *(note for _, note in reasons)]
-    assert not [text for text in said if RULES[rule].about in text and RULES[rule].about not in HOLDS[rule]]
+    labels = {rule: row.about for rule, row in RULES.items() if row.about not in HOLDS[rule]}
+    assert labels
+    for rule, label in labels.items():
+        verdict, reasons = verdict_for(column, [Finding(rule, 0, **seen)], format, {})
+        assert not [text for text in (verdict.note, *(note for _, note in reasons)) if label in text], rule
 
 
 def test_every_rule_has_words_of_its_own() -> None:

@@ -141,6 +141,7 @@ def test_they_are_the_same(frame: Any, options: dict[str, Any], suffix: Any, mon
 @pytest.mark.parametrize("suffix", FORMATS)
 @pytest.mark.parametrize("frame", DIFFERING.values(), ids=DIFFERING)
 @pytest.mark.parametrize("keep", [False, True], ids=["what is used", "all categories"])
+@pytest.mark.slow
 def test_what_differs_from_part_to_part_is_that_of_each(frame: Any, keep: bool, suffix: Any) -> None:
     options = {"nested": "json", "keep_unused_categories": keep}
     assert _made_together(frame, suffix, options, BOUNDS) == _made_alone(frame, suffix, options, BOUNDS)
@@ -331,6 +332,7 @@ def _random_frame(random: np.random.Generator, rows: int) -> Any:
 
 @pytest.mark.parametrize("suffix", FORMATS)
 @pytest.mark.parametrize("seed", range(40))
+@pytest.mark.slow
 def test_random_frames_give_the_files_that_their_parts_give(seed: int, suffix: Any) -> None:
     random = np.random.default_rng(seed)
     rows = int(random.integers(2, 40))

@@ -128,6 +128,7 @@ MONTHS = pd.date_range("2024-01-31", periods=4, freq=pd.DateOffset(months=1))
 
 @pytest.mark.parametrize("place", at_each_place(MONTHS))
 @pytest.mark.parametrize("format", FORMATS.values(), ids=lambda each: each.name)
+@pytest.mark.slow
 def test_a_frequency_without_a_name_is_said_and_its_times_come_back_wherever_they_are(place: str, format: Any) -> None:
     frame = at_each_place(MONTHS)[place]
     ready = inspect_frame(frame, format)
@@ -158,6 +159,7 @@ def test_without_a_schema_no_frequency_is_said_to_be_lost() -> None:
     ],
     ids=["sorted", "unsorted", "range", "times", "intervals", "periods"],
 )
+@pytest.mark.slow
 def test_the_name_of_categories_comes_back_wherever_they_are(values: pd.Index[Any], name: Any) -> None:
     for place, frame in at_each_place(values.rename(name)).items():
         for each in FORMATS.values() if place.startswith("categories") else ():
@@ -260,6 +262,7 @@ def test_times_that_have_no_text_are_said_where_the_schema_would_hold_them(frame
 
 @pytest.mark.parametrize("freq", ["D", "-1D", "15min", "MS", "W-WED", "B", "QE-MAR", "bh"])
 @pytest.mark.parametrize("format", FORMATS.values(), ids=lambda each: each.name)
+@pytest.mark.slow
 def test_frequencies_come_back_wherever_they_are(freq: str, format: Any) -> None:
     times = pd.date_range("2024-01-31", periods=4, freq=freq)
     for frame in (

@@ -129,6 +129,7 @@ def assert_same(source: object, memory: object, format: Format) -> None:
 @pytest.mark.parametrize("format", FORMATS.values(), ids=lambda each: each.name)
 @pytest.mark.parametrize("name", TABLES)
 @pytest.mark.parametrize("kind", REPEATED)
+@pytest.mark.slow
 def test_what_can_be_opened_again_is_judged_and_written_as_the_same_rows_in_memory(
     kind: str, name: str, format: Format, tmp_path: Path
 ) -> None:
@@ -143,6 +144,7 @@ def test_what_can_be_opened_again_is_judged_and_written_as_the_same_rows_in_memo
 @pytest.mark.parametrize("format", FORMATS.values(), ids=lambda each: each.name)
 @pytest.mark.parametrize("name", DICTIONARIES)
 @pytest.mark.parametrize("kind", OF_ARROW)
+@pytest.mark.slow
 def test_dictionaries_are_those_of_the_same_rows_in_memory(
     kind: str, name: str, format: Format, tmp_path: Path
 ) -> None:
