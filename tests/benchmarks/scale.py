@@ -1,4 +1,4 @@
-"""What one file takes, of which `notebooks/docs/at_scale.md` makes large numbers: ``python -m tests.benchmarks.scale``.
+"""What one file takes, of which the page on scale makes large numbers: ``python -m tests.benchmarks.scale``.
 
 Everything is measured against a sandbox in this process. Bytes and requests are the same on any machine.
 """

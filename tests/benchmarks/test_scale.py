@@ -10,7 +10,7 @@ import pytest
 from .scale import measure
 
 pytestmark = pytest.mark.slow
-PAGE = Path(__file__).parents[2] / "notebooks" / "docs" / "at_scale.md"
+PAGE = Path(__file__).parents[2] / "notebooks" / "docs" / "explanations" / "at_scale.md"
 ROW = re.compile(r"^\| (.+?) \| ([\d,.]+) \| (requests|bytes|files|ms|MiB/s) \|$", re.MULTILINE)
 OF_ANY_MACHINE = {"requests", "bytes", "files"}
 

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.browser.browsers import CHROMIUM, FOLDERS, ROOT, needs_browser
+from tests.whole.documents.pages import README, blocks
 
 playwright: Any = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -414,3 +416,23 @@ def test_progress_is_a_line_with_a_bar_that_is_replaced(opened: Opened) -> None:
     playwright.expect(shown).to_have_count(1)
     playwright.expect(shown).to_contain_text(re.compile(r"large\.csv: sent 1,500,000 rows \(.* MB\) in .* s"))
     playwright.expect(bar).to_have_count(0)
+
+
+def test_the_picture_in_readme_is_of_its_first_cells(opened: Opened, tmp_path: Path) -> None:
+    first, second = (block.code.rstrip() for block in blocks(README, "python")[:2])
+    notebook = opened(first, second.replace('receipt.status  # "delivered"', "receipt"))
+    notebook.page.set_viewport_size({"width": 1220, "height": 1000})
+    panel = notebook.run(1)
+    notebook.shows("Waiting for consent")
+    parts = [panel.screenshot()]
+    notebook.follow_link().get_by_role("button", name="Approve").click()
+    notebook.shows("Valid until")
+    notebook.page.bring_to_front()
+    receipt = notebook.run(2)
+    playwright.expect(receipt).to_contain_text("Delivered")
+    parts.append(receipt.screenshot())
+    images = [f'<img style="display: block" src="data:image/png;base64,{b64encode(part).decode()}">' for part in parts]
+    notebook.page.set_content(f'<div style="width: fit-content">{"".join(images)}</div>')
+    picture = notebook.page.locator("div").screenshot()
+    assert 10_000 < len(picture) < 150_000
+    Path(os.environ.get("DIGIME_TEST_PICTURE", tmp_path / "picture.png")).write_bytes(picture)

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.whole.documents.pages import ROOT, names_of_tests
+from tests.whole.documents.pages import ROOT, blocks, names_of_tests
 
-PAGE = (ROOT / "notebooks" / "docs" / "faults.md").read_text(encoding="utf-8")
+PATH = ROOT / "notebooks" / "docs" / "how-to" / "faults.md"
+PAGE = PATH.read_text(encoding="utf-8")
 
 
 def test_each_promise_has_a_test_that_is_there() -> None:
@@ -27,7 +28,7 @@ def test_no_promise_is_without_one() -> None:
 
 @pytest.mark.slow
 def test_its_example_is_a_file_of_tests_that_pass(tmp_path: Path) -> None:
-    [example] = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    [example] = [block.code for block in blocks(PATH, "python") if block.run_by]
     (tmp_path / "test_faults.py").write_text(example, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", str(tmp_path)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False)

@@ -1,4 +1,4 @@
-"""README's web application, run by two worker processes: a person comes back to the one that did not begin."""
+"""The web application of its page, run by two worker processes: a person comes back to the one that did not begin."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from digime_pandas._service.oauth.token_store import FileTokenStore
 from digime_pandas.sandbox import Sandbox
 
 APPLICATION = Path(__file__).with_name("consent_app.py")
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+PAGE = Path(__file__).parents[2] / "notebooks" / "docs" / "how-to" / "web_application.md"
 CALLBACK = "http://app.example.test/callback"
 START_SECONDS = 60.0
 
@@ -95,8 +95,8 @@ def come_back(browser: httpx.Client, address: str, cookies: dict[str, str]) -> t
     return answer.status_code, answer.text
 
 
-def test_readme_shows_this_application() -> None:
-    assert f"```python\n{APPLICATION.read_text(encoding='utf-8')}```\n" in README
+def test_the_page_shows_this_application() -> None:
+    assert f"```python\n{APPLICATION.read_text(encoding='utf-8')}```\n" in PAGE.read_text(encoding="utf-8")
 
 
 def test_a_person_comes_back_to_the_other_process(

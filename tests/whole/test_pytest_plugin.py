@@ -17,7 +17,7 @@ from tests.whole.documents.pages import ROOT
 
 pytest_plugins = ["pytester"]
 
-PAGE = (ROOT / "notebooks" / "docs" / "testing.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "notebooks" / "docs" / "how-to" / "testing.md").read_text(encoding="utf-8")
 FIXTURES = ["digime_accounts", "digime_client", "digime_fail", "digime_sandbox"]
 IMPORTS = "import pandas as pd\nimport pytest\n\nimport digime_pandas as digime\n\nFRAME = pd.DataFrame({'a': [1]})\n"
 
