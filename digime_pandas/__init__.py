@@ -34,8 +34,7 @@ from typing import TYPE_CHECKING, Any
 
 from digime_pandas import errors
 from digime_pandas._client import accessor as _accessor  # noqa: F401 - registers df.digime and s.digime
-from digime_pandas._client.calls.attributes import unknown_name
-from digime_pandas._client.calls.later_import import when_imported
+from digime_pandas._client.imports.later_import import when_imported
 from digime_pandas._version import __version__
 from digime_pandas.errors import (
     APIError,
@@ -59,6 +58,7 @@ from digime_pandas.errors import (
     RefusedError,
     ServiceUnreachableError,
 )
+from digime_pandas.errors.calls.attributes import unknown_name
 
 # Frames of polars get the same accessor once polars is loaded; loading it for them alone would be slow.
 when_imported("polars", lambda: importlib.import_module("digime_pandas.polars"))

@@ -19,7 +19,6 @@ from typing import Any, Literal, Unpack, overload
 import pandas as pd
 
 from digime_pandas._client.arguments import WriteArguments, shows_write_arguments
-from digime_pandas._client.calls.explained import explains_calls
 from digime_pandas._client.client import Client
 from digime_pandas._client.dataset.lazy_read import lazy_frame
 from digime_pandas._client.journal.journal import JournalLike
@@ -29,6 +28,7 @@ from digime_pandas._client.partitions.each_write import delayed_each
 from digime_pandas._client.partitions.frames import delayed_write
 from digime_pandas._client.read import ReadArguments, dataset_of, read_request, shows_read_arguments
 from digime_pandas.errors import ConfigurationError, call_site
+from digime_pandas.errors.calls.explained import explains_calls
 
 try:
     from dask.dataframe.extensions import register_dataframe_accessor, register_series_accessor

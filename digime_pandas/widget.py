@@ -42,8 +42,10 @@ class AuthorizationWidget(ConsentPanel, ipywidgets.VBox):  # type: ignore[misc] 
     ``client.forget(account_id)`` what the button does.
 
     The service is asked for the link in the background. In Jupyter, a widget that is settled becomes plain HTML, which
-    stays true in a saved notebook and after a restart of the kernel; run the cell again to begin anew. In marimo, use
-    `digime_pandas.anywidget.AuthorizationWidget`, which takes the same arguments.
+    stays true in a saved notebook and after a restart of the kernel; run the cell again to begin anew. "Forget" unfolds
+    the call to copy there: a button would be a widget again, which is dead once its kernel is gone and asks for trust
+    in every saved notebook. Where the widget is a part of another one, it stays one, and "Forget" is a button. In
+    marimo, use `digime_pandas.anywidget.AuthorizationWidget`, which takes the same arguments.
 
     Args:
         account_id: The person's id in your own system.

@@ -172,7 +172,20 @@ def test_a_command_is_named_where_there_is_no_other_remedy() -> None:
 
 
 COMMANDS = {
-    "tags is 'x'; pass a list, tags=['x'].": "tags is 'x'; pass a list, --tag x.",
+    "tags is 'x'; pass a list, tags=['x'].": "--tag is 'x'; pass a list, --tag x.",
+    "account_id is ''. Pass another.": "The account id is ''. Pass another.",
+    "Check base_url: it is not known.": "Check DIGIME_BASE_URL: it is not known.",
+    "The column timeout is empty.": "The column timeout is empty.",
+    "Run digime.AuthorizationWidget('a b') in a notebook cell, or digime.authorize('a b') elsewhere.": (
+        "digime-pandas authorize --account 'a b' elsewhere."
+    ),
+    "Ask: digime.authorize('a', access='read'), or digime.AuthorizationWidget('a', access='read') in a notebook.": (
+        "Ask: digime-pandas authorize --account a --access read."
+    ),
+    "Call client.forget(account_id); client.consents() shows it.": (
+        "Call digime-pandas forget --account ID; digime-pandas consents shows it."
+    ),
+    "Ask with client.invite(account_ids).": "Ask with digime-pandas invite ID....",
     "Or pass missing='skip' to write the others.": "Or pass --missing skip to write the others.",
     "leave such rows out with drop_null=True.": "leave such rows out with --drop-null.",
     "Or give format= as one of csv, json.": "Or give --format as one of csv, json.",

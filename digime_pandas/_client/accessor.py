@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 import pandas as pd
 
 from digime_pandas._client.arguments import WRITE_DEFAULTS, WriteArguments, shows_arguments, shows_write_arguments
-from digime_pandas._client.calls.attributes import NearNames
-from digime_pandas._client.calls.explained import explains_calls
+from digime_pandas.errors.calls.attributes import NearNames
+from digime_pandas.errors.calls.explained import explains_calls
 
 if TYPE_CHECKING:
     from digime_pandas._client.client import Client
@@ -163,7 +163,7 @@ class FrameAccessor(NearNames):
             drop_null: Leave out rows without an account id instead of refusing them.
             keep_key: Whether the files have the column `by`.
             client: As for `write`.
-            workers: How many files are sent at the same time.
+            workers: How many files are sent at the same time at most.
             progress: As for `write`; a callable is given the persons done and the persons in all.
             journal: As for `write`. With one, the same call made again sends only what is missing.
             errors: ``"collect"`` puts failures into the result, ``"raise"`` ends the run at the first one.

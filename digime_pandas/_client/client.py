@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import ssl
+import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime
 from typing import Any, NoReturn, Self
 
 from digime_pandas._client.authorizations.consent_client import ConsentClient, one_account, pending_store_of
-from digime_pandas._client.calls.attributes import NearNames
-from digime_pandas._client.calls.explained import explains_calls
 from digime_pandas._client.display.client_card import client_card
 from digime_pandas._client.journal.journal import JournalLike, opened_journal
 from digime_pandas._client.library.file_list import LibraryFiles
@@ -23,6 +22,7 @@ from digime_pandas._service.descriptor import AccountId, FileDescriptor
 from digime_pandas._service.endpoints import Endpoints
 from digime_pandas._service.grants.granting import grant_upload, settle_upload
 from digime_pandas._service.grants.upload_grant import UploadGrant, UploadResult
+from digime_pandas._service.http.attempts.timing import Timing
 from digime_pandas._service.http.environment import Route, route_to
 from digime_pandas._service.http.lines import Transport
 from digime_pandas._service.http.service_url import check_base_url
@@ -32,11 +32,20 @@ from digime_pandas._service.journal.records import RunPart
 from digime_pandas._service.messages import Agent, Upload
 from digime_pandas._service.oauth.authorizations import ContractAuthorizations
 from digime_pandas._service.oauth.same_library import authorization_to_read
-from digime_pandas._service.oauth.token_store import FileTokenStore, TokenStore
+from digime_pandas._service.oauth.token_store import FileTokenStore, TokenStore, check_token_store
 from digime_pandas._service.receipt import Receipt
 from digime_pandas._service.upload import FileData, as_upload
 from digime_pandas._version import __version__
-from digime_pandas.errors import ConfigurationError, InputError, OptionError, SecretError, ServiceUnreachableError
+from digime_pandas.errors import (
+    ConfigurationError,
+    InputError,
+    OptionError,
+    SecretError,
+    ServiceUnreachableError,
+    in_words,
+)
+from digime_pandas.errors.calls.attributes import NearNames
+from digime_pandas.errors.calls.explained import explains_calls
 
 BASE_URL = "https://api.digi.me/v1.7/"
 ONBOARD_URL = "https://api.digi.me/apps/saas/"
@@ -70,14 +79,15 @@ class Client(NearNames, ConsentClient):
 
     Attributes:
         sandbox: The embedded `Sandbox` this client was connected to by ``connect("sandbox")``, else None.
+        absence: Returns why there is no service, where that is known, so that no call tries again and again.
 
     Raises:
         ConfigurationError: An argument cannot be used; plain http is for this machine's own addresses only.
     """
 
     sandbox: Any = None
+    _timing = Timing()  # of a subclass, for tests
     absence: Callable[[], ServiceUnreachableError | None] = staticmethod(lambda: None)
-    """Returns why there is no service, where that is known, so that no call tries again and again."""
 
     @explains_calls(kind=OptionError)
     def __init__(
@@ -98,15 +108,20 @@ class Client(NearNames, ConsentClient):
     ) -> None:
         for name, value in (("contract", contract), ("read_contract", read_contract)):
             if not isinstance(value, Contract) and (value is not None or name == "contract"):
-                raise ConfigurationError(f"{name} is a {type(value).__name__}; pass a Contract.")
+                raise ConfigurationError(f"{name} is {in_words(value, may_be_secret=True)}.", remedy="Pass a Contract.")
         announced = Agent.of(agent)
         self.contract = contract
         self.read_contract = read_contract
         self.base_url = check_base_url("base_url", base_url)
         self.onboard_url = check_base_url("onboard_url", onboard_url)
+        if tokens is not None:
+            check_token_store(tokens)
         self.tokens = FileTokenStore() if tokens is None else tokens
+        if transport is not None and not hasattr(transport, "handle_request"):
+            raise ConfigurationError(f"transport is {in_words(transport)}.", remedy="Pass an httpx.BaseTransport.")
         if ca is not None and transport is not None:
             raise ConfigurationError("ca and transport are given; pass one: a transport trusts whom it was told to.")
+        clocks = self._timing
         self._http = Http(
             timeout=timeout,
             deadline=deadline,
@@ -114,21 +129,28 @@ class Client(NearNames, ConsentClient):
             transport=transport,
             route=route_to(self.base_url, ca) if transport is None else Route(),
             absence=lambda: self.absence(),  # noqa: PLW0108 - it may be set later
+            clock=clocks.clock,
+            now=clocks.now,
+            sleep=clocks.sleep,
+            chance=clocks.chance,
         )
         pending = pending_store_of(self.tokens)
         self._consents = {
             access: ContractAuthorizations(
-                Endpoints(used, self._http, self.base_url, announced),
+                Endpoints(used, self._http, self.base_url, announced, now=clocks.now),
                 self.tokens,
                 pending,
                 access,
                 self.onboard_url,
                 refresh_timeout=deadline or DEFAULT_DEADLINE,
+                now=clocks.now,
             )
             for access, used in zip(ACCESSES, (contract, read_contract), strict=True)
             if used is not None
         }
-        self._libraries = Libraries()
+        # What signs uploads one by one; a plain attribute, since every write takes it.
+        self.write_consents = self._consents["write"]
+        self._libraries = Libraries(now=clocks.now, clock=clocks.clock, sleep=clocks.sleep or time.sleep)
         self._own = ExitStack()
         self.journal = opened_journal(journal, self._own)
 
@@ -154,7 +176,7 @@ class Client(NearNames, ConsentClient):
                 iterable is kept, encrypted where it is large, for a second attempt.
             file_name: Its name; direct import does not send it, so that a reader finds the file by a reference only.
             file_descriptor: Its media type, accounts, references and tags. Where no reference is a write id
-                (``urn:uuid:...``), a file that may be in the library already is not sent again.
+                (``urn:uuid:...``), a file that may be in the library already is not sent again, but after ``pending``.
             authorization: The person's consent to write.
             journal: As for `Client`, for this write alone.
 
@@ -182,11 +204,6 @@ class Client(NearNames, ConsentClient):
             resources.callback(self.note_written)
             return self._noted(send_file(self.write_consents, file, authorization, journal=used, part=part))
 
-    @property
-    def write_consents(self) -> ContractAuthorizations:
-        """The authorizations for the contract that writes, for what signs uploads one by one."""
-        return self._consents["write"]  # without which there is no client
-
     def one_deadline(self) -> AbstractContextManager[object]:
         """Return a block all requests in which have one deadline: a call of the user's own that takes several."""
         return self._http.one_deadline()
@@ -195,6 +212,7 @@ class Client(NearNames, ConsentClient):
         """Note that files were written, also by other processes, which listings that are kept do not have."""
         self._libraries.last_write = object()
 
+    @explains_calls()
     def grant(self, file_name: str, file_descriptor: FileDescriptor, authorization: Authorization) -> UploadGrant:
         """Sign one upload that another process, which has no key and no tokens, sends within the next minutes.
 

@@ -17,13 +17,13 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from digime_pandas._client.calls.explained import advice_for
 from digime_pandas._client.client import Client
 from digime_pandas._client.sandboxes.presence import absence_of, absence_of_configured
 from digime_pandas._service.contract import Contract
 from digime_pandas._service.http.service_url import check_base_url
 from digime_pandas._service.oauth.token_store import MemoryTokenStore
-from digime_pandas.errors import ConfigurationError, DigimeWarning, OptionError, warn
+from digime_pandas.errors import ConfigurationError, DigimeWarning, OptionError, in_words, warn
+from digime_pandas.errors.calls.explained import advice_for, explains_calls
 from digime_pandas.errors.names import did_you_mean
 
 _lock = threading.RLock()
@@ -36,6 +36,7 @@ _sandbox_tokens = MemoryTokenStore()
 _kept: dict[Path, Any] = {}
 
 
+@explains_calls(kind=OptionError)
 def connect(
     target: str | Contract | None = None,
     *,
@@ -72,20 +73,20 @@ def connect(
         DigimeWarning: The process had a default client of another contract or environment, which is replaced.
     """
     _check_options(options)
-    if data_dir is not None and target != "sandbox":
+    if data_dir is not None and not (isinstance(target, str) and target == "sandbox"):
         raise ConfigurationError("data_dir is the folder of a sandbox: pass it with connect('sandbox', data_dir=...).")
     if target is None:
         client = _from_environment(read_contract, options)
     elif isinstance(target, Contract):
         client = Client(target, read_contract=read_contract, **options)
-    elif target == "sandbox":
+    elif isinstance(target, str) and target == "sandbox":
         sandbox, defaults = _own_sandbox() if data_dir is None else _shared_sandbox(data_dir)
         client = _in_sandbox(sandbox, read_contract, defaults | options)
     else:
-        shown = repr(target) if isinstance(target, str) else f"a {type(target).__name__}"
         near = did_you_mean(target, ["sandbox"]) if isinstance(target, str) else ""
         raise ConfigurationError(
-            f"target is {shown}; pass 'sandbox', a Contract, or nothing to use DIGIME_*.", remedy=near
+            f"target is {in_words(target)}.",
+            remedy=f"{near} Pass 'sandbox', a Contract, or nothing to use DIGIME_*.".lstrip(),
         )
     _set_default(client)
     return client
@@ -133,7 +134,9 @@ def current_client(client: Client | None = None) -> Client:
     global _default  # noqa: PLW0603 - the process's default, under the lock
     if client is not None:
         if not isinstance(client, Client):
-            raise ConfigurationError(f"client is a {type(client).__name__}; pass what digime.connect() returned.")
+            raise ConfigurationError(
+                f"client is {in_words(client, may_be_secret=True)}.", remedy="Pass what digime.connect() returned."
+            )
         return client
     own = _context_default.get()
     if own is not None:
@@ -222,6 +225,8 @@ def _own_sandbox() -> tuple[Any, dict[str, Any]]:
 
 def _shared_sandbox(data_dir: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
     """Return the sandbox of a folder, which runs, here or in another process, and options of its clients."""
+    if not isinstance(data_dir, str | os.PathLike) or not os.fspath(data_dir):
+        raise ConfigurationError(f"data_dir is {in_words(data_dir)}.", remedy="Pass the path of a folder.")
     folder = Path(data_dir).expanduser().resolve()
     with _lock:
         found = _kept.get(folder)

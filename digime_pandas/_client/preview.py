@@ -13,7 +13,6 @@ import pandas as pd
 import pyarrow as pa
 
 from digime_pandas._client.arguments import WriteArguments, shows_write_arguments
-from digime_pandas._client.calls.explained import explains_calls
 from digime_pandas._client.write_plan import WriteRequest, check_write_request, complete_descriptor, inspect_rows
 from digime_pandas._service.descriptor import SCHEMA_PREFIX, AccountIds, FileDescriptor, FileName
 from digime_pandas._service.display import html
@@ -24,6 +23,8 @@ from digime_pandas._tabular.parse import parse
 from digime_pandas._tabular.rules.rule import Verdict
 from digime_pandas._tabular.serialize import SerializableFrame
 from digime_pandas.errors import InputError, printable
+from digime_pandas.errors.calls.attributes import NearNames
+from digime_pandas.errors.calls.explained import explains_calls
 
 _SAMPLED_ROWS = 10_000
 _SHOWN_ROWS = 5
@@ -36,7 +37,7 @@ _TONES: Mapping[str, html.Tone] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Preview:
+class Preview(NearNames):
     """What a write would send.
 
     Attributes:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack, cast
 
 from digime_pandas._client.arguments import shows_arguments
 from digime_pandas._client.authorizations.consent_client import one_account
-from digime_pandas._client.calls.explained import explains_calls
 from digime_pandas._client.client import Client
 from digime_pandas._client.connect import current_client
 from digime_pandas._client.dataset.manifest import DatasetName, is_dataset_name
@@ -27,6 +26,7 @@ from digime_pandas._service.contract import Contract
 from digime_pandas._service.descriptor import AccountId, FileName, check_file_name
 from digime_pandas._tabular.reading.arguments import check_batch_rows, check_columns, check_limit
 from digime_pandas.errors import DigimeError, FileNotInLibraryError, InputError, collected_warnings
+from digime_pandas.errors.calls.explained import explains_calls
 from digime_pandas.errors.names import did_you_mean
 
 if TYPE_CHECKING:

@@ -20,7 +20,6 @@ from functools import partial
 from typing import Unpack
 
 from digime_pandas._client.arguments import WriteArguments, shows_write_arguments
-from digime_pandas._client.calls.explained import explains_calls
 from digime_pandas._client.client import Client
 from digime_pandas._client.connect import current_client
 from digime_pandas._client.journal.journal import JournalLike
@@ -41,6 +40,7 @@ from digime_pandas._service.streams import (
     run_in_order,
 )
 from digime_pandas.errors import DigimeError, InputError
+from digime_pandas.errors.calls.explained import explains_calls
 
 _FEW_ROWS = 100  # so few are counted by the size of the file, which is mostly known before it is sent
 
@@ -157,7 +157,7 @@ def write_request(
 def _authorization(client: Client, plan: WritePlan, given: Authorization | None) -> Authorization:
     accounts = plan.descriptor.accounts
     if given is None:
-        return client.authorization(accounts[0])
+        return client.write_consents.require(accounts[0])
     if check_authorization(given).account_id not in accounts:
         raise InputError(
             f"authorization is account {given.account_id!r}'s and account_id is {', '.join(map(repr, accounts))}: the "

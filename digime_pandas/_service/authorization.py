@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 from digime_pandas._service.display import html
 from digime_pandas._service.display.texts import day_text
 from digime_pandas._service.masking.secret import HoldsSecret, MaskedMapping, Revealed, Secret
-from digime_pandas.errors import AuthorizationError, InputError, SecretError, printable
+from digime_pandas.errors import AuthorizationError, InputError, SecretError, in_words, printable
+from digime_pandas.errors.calls.attributes import NearNames
+from digime_pandas.errors.calls.explained import explains_calls, explains_making
 
 Access = Literal["write", "read"]
 ACCESSES: tuple[Access, ...] = ("write", "read")
@@ -31,6 +33,7 @@ class Token(HoldsSecret):
         value: InitVar[str] = Revealed()
     expiry: int
 
+    @explains_calls()
     def __init__(self, value: str, expiry: int) -> None:
         object.__setattr__(self, "_secret", Secret(value))
         object.__setattr__(self, "expiry", expiry)
@@ -68,6 +71,7 @@ class Token(HoldsSecret):
         return self
 
 
+@explains_making
 @dataclass(frozen=True, slots=True)
 class UserAccessToken:
     """The pair of tokens that stands for a person's consent.
@@ -85,6 +89,7 @@ class UserAccessToken:
         return self.refresh_token.is_expired(now) and self.access_token.is_expired(now)
 
 
+@explains_making
 @dataclass(frozen=True, slots=True)
 class Postbox:
     """Where the postbox protocol delivers, and the RSA key that files are encrypted for.
@@ -98,8 +103,9 @@ class Postbox:
     public_key: str = field(repr=False)
 
 
+@explains_making
 @dataclass(frozen=True, slots=True)
-class Authorization:
+class Authorization(NearNames):
     """A person's consent for one contract.
 
     Args:
@@ -179,6 +185,7 @@ class Authorization:
         }
 
     @classmethod
+    @explains_calls()
     def from_dict(cls, values: Mapping[str, Any]) -> Authorization:
         """Build the value back from `to_dict`.
 
@@ -216,7 +223,7 @@ def check_authorization(given: object) -> Authorization:
         InputError: It is none.
     """
     if not isinstance(given, Authorization):
-        raise InputError(f"authorization is a {type(given).__name__}; pass an Authorization.")
+        raise InputError(f"authorization is {in_words(given, may_be_secret=True)}.", remedy="Pass an Authorization.")
     return given
 
 

@@ -22,16 +22,19 @@ from cryptography.hazmat.primitives.serialization import (
 from digime_pandas._service.masking.secret import HoldsSecret, Revealed, Secret
 from digime_pandas._service.masking.tracebacks import FramesDropped
 from digime_pandas.errors import ContractError, SecretError
+from digime_pandas.errors.calls.attributes import NearNames
+from digime_pandas.errors.calls.explained import explains_calls
 
 PrivateKeySource = str | bytes | os.PathLike[str] | RSAPrivateKey
 
 # The service takes the wrapped AES key of a file read back as exactly 256 bytes, so shorter keys cannot work.
 MINIMUM_KEY_BITS = 2048
+_LEAST_PRIME = 2
 _NO_KEY = "Pass the contract's RSA private key as PEM text, as a path to a PEM file, or as a key object."
 
 
 @dataclass(frozen=True, slots=True, init=False)
-class Contract(HoldsSecret):
+class Contract(NearNames, HoldsSecret):
     r"""A digi.me contract and its private key.
 
     Args:
@@ -56,6 +59,7 @@ class Contract(HoldsSecret):
     redirect_uri: str | None = None
     key_thumbprint: str = field(init=False, repr=False)
 
+    @explains_calls()
     def __init__(
         self,
         application_id: str,
@@ -85,6 +89,7 @@ class Contract(HoldsSecret):
         return f"{self.application_id}_{self.contract_id}"
 
     @classmethod
+    @explains_calls()
     def from_env(cls, prefix: str = "DIGIME_", environ: Mapping[str, str] | None = None) -> Contract:
         """Read a contract from environment variables.
 
@@ -118,8 +123,12 @@ class Contract(HoldsSecret):
             if not found
         ]
         if missing:
+            them = "it" if len(missing) == 1 else "them"
             raise ContractError(
-                f"Not set: {', '.join(missing)}. Set them, or pass a Contract, or try connect('sandbox')."
+                f"Not set: {', '.join(missing)}.",
+                remedy=f"Set {them}, or pass a Contract, or try connect('sandbox').",
+                command=f"Set {them}. To try without an account: digime-pandas demo; and digime-pandas sandbox prints "
+                "the variables of a sandbox.",
             )
         if pem.reveal() and path:
             raise ContractError(f"Both {prefix}PRIVATE_KEY and {prefix}PRIVATE_KEY_FILE are set; keep one of them.")
@@ -217,7 +226,10 @@ def _load_pem(pem: Secret[bytes]) -> RSAPrivateKey:
         )
     key = None
     with suppress(ValueError, TypeError, UnsupportedAlgorithm):  # not kept: what the parser says may quote its input
-        key = load_pem_private_key(pem.reveal(), password=None)
+        # Not checked by the parser, which takes longer than all the rest of a small write.
+        key = load_pem_private_key(pem.reveal(), password=None, unsafe_skip_rsa_key_validation=True)
+        if isinstance(key, RSAPrivateKey) and not _is_whole(key):
+            key = None
     if key is None:
         raise ContractError(
             f"private_key is not a PEM private key that can be read: damaged, cut short or another format. {_NO_KEY}"
@@ -227,6 +239,26 @@ def _load_pem(pem: Secret[bytes]) -> RSAPrivateKey:
             f"private_key is of another kind ({type(key).__name__.strip('_')}); digi.me signs with RSA keys."
         )
     return key
+
+
+def _is_whole(key: RSAPrivateKey) -> bool:
+    """Return whether the numbers of a key belong together, so that it is neither damaged nor put together."""
+    with FramesDropped():
+        numbers = key.private_numbers()
+        modulus, exponent = numbers.public_numbers.n, numbers.public_numbers.e
+        halves = (numbers.p, numbers.dmp1), (numbers.q, numbers.dmq1)
+        return (
+            numbers.p * numbers.q == modulus > 0
+            and numbers.iqmp * numbers.q % numbers.p == 1
+            # By Fermat's theorem: a number that is no prime does not pass, but for ones that are sought for that.
+            and all(
+                prime > _LEAST_PRIME
+                and power == numbers.d % (prime - 1)
+                and power * exponent % (prime - 1) == 1
+                and pow(2, prime - 1, prime) == 1
+                for prime, power in halves
+            )
+        )
 
 
 def _thumbprint(key: RSAPrivateKey) -> str:

@@ -14,9 +14,19 @@ from digime_pandas._service.display import html
 from digime_pandas._service.display.texts import count_text, size_text, time_text
 from digime_pandas._service.masking.secret import HoldsSecret, Revealed, Secret
 from digime_pandas._service.receipt_members import DESCRIPTOR_MEMBERS, RECEIPT_MEMBERS, VERSION, problems_of
-from digime_pandas.errors import AuthorizationError, DigestMismatchError, FileNotInLibraryError, InputError, printable
+from digime_pandas.errors import (
+    AuthorizationError,
+    DigestMismatchError,
+    FileNotInLibraryError,
+    InputError,
+    in_words,
+    printable,
+)
+from digime_pandas.errors.calls.attributes import NearNames
+from digime_pandas.errors.calls.explained import explains_calls
 
 Status = Literal["delivered", "pending"]
+_SHOWN = 3  # problems of a receipt that was read
 
 
 class _OfContract(Protocol):
@@ -50,7 +60,7 @@ def written_by(contract: _OfContract, files: Iterable[W]) -> list[W]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt(HoldsSecret):
+class Receipt(NearNames, HoldsSecret):
     """What is known about a write that the service accepted. Prints, pickles and converts without secrets.
 
     ``pd.DataFrame([receipt, ...])`` has a row for each and a column for each attribute but the authorization.
@@ -113,6 +123,7 @@ class Receipt(HoldsSecret):
         """The ``urn:uuid:…`` by which a reader drops the duplicate a repeated upload can leave, if there is one."""
         return next((text for text in self.descriptor.reference if text.startswith(WRITE_ID_PREFIX)), None)
 
+    @explains_calls()
     def verify(self, client: _Library) -> bool:
         """Read back what was delivered and compare its digest with this receipt's.
 
@@ -132,7 +143,7 @@ class Receipt(HoldsSecret):
             InputError: `client` is no client.
         """
         if not callable(getattr(client, "files", None)):
-            given = "None" if client is None else f"a {type(client).__name__}"
+            given = in_words(client)
             remedy = "Pass what digime.connect() returned: receipt.verify(client)."
             raise InputError(f"client is {given}.", remedy=remedy)
         found = client.files(self._to_read(client) or self.account_id, reference=self.descriptor.reference or None)
@@ -158,11 +169,13 @@ class Receipt(HoldsSecret):
         call = f"({self.account_id!r}, access='read')"
         raise AuthorizationError(
             f"{self.file_name!r} was written into another library than the one that the stored read authorization of "
-            f"account {self.account_id!r} opens. Where consent to write was given anew before this write, authorize "
-            f"reading again, which is linked to it: digime.authorize{call}, or digime.AuthorizationWidget{call} in a "
-            "notebook. Where consent was given anew since, write the file again."
+            f"account {self.account_id!r} opens.",
+            remedy="Where consent to write was given anew before this write, authorize reading again, which is linked "
+            f"to it: digime.authorize{call}, or digime.AuthorizationWidget{call} in a notebook. Where consent was "
+            "given anew since, write the file again.",
         )
 
+    @explains_calls()
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON or a row of a frame, without the authorization.
 
@@ -181,6 +194,7 @@ class Receipt(HoldsSecret):
         }
 
     @classmethod
+    @explains_calls()
     def from_dict(cls, values: Mapping[str, Any]) -> Receipt:
         """Build a receipt back from what `to_dict` returned. It can `verify`, and has no authorization.
 
@@ -192,7 +206,11 @@ class Receipt(HoldsSecret):
                 message names each of them.
         """
         if not isinstance(values, Mapping):
-            raise InputError(f"values is a {type(values).__name__}; pass what Receipt.to_dict() returned.")
+            raise InputError(
+                f"values is {in_words(values)}.",
+                remedy="Pass what Receipt.to_dict() returned.",
+                command="Give what write --json printed.",
+            )
         version = values.get("version")
         if isinstance(version, int) and version > VERSION:
             raise InputError(
@@ -203,7 +221,12 @@ class Receipt(HoldsSecret):
         if not problems:
             problems = problems_of(values["descriptor"], DESCRIPTOR_MEMBERS, optional=("reference", "tags"))
         if problems:
-            raise InputError(f"This is not what Receipt.to_dict() returns: {'; '.join(problems)}.")
+            more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+            raise InputError(
+                f"This is no receipt as a dictionary: {'; '.join(problems[:_SHOWN])}{more}.",
+                remedy="Pass what Receipt.to_dict() returned.",
+                command="Give what write --json printed.",
+            )
         return _read(values)
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -52,6 +52,7 @@ from digime_pandas.errors.commands import as_options
 from digime_pandas.errors.display import short_traceback, wants_long_tracebacks
 from digime_pandas.errors.parts import Outcome as Outcome
 from digime_pandas.errors.parts import Parts as Parts
+from digime_pandas.errors.text import in_words as in_words
 from digime_pandas.errors.text import printable as printable
 from digime_pandas.errors.warning import CallSite as CallSite
 from digime_pandas.errors.warning import call_site as call_site

@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from digime_pandas._service.authorization import Authorization
 from digime_pandas._service.contract import Contract
 from digime_pandas.errors import ConfigurationError
+from digime_pandas.errors.calls.attributes import NearNames
+from digime_pandas.errors.calls.explained import explains_calls
 from digime_pandas.sandbox._approvals import TokenStore, approve_accounts, keep_all
 from digime_pandas.sandbox._browser import SandboxAddress, origin_of, port_taken
 from digime_pandas.sandbox._context import Access, SandboxContext, ScopeMode, ScriptedReplies, Settings
@@ -26,7 +28,7 @@ from digime_pandas.sandbox._running import Running, all_running, serve
 from digime_pandas.sandbox._scripted_count import ScriptedCount
 from digime_pandas.sandbox._server import is_listening
 from digime_pandas.sandbox._setup import open_context
-from digime_pandas.sandbox._store.data_folder import keep_port, kept_port
+from digime_pandas.sandbox._store.data_folder import check_folder, check_port, keep_port, kept_port
 from digime_pandas.sandbox._store.library import SandboxFile
 from digime_pandas.sandbox._wire.envelope import Compression
 from digime_pandas.sandbox._wire.redirect_uris import check_redirects
@@ -34,7 +36,7 @@ from digime_pandas.sandbox._wire.redirect_uris import check_redirects
 _DAY = 86400.0  # seconds
 
 
-class Sandbox(SandboxAddress):
+class Sandbox(NearNames, SandboxAddress):
     """An embedded digi.me, served over HTTP on this computer alone; a context manager.
 
     It is served by the process that starts it. A forked child can use it over HTTP, as any other client; methods that
@@ -70,6 +72,7 @@ class Sandbox(SandboxAddress):
         "How many of the next file lists are not complete: ``pending``, the last one ``running``."
     )
 
+    @explains_calls()
     def __init__(
         self,
         data_dir: str | os.PathLike[str] | None = None,
@@ -87,8 +90,8 @@ class Sandbox(SandboxAddress):
         contracts: tuple[Contract, Contract] | None = None,
         postbox_key: RSAPrivateKey | None = None,
     ) -> None:
-        self._data_dir = None if data_dir is None else Path(data_dir).expanduser()
-        self._port = port
+        self._data_dir = check_folder(data_dir)
+        self._port = check_port(port)
         self._settings = Settings(
             postbox=postbox,
             compression=compression,
@@ -193,6 +196,7 @@ class Sandbox(SandboxAddress):
         """Scheme, host and port, such as ``http://127.0.0.1:45439``."""
         return origin_of(self._require_running().server.port)
 
+    @explains_calls()
     def approve_all(
         self, account_ids: Iterable[str], *, access: Access = "write", tokens: TokenStore | None = None
     ) -> list[Authorization]:
@@ -219,6 +223,7 @@ class Sandbox(SandboxAddress):
             keep_all(made, tokens, self.base_url)
         return made
 
+    @explains_calls()
     def files(self, account_id: str | None = None) -> list[SandboxFile]:
         """Return the files of the libraries, decrypted, oldest first.
 
@@ -228,6 +233,7 @@ class Sandbox(SandboxAddress):
         files = self._served_context().library.files()
         return [file for file in files if account_id is None or account_id in file.accounts]
 
+    @explains_calls()
     def fail(
         self, call: Call, *, times: int | None = 1, after: int = 0, **what: Unpack[FaultArguments]
     ) -> InjectedFault:

@@ -179,7 +179,7 @@ def _bind(port: int) -> socket.socket:
 
 def _unusable(port: int, error: Exception) -> ConfigurationError:
     return ConfigurationError(
-        f"port={port} cannot be used: {error}.",
+        f"port={port} cannot be used: {str(error).rstrip('.')}.",
         remedy="Pass port=0 for a free one.",
         command="Leave --port out for a free one.",
     )

@@ -138,7 +138,7 @@ class TestWriting:
             ({"file_name": "x" * 256}, "file_name"),
             ({"file_name": ""}, "file_name"),
             ({"file_descriptor": {"mimeType": "text/csv"}}, "file_descriptor is a dict"),
-            ({"authorization": None}, "authorization is a NoneType"),
+            ({"authorization": None}, "authorization is None"),
             ({"authorization": "patient-17"}, "authorization is a str"),
         ],
     )
@@ -263,7 +263,7 @@ class TestSetUp:
     ) -> None:
         with pytest.raises(ConfigurationError, match=named):
             Client(sandbox.contract, tokens=MemoryTokenStore(), **options)
-        with pytest.raises(ConfigurationError, match="contract is a NoneType"):
+        with pytest.raises(ConfigurationError, match="contract is None"):
             Client(None)  # type: ignore[arg-type] # wrong on purpose
 
     def test_the_agent_is_announced(self, sandbox: Sandbox, connected: Connected, account_id: str) -> None:

@@ -272,7 +272,7 @@ def test_ids_of_any_dtype_come_back_as_text(
         (pd.DataFrame({"a": ["x"]}), "a", "x.doc", "file_name"),
         (pd.DataFrame([["x", "y"]], columns=["a", "a"]), "a", "x.csv", "by='a'"),
         (pd.DataFrame({"b": [1]}, index=pd.Index(["x"], name="a")), "a", "x.csv", r"reset_index\(\)"),
-        (pd.DataFrame({"a": ["x", " "]}), "a", "x.csv", "account_id holds ' '"),
+        (pd.DataFrame({"a": ["x", " "]}), "a", "x.csv", "account_id is ' '"),
         (pd.DataFrame({"a": ["x", " "]}), "a", "x.csv", "'a'.* row 1"),
         (pd.DataFrame({"a": ["x", ["x"]]}), "a", "x.csv", "a list, in row 1"),
         (pd.DataFrame({"a": ["x", b"x"]}), "a", "x.csv", "a bytes, in row 1"),

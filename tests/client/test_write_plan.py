@@ -85,7 +85,7 @@ def test_accounts_tags_and_references_may_come_from_one_shot_iterables() -> None
         ({"file_name": 'a".csv'}, DescriptorError, "file_name"),
         ({"file_name": "a\r\n.csv"}, DescriptorError, "file_name"),
         ({"file_name": f"{'x' * 252}.csv"}, DescriptorError, "256 bytes"),
-        ({"file_name": None}, DescriptorError, "file_name is a NoneType"),
+        ({"file_name": None}, DescriptorError, "file_name is None"),
         ({"frame": pd.DataFrame([[1, 2]], columns=["a", "a"]), "file_name": "a.json"}, InputError, "a"),
         ({"frame": pd.DataFrame([[1, 2]], columns=["a", "a"]), "file_name": "a.parquet"}, InputError, "a"),
         ({"frame": [1, 2]}, InputError, "list"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import copy
 import pickle
 from collections.abc import Callable
@@ -102,6 +103,44 @@ def unusable(openssl: OpenSSL, pem: str, tmp_path_factory: pytest.TempPathFactor
         "none": None,
         "number": 17,
     }
+
+
+@pytest.mark.parametrize("changed", ["p", "q", "d", "dmp1", "dmq1", "iqmp", "n", "both primes"])
+def test_a_key_whose_numbers_do_not_belong_together_is_damaged(key: RSAPrivateKey, changed: str) -> None:
+    numbers = key.private_numbers()
+    e, n = numbers.public_numbers.e, numbers.public_numbers.n
+    parts = {each: getattr(numbers, each) for each in ("p", "q", "d", "dmp1", "dmq1", "iqmp")} | {"n": n}
+    if changed == "both primes":  # these belong together, but are no primes
+        p, q = numbers.p * 3, numbers.q * 5
+        d = pow(e, -1, (p - 1) * (q - 1))
+        parts = {"p": p, "q": q, "d": d, "dmp1": d % (p - 1), "dmq1": d % (q - 1), "iqmp": pow(q, -1, p), "n": p * q}
+    else:
+        parts[changed] += 2
+    with pytest.raises(ContractError, match="damaged"):
+        Contract("a", "c", pem_of(e=e, **parts))
+
+
+def pem_of(**numbers: int) -> str:
+    """Return a key of any numbers as PKCS#1 (RFC 8017, A.1.2), which `cryptography` would refuse to write."""
+
+    def tagged(tag: int, body: bytes) -> bytes:
+        size = len(body)
+        count = size.to_bytes((size.bit_length() + 7) // 8)
+        return bytes([tag, size] if size < 0x80 else [tag, 0x80 + len(count), *count]) + body
+
+    def integer(number: int) -> bytes:
+        return tagged(0x02, number.to_bytes(number.bit_length() // 8 + 1))
+
+    members = [0, *(numbers[name] for name in ("n", "e", "d", "p", "q", "dmp1", "dmq1", "iqmp"))]
+    whole = tagged(0x30, b"".join(map(integer, members)))
+    return f"-----BEGIN RSA PRIVATE KEY-----\n{base64.encodebytes(whole).decode()}-----END RSA PRIVATE KEY-----\n"
+
+
+def test_a_key_of_these_numbers_is_taken(key: RSAPrivateKey) -> None:
+    numbers = key.private_numbers()
+    parts = {each: getattr(numbers, each) for each in ("p", "q", "d", "dmp1", "dmq1", "iqmp")}
+    public = numbers.public_numbers
+    assert is_same(Contract("a", "c", pem_of(e=public.e, n=public.n, **parts)), key)
 
 
 @pytest.mark.parametrize(

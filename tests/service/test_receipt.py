@@ -276,7 +276,7 @@ class TestDict:
             ({"write_id": None}, "'write_id' is not the descriptor's"),
             ({"descriptor": {**RECEIPT.descriptor.to_dict(), "more": 1}}, "'more' is not known"),
             ({"descriptor": {**RECEIPT.descriptor.to_dict(), "accounts": ["p"]}}, "objects with a text 'accountId'"),
-            ({"descriptor": {**RECEIPT.descriptor.to_dict(), "accounts": []}}, "name at least one account"),
+            ({"descriptor": {**RECEIPT.descriptor.to_dict(), "accounts": []}}, "Name at least one account"),
             ({"descriptor": {**RECEIPT.descriptor.to_dict(), "mimeType": "csv"}}, "mime_type is 'csv'"),
             ({"version": 2}, "has version 2.*pip install -U"),
             ({"version": 0}, "'version' is a int and must be 1"),
@@ -295,7 +295,7 @@ class TestDict:
 
     @pytest.mark.parametrize("given", [None, "text", [1], 5])
     def test_what_is_no_mapping_is_refused(self, given: Any) -> None:
-        with pytest.raises(InputError, match=r"pass what Receipt.to_dict\(\) returned"):
+        with pytest.raises(InputError, match=r"Pass what Receipt.to_dict\(\) returned"):
             Receipt.from_dict(given)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +16,10 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 import digime_pandas as digime
+from digime_pandas._client import connect as _connect
 from digime_pandas._service.authorization import Authorization
 from digime_pandas.errors.display import LONG_TRACEBACKS
+from digime_pandas.sandbox import Sandbox
 
 MOST_LINES = 6
 
@@ -49,7 +52,42 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "another target": ('digime.connect("sanbox")', "Did you mean 'sandbox'"),
     "an option of Client": ("digime.Client(client.contract, tokns=None)", r"Did you mean tokens=\?"),
     "a keyword of files": ('client.files(who, tag="x")', r"Did you mean tags=\?"),
+    "a keyword of a contract": ('digime.Contract("a", "b", private_keys="x")', r"Did you mean private_key=\?"),
+    "a contract without a key": (
+        'digime.Contract("a", "b")',
+        r"Call it as digime\.Contract\(application_id, contract_id",
+    ),
+    "a keyword of a descriptor": ('digime.FileDescriptor("text/csv", who, tag=["x"])', r"Did you mean tags=\?"),
+    "another name of the type": ('digime.FileDescriptor(mimetype="text/csv", accounts=who)', r"Use mime_type=\."),
+    "half of an authorization": ("digime.Authorization(who)", r"Call it as digime\.Authorization\(account_id"),
+    "half of a token": ('digime.Token("x")', r"Call it as digime\.Token\(value, expiry\)"),
+    "half of a postbox": ('digime.Postbox("x")', r"Call it as digime\.Postbox\(id, public_key\)"),
+    "a mode of a journal": ('digime.Journal("j.db", mode="w")', r"Leave mode= out|It takes path"),
+    "a keyword of a token store": ('digime.FileTokenStore(folder="x")', r"It takes path"),
+    "a keyword of saving": ('file.save("a.csv", overwrite=True)', r"Leave overwrite= out"),
+    "columns of a file": ('file.to_frame(column=["pulse"])', r"Did you mean columns=\?"),
+    "a keyword of asking": ('client.begin_authorization(who, acces="read")', r"Did you mean access=\?"),
+    "nobody asked": ("client.begin_authorization()", r"Call it as client\.begin_authorization\(account_id\)"),
+    "a keyword of completing": ('client.complete_authorization(adress="x")', r"Did you mean address=\?"),
+    "a keyword of inviting": ('client.invite([who], calback="x")', r"Did you mean callback=\?"),
+    "a keyword of consents": ("client.consents(account=who)", r"client\.consents\(\)"),
+    "a keyword of verifying": ('receipt.verify(client, sha256="x")', r"It takes client"),
+    "verifying without a client": ("receipt.verify()", r"Call it as receipt\.verify\(client\)"),
+    "a keyword of authorizing": ('digime.authorize(who, acces="read")', r"Did you mean access=\?"),
+    "a keyword of the widget": ("digime.AuthorizationWidget(who, time_out=5)", r"Did you mean timeout=\?"),
+    "a keyword of waiting": ("flow.wait(time_out=1)", r"Did you mean timeout=\?"),
+    "a keyword of a grant": ('client.grant("a.csv", descriptor, authorization, tag="x")', "It takes file_name"),
+    "nothing to send": ("grant.send()", r"Call it as grant\.send\(chunks\)"),
+    "a keyword of the sandbox": ('Sandbox(datadir="x")', r"Sandbox\(\) got .*Did you mean data_dir=\?"),
+    "two targets": ('digime.connect("sandbox", "x")', r"Call it as digime\.connect\(\)"),
     # Names
+    "an attribute of a receipt": ("receipt.rowss", r"Did you mean rows\?"),
+    "an attribute of a file": ("file.nam", r"Did you mean name\?"),
+    "a method of a list of files": ("client.files(who).toframe()", r"Did you mean to_frame\?"),
+    "an attribute of a preview": ('digime.preview(df, "a.csv", who).column', r"Did you mean columns\?"),
+    "an attribute of an authorization": ("authorization.acount_id", r"Did you mean account_id\?"),
+    "a file by its name": ('client.files(who)["visit.parquet"]', r"Did you mean 'visits\.parquet'.*name="),
+    "the sandbox's class": ("digime.Sandbox()", r"from digime_pandas\.sandbox import Sandbox"),
     "a misspelt method of the client": ("client.fils(who)", r"Did you mean files\?"),
     "a misspelt function": ("digime.wirte(df)", r"Did you mean write\?"),
     "a method of pandas": ('df.digime.to_csv("a.csv")', r"df\.digime\.write\("),
@@ -66,13 +104,46 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "a misspelt format": ('df.digime.write("a", who, format="parqet")', "Did you mean 'parquet'"),
     "a path in a text": ('df.digime.write("out/a.csv", who)', r"Use a plain name such as 'a\.csv'"),
     "a tag alone": ('df.digime.write("a.csv", who, tags="x")', r"tags=\['x'\]"),
-    "an account that is no id": ('df.digime.write("a.csv", 1.5)', "pass a sequence of str"),
+    "an account that is no id": ('df.digime.write("a.csv", 1.5)', "Pass a text such as 'patient-17'"),
     "a misspelt file": ('digime.read_frame("visit.parquet", who, client=client)', "Did you mean 'visits.parquet'"),
     "a misspelt column": (
         'digime.read_frame("visits.parquet", who, columns=["puls"], client=client)',
         "Did you mean 'pulse'",
     ),
     "a misspelt column of accounts": ('everyone.digime.write_each("pateint", "a.csv")', "Did you mean 'patient'"),
+    # Values of another kind
+    "a frame as the account": ('df.digime.write("a.csv", df)', r"account_id is a DataFrame\. Pass a text"),
+    "a dictionary as the account": ('df.digime.write("a.csv", {"id": who})', r"account_id is a dict\. Pass a text"),
+    "None as the account": ('df.digime.write("a.csv", None)', r"account_id is None\. Pass a text"),
+    "no text as the account": ('df.digime.write("a.csv", "")', "Pass an id of your own system"),
+    "an array of accounts": ('digime.read_frame("a.csv", np.array(["a", "b"]))', "one person's, so pass one str"),
+    "swapped arguments": ('df.digime.write(who, "a.csv")', r"no suffix that names a format"),
+    "a frame as the name": ("df.digime.write(df, who)", r"file_name is a DataFrame.*Use a plain name"),
+    "a dictionary of tags": ('df.digime.write("a.csv", who, tags={"x": 1})', r"tags is a dict\. Pass a list"),
+    "a text for the index": ('df.digime.write("a.csv", who, index="yes")', r"index is 'yes'\. Pass True, False"),
+    "a name of a client": (
+        'df.digime.write("a.csv", who, client="sandbox")',
+        r"Pass what digime\.connect\(\) returned",
+    ),
+    "a frame as the target": ("digime.connect(df)", r"target is a DataFrame\. Pass 'sandbox'"),
+    "a folder that is none": ('digime.connect("sandbox", data_dir=5)', r"data_dir is 5\. Pass the path of a folder"),
+    "tokens that are no store": ('digime.Client(client.contract, tokens="x")', r"Pass a FileTokenStore\(\.\.\.\)"),
+    "a token as the consent": (
+        'df.digime.write("a.csv", who, authorization="t0ken", client=client)',
+        r"authorization is a str\. Pass",
+    ),
+    "the class of a store": ("digime.Client(client.contract, tokens=digime.MemoryTokenStore)", "is the class Memory"),
+    "a path that is none": ("digime.FileTokenStore(5)", r"path is 5\. Pass the path of a folder"),
+    "a transport that is none": ("digime.Client(client.contract, transport=5)", r"Pass an httpx\.BaseTransport"),
+    "a number to come back to": ("client.begin_authorization(who, callback=5)", r"callback is 5\. Pass a text"),
+    "invitations to a number": ("client.invite([who], callback=5)", r"callback is 5\. Pass a text"),
+    "the account in place of its consent": ("client.refresh(who)", r"Pass an Authorization\."),
+    "words for seconds": ('flow.wait("long")', r"timeout is 'long'\. Pass how many seconds"),
+    "no seconds": ("flow.wait(None)", r"timeout is None\. Pass how many seconds"),
+    "a negative time": ("digime.authorize(who, client=client, timeout=-1)", r"timeout is -1\. Pass how many seconds"),
+    "a folder of the sandbox that is none": ("Sandbox(5)", r"data_dir is 5\. Pass the path of a folder"),
+    "a port that is none": ("Sandbox(port=99999)", r"port is 99999\. .*0 for a free port"),
+    "a receipt that is none": ("digime.Receipt.from_dict({})", r"and \d+ more\. Pass what Receipt\.to_dict\(\)"),
     # Frames and people
     "lists in CSV": ('lists.digime.write("a.csv", who)', r"nested='json' writes them as text"),
     "several types": ('mixed.digime.write("a.csv", who)', r"astype\(str\)"),
@@ -101,14 +172,25 @@ def shell() -> Shell:
 def show(shell: Shell, client: digime.Client, reader: Authorization, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.delenv(LONG_TRACEBACKS, raising=False)
     frame = pd.DataFrame({"day": ["2026-01-05"], "pulse": [61]})
+    receipt = digime.write(frame, "visits.parquet", reader.account_id, client=client)
+    authorization = client.authorization(reader.account_id)
+    descriptor = digime.FileDescriptor("text/csv", reader.account_id)
+    flow = client.begin_authorization(reader.account_id)
     names = {
         "client": client,
+        "Sandbox": Sandbox,
+        "authorization": authorization,
+        "descriptor": descriptor,
         "df": frame,
         "digime": digime,
         "everyone": pd.DataFrame({"patient": ["a"]}),
+        "file": client.files(reader)[0],
+        "flow": flow,
+        "grant": client.grant("a.csv", descriptor, authorization),
         "lists": pd.DataFrame({"x": [[1, 2]]}),
         "mixed": pd.DataFrame({"x": pd.Series([1, "a"], dtype=object)}),
-        "receipt": digime.write(frame, "visits.parquet", reader.account_id, client=client),
+        "np": np,
+        "receipt": receipt,
         "who": reader.account_id,
     }
     shell.user_ns.update(names)
@@ -119,7 +201,8 @@ def show(shell: Shell, client: digime.Client, reader: Authorization, monkeypatch
         assert result.error_in_exec is not None
         return result.error_in_exec, shell.shown
 
-    yield shown
+    with flow:
+        yield shown
     for name in names:
         shell.user_ns.pop(name, None)
 
@@ -132,12 +215,65 @@ def test_a_mistake_is_answered_in_a_few_lines_with_what_to_do(show: Any, code: s
     assert lines[0].startswith(f"{type(error).__name__} in ")
     assert lines[0].endswith("line 2")
     assert lines[1].strip() == code
-    assert re.search(remedy, "\n".join(lines[2:])), lines
+    assert re.search(remedy, " ".join(lines[2:])), lines
     assert re.search(remedy, str(error))
 
 
-def test_they_are_at_least_forty() -> None:
-    assert len(MISTAKES) >= 40
+def test_they_are_many() -> None:
+    assert len(MISTAKES) >= 90
+
+
+# Which are made by this package alone.
+NOT_MADE = {"AuthorizationFlow", "LibraryFile", "Preview", "Receipt", "UploadGrant", "UploadResult"}
+CLASSES = (
+    *(digime.AuthorizationFlow, digime.AuthorizationWidget, digime.Client, digime.Contract, digime.FileDescriptor),
+    *(digime.Journal, digime.LibraryFile, digime.MemoryTokenStore, digime.Receipt, digime.UploadGrant, Sandbox),
+    *(digime.Authorization, digime.FileTokenStore, digime.Postbox, digime.Token, digime.UserAccessToken),
+)
+METHODS = {
+    "AuthorizationFlow": ("complete", "wait"),
+    "AuthorizationWidget": ("result",),
+    "Client": (
+        *("authorization", "begin_authorization", "complete_authorization", "consents", "files", "forget", "grant"),
+        *("invite", "refresh", "write"),
+    ),
+    "Journal": ("to_frame",),
+    "LibraryFile": ("read", "read_batches", "save", "to_frame"),
+    "Receipt": ("to_dict", "verify"),
+    "Sandbox": ("approve_all", "files"),
+    "UploadGrant": ("receipt", "send"),
+}
+CALLS: dict[str, Any] = {
+    **{name: value for name in digime.__all__ if inspect.isfunction(value := getattr(digime, name))},
+    **{each.__name__: each for each in CLASSES if each.__name__ not in NOT_MADE},
+    **{f"{each.__name__}.{name}": getattr(each, name) for each in CLASSES for name in METHODS.get(each.__name__, ())},
+    "Contract.from_env": digime.Contract.from_env,
+    "Receipt.from_dict": digime.Receipt.from_dict,
+    "Authorization.from_dict": digime.Authorization.from_dict,
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_every_call_answers_a_keyword_that_it_has_not(
+    call: Any, client: digime.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_connect, "_default", client)
+    parameters = inspect.signature(call).parameters.values()
+    # Of methods, the object itself is the first of them; where a text is none, a keyword is looked at before.
+    required = [
+        "a.csv" for each in parameters if each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD
+    ]
+    with pytest.raises(digime.DigimeError, match=r"zzz_of_nobody") as caught:
+        call(*required, zzz_of_nobody=1)
+    assert isinstance(caught.value, TypeError)
+    assert re.search(r"Did you mean|It takes|It has|Options are|Call it as", str(caught.value))
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_every_call_shows_its_own_arguments(call: Any) -> None:
+    shown = inspect.signature(call)
+    assert not {"args", "arguments"} & set(shown.parameters) or "client" in shown.parameters
+    assert call.__doc__
 
 
 @pytest.mark.parametrize("value", ["1", "yes"])

@@ -10,8 +10,13 @@ import pandas as pd
 
 from digime_pandas._client.authorizations.invitations import check_address, check_invited, invite_all
 from digime_pandas._client.authorizations.tables import consents_table
-from digime_pandas._client.calls.explained import explains_calls
-from digime_pandas._service.authorization import ACCESSES, Access, Authorization, UserAccessToken
+from digime_pandas._service.authorization import (
+    ACCESSES,
+    Access,
+    Authorization,
+    UserAccessToken,
+    check_authorization,
+)
 from digime_pandas._service.descriptor import AccountId, check_accounts
 from digime_pandas._service.masking.secret import Secret
 from digime_pandas._service.oauth.authorizations import ContractAuthorizations
@@ -27,8 +32,10 @@ from digime_pandas.errors import (
     DigimeWarning,
     InputError,
     InvalidTokenError,
+    in_words,
     warn,
 )
+from digime_pandas.errors.calls.explained import explains_calls
 from digime_pandas.errors.names import one_of
 
 _VARIABLES = {"write": "DIGIME_REDIRECT_URI", "read": "DIGIME_READ_REDIRECT_URI"}
@@ -40,6 +47,7 @@ class ConsentClient:
     base_url: str
     _consents: Mapping[Access, ContractAuthorizations]
 
+    @explains_calls()
     def begin_authorization(
         self,
         account_id: str,
@@ -92,6 +100,7 @@ class ConsentClient:
             locale=locale,
         )
 
+    @explains_calls()
     def complete_authorization(self, address: str, *, state: str | None = None) -> Authorization:
         """Complete an authorization with the address that came back, in any process that shares the token store.
 
@@ -156,10 +165,12 @@ class ConsentClient:
                 the redirect address.
         """
         accounts = check_invited(account_ids)
+        _check_texts(callback=callback)
         contract = self._for(access).api.contract
         check_address(callback or contract.redirect_uri, base_url=self.base_url, variable=_VARIABLES[access])
         return invite_all(accounts, partial(self._begin, access=access, callback=callback, listens=False))
 
+    @explains_calls()
     def consents(self) -> pd.DataFrame:
         """Return how things stand with each person's consent, as far as the token store knows.
 
@@ -191,6 +202,7 @@ class ConsentClient:
         listens: bool = True,
     ) -> AuthorizationFlow:
         (account_id,) = one_account(account_id)
+        _check_texts(callback=callback, service_id=service_id, locale=locale)
         consents = self._for(access)
         stored = self._consents["write"].get(account_id) if token is None else None
         begin = partial(
@@ -220,6 +232,7 @@ class ConsentClient:
         stored = self._for(access).get(account_id)
         return stored is not None and stored.refused
 
+    @explains_calls()
     def authorization(self, account_id: str, *, access: Access = "write") -> Authorization:
         """Return the stored authorization of an account.
 
@@ -258,6 +271,7 @@ class ConsentClient:
         """
         return self._for(access).forget(*one_account(account_id))
 
+    @explains_calls()
     def refresh(self, authorization: Authorization) -> Authorization:
         """Exchange the refresh token for a new pair of tokens.
 
@@ -280,7 +294,7 @@ class ConsentClient:
         Warns:
             DigimeWarning: The new one cannot be stored even so. This process goes on with it in its memory.
         """
-        return self._for(authorization.access).refresh(authorization)
+        return self._for(check_authorization(authorization).access).refresh(authorization)
 
     def _for(self, access: Access) -> ContractAuthorizations:
         if access not in ACCESSES:
@@ -294,6 +308,13 @@ class ConsentClient:
                 command="Set DIGIME_READ_CONTRACT_ID and DIGIME_READ_PRIVATE_KEY (or DIGIME_READ_PRIVATE_KEY_FILE).",
             )
         return consents
+
+
+def _check_texts(**given: object) -> None:
+    """Check arguments that are texts, or None."""
+    for name, text in given.items():
+        if text is not None and (not isinstance(text, str) or not text):
+            raise InputError(f"{name} is {in_words(text)}.", remedy="Pass a text, or leave it out.")
 
 
 def _access_token(given: UserAccessToken | str | None) -> Secret[str] | None:

@@ -13,7 +13,7 @@ from digime_pandas._client.authorizations.tables import INVITATIONS, table, time
 from digime_pandas._service.descriptor import check_accounts
 from digime_pandas._service.http.environment import is_loopback_url
 from digime_pandas._service.oauth.flow import AuthorizationFlow, leads_to_this_computer
-from digime_pandas.errors import ConfigurationError, DescriptorError, DigimeError
+from digime_pandas.errors import ConfigurationError, DescriptorError, DigimeError, Parts
 
 _THREADS = 4
 _MOST_FAILURES_IN_A_ROW = 8
@@ -97,17 +97,20 @@ def check_address(address: str | None, *, base_url: str, variable: str) -> None:
     Raises:
         ConfigurationError: They cannot; the message says what to set.
     """
-    what_to_do = (
-        "Register an address of your own web application on the contract, pass it as callback= or as the contract's "
-        f"redirect_uri ({variable}), and let the application call client.complete_authorization(address)."
+    register = "Register an address of your own web application on the contract,"
+    ways = Parts(
+        remedy=f"{register} pass it as callback= or as the contract's redirect_uri ({variable}), and let the "
+        "application call client.complete_authorization(address).",
+        command=f"{register} give it as --callback or set {variable}, and complete what comes back with digime-pandas "
+        "authorize --address -",
     )
     if address is None:
         raise ConfigurationError(
-            "Invitations need a redirect address: people who are elsewhere cannot come back to this process. "
-            f"{what_to_do}"
+            "Invitations need a redirect address: people who are elsewhere cannot come back to this process.", **ways
         )
     if leads_to_this_computer(address) and not is_loopback_url(base_url):
         raise ConfigurationError(
             f"The redirect address {address!r} leads to this computer, and people who are elsewhere cannot come back "
-            f"there. {what_to_do}"
+            "there.",
+            **ways,
         )

@@ -8,10 +8,12 @@ from typing import Any
 
 from digime_pandas._client.client import Client
 from digime_pandas._client.command_line.failures import DONE, FAILED
+from digime_pandas._client.command_line.options import seconds
 from digime_pandas._client.command_line.output import in_one_line, print_columns, print_json, print_notice, records_of
 from digime_pandas._client.command_line.pasting import authorize_here
 from digime_pandas._client.command_line.service import connected
 from digime_pandas._service.authorization import ACCESSES, Authorization
+from digime_pandas.errors.commands import as_options
 
 
 def add_consent_commands(commands: Any, shared: list[argparse.ArgumentParser], person: argparse.ArgumentParser) -> None:
@@ -35,7 +37,9 @@ def add_consent_commands(commands: Any, shared: list[argparse.ArgumentParser], p
         action="store_false",
         help="only print the link; the address that another computer's browser ends at is read from standard input",
     )
-    consent.add_argument("--timeout", type=float, default=300.0, metavar="SECONDS", help="longest wait (default: 300)")
+    consent.add_argument(
+        "--timeout", type=seconds, default=300.0, metavar="SECONDS", help="longest wait (default: 300)"
+    )
     consent.set_defaults(run=_authorize, access_needed="write")
 
     invite = commands.add_parser("invite", parents=shared, help="make consent links for people who are elsewhere")
@@ -97,7 +101,7 @@ def _invite(arguments: argparse.Namespace) -> int:
         for account_id, url in invited.dropna(subset="url")[["account_id", "url"]].itertuples(index=False):
             print(f"{in_one_line(account_id)}  {url}")
         for account_id, error in invited.dropna(subset="error")[["account_id", "error"]].itertuples(index=False):
-            print_notice(f"{account_id}: {error}")
+            print_notice(f"{account_id}: {as_options(error)}")
     return FAILED if invited["error"].notna().any() else DONE
 
 

@@ -8,12 +8,13 @@ from typing import Any
 import pandas as pd
 
 from digime_pandas._client.command_line.failures import DONE, FAILED, authorize_command
-from digime_pandas._client.command_line.options import file_options
+from digime_pandas._client.command_line.options import count, file_options
 from digime_pandas._client.command_line.output import print_columns, print_json, print_notice, records_of
 from digime_pandas._client.command_line.service import connected
 from digime_pandas._client.command_line.sources import source_file
 from digime_pandas._client.command_line.writing import shown_progress, write_arguments
 from digime_pandas._client.write_each import DEFAULT_WORKERS, preview_each, write_each
+from digime_pandas.errors.commands import as_options
 
 _FAILURES = ("failed", "not sent")
 _NO_CONSENT = ("NotAuthorizedError", "AuthorizationExpiredError")
@@ -36,7 +37,7 @@ def add_each_commands(commands: Any, shared: list[argparse.ArgumentParser]) -> N
     each = commands.add_parser("write-each", parents=parents, help="split a table by person; each gets their own rows")
     each.add_argument("--missing", choices=("error", "skip"), default="error", help="accounts without consent")
     each.add_argument("--journal", metavar="PATH", help="file that records every write, so that it can be repeated")
-    each.add_argument("--workers", type=int, default=DEFAULT_WORKERS, metavar="N", help="files sent at the same time")
+    each.add_argument("--workers", type=count, default=DEFAULT_WORKERS, metavar="N", help="files sent at the same time")
     each.set_defaults(run=_write_each)
 
     preview = commands.add_parser("preview-each", parents=parents, help="show what write-each would send to whom")
@@ -91,4 +92,4 @@ def _show(result: pd.DataFrame, *, as_json: bool) -> None:
     failed = result[result["error"].notna()]
     for account_id, kind, error in failed[["account_id", "error_type", "error"]].itertuples(index=False):
         asked = f"there is no consent that can be used; ask for it with {authorize_command(account_id)}"
-        print_notice(f"{account_id}: {asked if kind in _NO_CONSENT else error}")
+        print_notice(f"{account_id}: {asked if kind in _NO_CONSENT else as_options(error)}")

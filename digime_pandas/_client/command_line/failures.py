@@ -14,6 +14,7 @@ from typing import TextIO
 
 from digime_pandas._client.command_line.output import print_notice
 from digime_pandas.errors import AuthorizationExpiredError, DigimeError, DigimeWarning, NotAuthorizedError
+from digime_pandas.errors.commands import as_options
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 """The exit statuses; the last one is what a shell reports of a program that Ctrl-C ended."""
@@ -58,7 +59,7 @@ def error_members(error: BaseException, arguments: Namespace) -> dict[str, objec
     known = {name: getattr(error, name) for name in _PARTS if hasattr(error, name)}
     message, remedy = error_text(error, arguments), ""
     if isinstance(error, DigimeError):
-        remedy = error.command or error.remedy
+        remedy = error.command or as_options(error.remedy)
     return {"type": type(error).__name__, "message": message, "remedy": remedy or None, **known}
 
 
@@ -99,7 +100,7 @@ def _warnings_as_lines(*, as_json: bool) -> Iterator[None]:
                 warning = {"type": category.__name__, "message": str(message)}
                 print(json.dumps({"warning": warning}), file=sys.stderr, flush=True)
         else:
-            print_notice(f"warning: {message}")
+            print_notice(f"warning: {as_options(str(message))}")
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", DigimeWarning)

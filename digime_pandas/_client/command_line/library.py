@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from digime_pandas._client.client import Client
 from digime_pandas._client.command_line.failures import DONE, FAILED, error_members, error_text
-from digime_pandas._client.command_line.options import STANDARD
+from digime_pandas._client.command_line.options import STANDARD, count
 from digime_pandas._client.command_line.output import (
     in_one_line,
     is_plain_text,
@@ -62,7 +62,7 @@ def add_library_commands(commands: Any, shared: list[argparse.ArgumentParser], p
     read.add_argument("--sha256", metavar="HEX", help="digest the file must have")
     read.add_argument(
         "--max-bytes",
-        type=int,
+        type=count,
         metavar="N",
         help="most bytes that a file may have (default: 2 GiB)",
     )

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
+from collections.abc import Iterable, Iterator
 from typing import NoReturn
 
 from digime_pandas._client.command_line.failures import USAGE, print_error_json
 from digime_pandas._tabular.formats import FORMATS
+from digime_pandas.errors.names import did_you_mean
 
 STANDARD = "-"
 """Names standard input or output where a file is named."""
+_UNKNOWN = re.compile(r"(?:invalid choice: '|unrecognized arguments: )([^' =]+)")
 
 
 class Parser(argparse.ArgumentParser):
@@ -19,7 +23,10 @@ class Parser(argparse.ArgumentParser):
     as_json = False
 
     def error(self, message: str) -> NoReturn:
-        """Print what is wrong and exit with 2."""
+        """Print what is wrong, and which names are near, and exit with 2."""
+        found = _UNKNOWN.search(message)
+        near = did_you_mean(found[1], _names(self), "{}") if found else ""
+        message = ". ".join(filter(None, (message, near)))
         if not self.as_json:
             super().error(message)
         print_error_json({"type": "UsageError", "message": message, "usage": " ".join(self.format_usage().split())})
@@ -30,6 +37,35 @@ class JsonParser(Parser):
     """A parser that says it as JSON."""
 
     as_json = True
+
+
+def _names(parser: argparse.ArgumentParser) -> Iterator[str]:
+    """Yield what a parser and those of its commands know: commands, options and their choices."""
+    for action in parser._actions:  # noqa: SLF001 - there is no public name
+        yield from action.option_strings
+        choices: Iterable[object] = action.choices or ()
+        yield from map(str, choices)
+        if isinstance(choices, dict):
+            for command in choices.values():
+                yield from _names(command)
+
+
+def count(text: str) -> int:
+    """Return an argument that is a whole number of 1 or more."""
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """Return an argument that is a number of seconds above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+    return number
 
 
 def json_option() -> argparse.ArgumentParser:

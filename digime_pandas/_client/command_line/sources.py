@@ -101,6 +101,8 @@ def source_file(path_text: str, arguments: argparse.Namespace) -> SourceFile:
     path = None if path_text == STANDARD else Path(path_text)
     if path is None and not arguments.name:
         raise InputError("What comes from standard input has no name; give --name, such as --name visits.csv.")
+    if path is not None and path.is_dir():
+        raise InputError(f"{path_text!r} is a folder. Give files.")
     name = check_file_name(arguments.name or ("" if path is None else path.name))
     own_name = name if path is None else path.name
     source = FORMATS[arguments.source_format] if arguments.source_format else format_of(own_name, "")

@@ -15,7 +15,6 @@ import time
 import webbrowser
 from collections.abc import Callable
 
-from digime_pandas._client.calls.explained import explains_calls
 from digime_pandas._client.client import Client
 from digime_pandas._client.connect import current_client
 from digime_pandas._client.consent.descriptions import request_sentence
@@ -23,11 +22,13 @@ from digime_pandas._client.consent.prompts import NotebookPrompt, Prompt, Termin
 from digime_pandas._client.display.services import describe_token_store
 from digime_pandas._service.authorization import Access, Authorization
 from digime_pandas._service.oauth.flow import AuthorizationFlow
+from digime_pandas._service.oauth.loopback import checked_timeout
 from digime_pandas.errors import (
     AuthorizationError,
     AuthorizationExpiredError,
     AuthorizationTimeoutError,
 )
+from digime_pandas.errors.calls.explained import explains_calls
 
 _TICK_SECONDS = 1.0
 
@@ -71,7 +72,7 @@ def authorize(
     Warns:
         DigimeWarning: The person's consent is for another library than the account's stored one for the other access.
     """
-    client = current_client(client)
+    client, timeout = current_client(client), checked_timeout(timeout)
     known = refreshed_authorization(client, account_id, access)
     if known is not None:
         return known

@@ -48,6 +48,7 @@ font-weight:600;background:#6b7280;color:#fff}
 font-weight:600;text-decoration:none}
 .digime-consent a.digime-link:hover{background:#0d47a1}
 .digime-consent a.digime-link:focus-visible{outline:3px solid #90caf9;outline-offset:2px}
+.digime-consent .digime-line a{color:var(--jp-content-link-color,var(--vscode-textLink-foreground,LinkText))}
 .digime-consent code{padding:1px 4px;border:0;border-radius:4px;background:#8882;color:inherit;user-select:all;
 font:13px/1.5 var(--jp-code-font-family,ui-monospace,Menlo,Consolas,monospace);overflow-wrap:anywhere}
 .digime-consent .digime-line{margin-left:0;overflow-wrap:anywhere}

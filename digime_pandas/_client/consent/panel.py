@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import logging
-import math
 import threading
 from collections.abc import Callable
 from typing import Any
 
 from digime_pandas._client.authorizations.consent_client import one_account
-from digime_pandas._client.calls.explained import explains_calls
 from digime_pandas._client.client import Client
 from digime_pandas._client.connect import current_client
 from digime_pandas._client.consent.descriptions import checked_access
 from digime_pandas._client.consent.session import ConsentSession
 from digime_pandas._service.authorization import Access, Authorization
 from digime_pandas._service.oauth.flow import AuthorizationFlow
-from digime_pandas.errors import InputError
+from digime_pandas._service.oauth.loopback import checked_timeout
+from digime_pandas.errors import InputError, in_words
+from digime_pandas.errors.calls.explained import explains_calls
 
 _START_SECONDS = 60.0  # which `flow` and `authorization` wait at most
 _FIRST_SECONDS = 0.5  # which making a panel waits at most, so that what is shown first need not be replaced at once
@@ -44,7 +44,7 @@ class ConsentPanel:
         (account_id,) = one_account(account_id)
         if on_authorized is not None and not callable(on_authorized):
             raise InputError(
-                f"on_authorized is a {type(on_authorized).__name__}.",
+                f"on_authorized is {in_words(on_authorized)}.",
                 remedy="Pass a function of one argument, which is called with the authorization.",
             )
         session = ConsentSession(
@@ -52,7 +52,7 @@ class ConsentPanel:
             account_id,
             checked_access(access),
             callback=callback,
-            timeout=_checked_timeout(timeout),
+            timeout=checked_timeout(timeout),
             on_change=self._draw,
             on_stage=self._tell_stage,
             on_authorized=on_authorized,
@@ -95,6 +95,7 @@ class ConsentPanel:
         self._session.wait_for_start(_START_SECONDS)
         return self._session.state.authorization
 
+    @explains_calls()
     def result(self, timeout: float) -> Authorization:
         """Wait for the authorization; the panel goes on by itself meanwhile.
 
@@ -111,7 +112,7 @@ class ConsentPanel:
         """
         self._session.look_again()
         try:
-            return self._session.result(timeout)
+            return self._session.result(checked_timeout(timeout))
         finally:
             self._waited()
 
@@ -130,10 +131,3 @@ def set_stage(panel: Any, stage: str) -> None:
         panel.set_trait("stage", stage)
     except Exception:
         logging.getLogger("digime_pandas").exception("A function that observes the stage raised an error.")
-
-
-def _checked_timeout(timeout: object) -> float:
-    is_number = isinstance(timeout, int | float) and not isinstance(timeout, bool) and math.isfinite(timeout)
-    if not isinstance(timeout, int | float) or not is_number or not 0 <= timeout <= threading.TIMEOUT_MAX:
-        raise InputError(f"timeout is {timeout!r}.", remedy="Pass how many seconds to wait at most, such as 600.")
-    return float(timeout)

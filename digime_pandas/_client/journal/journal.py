@@ -20,9 +20,11 @@ from digime_pandas._client.journal.card import journal_card
 from digime_pandas._client.journal.table import journal_table
 from digime_pandas._service.journal.write_journal import WriteJournal
 from digime_pandas.errors import JournalError
+from digime_pandas.errors.calls.attributes import NearNames
+from digime_pandas.errors.calls.explained import explains_calls
 
 
-class Journal(WriteJournal):
+class Journal(NearNames, WriteJournal):
     """An append-only record of writes: who was to get what, when, under which consent, and what came of it.
 
     Pass it, or its path, as ``journal=`` to `connect`, `Client` or a single write. That a write is about to be sent is
@@ -50,9 +52,11 @@ class Journal(WriteJournal):
         JournalError: The file cannot be opened or made.
     """
 
+    @explains_calls()
     def __init__(self, path: str | os.PathLike[str]) -> None:
         super().__init__(path)
 
+    @explains_calls()
     def to_frame(self) -> pd.DataFrame:
         """Return a table with one row per write, in the order in which they began.
 

@@ -22,7 +22,9 @@ from digime_pandas._service.received.byte_limit import ByteLimit
 from digime_pandas._tabular.formats import Format, format_of
 from digime_pandas._tabular.parse import parse, parse_batches
 from digime_pandas._tabular.reading.arguments import check_batch_rows, check_columns, check_limit
-from digime_pandas.errors import DigestMismatchError, FormatError, InputError, SecretError, printable
+from digime_pandas.errors import DigestMismatchError, FormatError, InputError, SecretError, in_words, printable
+from digime_pandas.errors.calls.attributes import NearNames
+from digime_pandas.errors.calls.explained import explains_calls
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +35,7 @@ _PIECE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LibraryFile:
+class LibraryFile(NearNames):
     """A file in a person's library.
 
     Attributes:
@@ -122,6 +124,7 @@ class LibraryFile:
         rows = [] if self.rows is None else [count_text(self.rows, "row")]
         return [*rows, self.size_text] if self.size_text else rows
 
+    @explains_calls()
     def read(self, *, sha256: str | None = None, max_bytes: int | None = None) -> bytes:
         """Fetch the file and return its bytes as they were written.
 
@@ -140,6 +143,7 @@ class LibraryFile:
         with closing(self._download(sha256, limits.of_file())) as download:
             return download.read()
 
+    @explains_calls()
     def save(self, path: str | os.PathLike[str], *, sha256: str | None = None, max_bytes: int | None = None) -> Path:
         """Fetch the file and write its bytes to a file of yours, in bounded memory.
 
@@ -163,6 +167,7 @@ class LibraryFile:
             put_file(target, download.content.pieces())
         return target
 
+    @explains_calls()
     def to_frame(
         self,
         *,
@@ -200,6 +205,7 @@ class LibraryFile:
         own = self.write_id is not None
         return parse(content, found, self.schema, columns=wanted, limit=most, own=own, limits=of_frame)
 
+    @explains_calls()
     def read_batches(
         self,
         *,
@@ -322,5 +328,5 @@ def _target_of(path: object) -> Path:
         InputError: It cannot.
     """
     if not isinstance(path, str | os.PathLike) or "\0" in os.fsdecode(path) or not os.fsdecode(path):
-        raise InputError(f"path is {path!r}. Pass the path of a file to write.")
+        raise InputError(f"path is {in_words(path)}.", remedy="Pass the path of a file to write.")
     return Path(os.fsdecode(path))

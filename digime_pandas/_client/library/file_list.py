@@ -11,7 +11,10 @@ from digime_pandas._client.library.file import LibraryFile
 from digime_pandas._client.tables.typed_frame import dtypes_of, typed_frame
 from digime_pandas._service.display import html
 from digime_pandas._service.display.texts import count_text, time_text
-from digime_pandas.errors import printable
+from digime_pandas.errors import ArgumentError, printable
+from digime_pandas.errors.calls.attributes import NearNames
+from digime_pandas.errors.calls.explained import explains_calls
+from digime_pandas.errors.names import did_you_mean
 
 COLUMNS = dtypes_of("name", "rows", "size", "updated", "tags", "mime_type", "write_id", "contract_id", "file_id")
 """The columns of the table, and their dtypes with and without rows."""
@@ -19,7 +22,7 @@ _TITLES = ("Name", "Rows", "Size", "Changed", "Tags")
 _SHOWN = 50  # files
 
 
-class LibraryFiles(list[LibraryFile]):
+class LibraryFiles(NearNames, list[LibraryFile]):
     """A list of `LibraryFile`, which shows itself as a table. Slices of it do, too.
 
     Args:
@@ -34,10 +37,17 @@ class LibraryFiles(list[LibraryFile]):
     @overload
     def __getitem__(self, position: slice) -> LibraryFiles: ...
     def __getitem__(self, position: SupportsIndex | slice) -> LibraryFile | LibraryFiles:
+        if isinstance(position, str):
+            near = did_you_mean(position, dict.fromkeys(file.name for file in self if file.name))
+            raise ArgumentError(
+                f"files[{position!r}]: files are numbered, from 0.",
+                remedy=f"{near} Use client.files(account_id, name=...), or read_frame(file_name, account_id).".lstrip(),
+            )
         if isinstance(position, slice):
             return LibraryFiles(super().__getitem__(position))
         return super().__getitem__(position)
 
+    @explains_calls()
     def to_frame(self) -> pd.DataFrame:
         """Return a table with one row per file, in the order of the list.
 

@@ -46,6 +46,8 @@ class Libraries:
 
     Args:
         now: Clock, Unix seconds.
+        clock: Monotonic clock, in seconds.
+        sleep: Waits so many seconds.
 
     Attributes:
         written: Contract and references of the files written last by this client, with their rows and sizes in bytes.
@@ -53,8 +55,14 @@ class Libraries:
         takes_scopes: False once the service refused a scope, or listed fewer files for one than there are.
     """
 
-    def __init__(self, *, now: Callable[[], float] = time.time) -> None:
-        self._now = now
+    def __init__(
+        self,
+        *,
+        now: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self._begin = partial(Session, now=now, clock=clock, sleep=sleep)
         self._sessions: BoundedCache[tuple[Secret[str], Scope | None], tuple[object, Session]] = BoundedCache(_SESSIONS)
         self._descriptions: BoundedCache[tuple[Secret[str], str, float], FileMetadata] = BoundedCache(_DESCRIPTIONS)
         self.written: deque[tuple[tuple[str | None, tuple[str, ...]], tuple[int | None, int]]] = deque(maxlen=_WRITTEN)
@@ -90,7 +98,7 @@ class Libraries:
     def new_session(self, person: PersonLibrary, scope: Scope | None) -> Session:
         """Begin a session, which is kept."""
         last_write = self.last_write
-        begun = Session(person.consents, person.authorization, scope, self._now)
+        begun = self._begin(person.consents, person.authorization, scope)
         self._sessions.put((person.token, scope), (last_write, begun))
         return begun
 

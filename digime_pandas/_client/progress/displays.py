@@ -148,14 +148,24 @@ class CellLine(_Timed):
 
 
 class FinalLine(_Timed):
-    """One line at the end, for logs and other places where a bar would become many lines."""
+    """One line at the end, on standard error, for logs and other places where a bar would become many lines."""
 
     def show(self, count: Count) -> None:
         """Nothing is shown before the end."""
 
     def end(self, count: Count) -> None:
-        """Write the line to standard error."""
-        sys.stderr.write(f"{self._name}: {_last_line(count, self._seconds())}\n")
+        """Write the line."""
+        self._write(f"{self._name}: {_last_line(count, self._seconds())}\n")
+
+    def _write(self, line: str) -> None:
+        sys.stderr.write(line)
+
+
+class PageLine(FinalLine):
+    """The same on standard output, where pages of notebooks show standard error as an error."""
+
+    def _write(self, line: str) -> None:
+        sys.stdout.write(line)
 
 
 def display_for(place: Place, name: str, clock: Clock, started: float) -> Display:
@@ -170,7 +180,7 @@ def display_for(place: Place, name: str, clock: Clock, started: float) -> Displa
     if place == "nowhere":
         return Nothing()
     kinds: dict[Place, Callable[[str, Clock, float], Display]]
-    kinds = {"terminal": TerminalBar, "notebook": CellLine, "log": FinalLine}
+    kinds = {"terminal": TerminalBar, "notebook": CellLine, "page": PageLine, "log": FinalLine}
     return kinds[place](name, clock, started)
 
 

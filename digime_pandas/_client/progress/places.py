@@ -7,8 +7,9 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
 
-Place: TypeAlias = Literal["terminal", "notebook", "log", "nowhere"]
-"""``"notebook"``: one in which a person looks at the cell that runs, and what it shows can be replaced."""
+Place: TypeAlias = Literal["terminal", "notebook", "page", "log", "nowhere"]
+"""``"notebook"``: one in which a person looks at the cell that runs, and what it shows can be replaced. ``"page"``: the
+output of a cell that is read when it has ended."""
 
 _NOT_SET = ("", "0", "false", "no", "off")
 
@@ -21,16 +22,16 @@ def place_of_display(environment: Mapping[str, str] = os.environ) -> Place:
     """
     if environment.get("TQDM_DISABLE", "").strip().lower() not in _NOT_SET or sys.stderr is None:
         return "nowhere"
-    if _is_live_cell():
-        return "notebook"
-    # The standard error of marimo is a part of its page, and says of itself what the terminal's is.
-    if not _is_marimo() and getattr(sys.stderr, "isatty", bool)():
-        return "terminal"
-    return "log"
+    in_kernel = _in_kernel()
+    if in_kernel is not None:
+        return in_kernel
+    if _is_marimo():  # whose standard error is a part of its page, and says of itself what the terminal's is
+        return "page"
+    return "terminal" if getattr(sys.stderr, "isatty", bool)() else "log"
 
 
-def _is_live_cell() -> bool:
-    """Return whether a front end asked for a cell of a notebook that it shows.
+def _in_kernel() -> Place | None:
+    """Return whether a front end asked for a cell of a notebook that it shows, or None outside kernels.
 
     JupyterLab, Notebook 7 and VS Code say which cell it is (`cellId` in the request's metadata); they replace what a
     cell shows. What runs notebooks without showing them (nbconvert, papermill) and consoles do not say it: they would
@@ -40,11 +41,11 @@ def _is_live_cell() -> bool:
     shell: Any = None if ipython is None else ipython.get_ipython()
     get_parent = getattr(getattr(shell, "kernel", None), "get_parent", None)
     if get_parent is None:
-        return False
+        return None
     try:
-        return "cellId" in get_parent()["metadata"]
+        return "notebook" if "cellId" in get_parent()["metadata"] else "page"
     except Exception:  # noqa: BLE001 - kernels other than ipykernel may answer anything
-        return False
+        return "page"
 
 
 def _is_marimo() -> bool:

@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
-from filelock import FileLock, Timeout
-
 from digime_pandas._service.http.environment import is_loopback_url
 from digime_pandas.errors import ServiceUnreachableError
 
@@ -73,6 +71,8 @@ def _is_locked(folder: Path) -> bool:
     path = folder / "lock"
     if not path.exists():  # it would be made
         return False
+    from filelock import FileLock, Timeout  # here, because it takes long to load
+
     try:
         with FileLock(path, thread_local=False).acquire(blocking=False):
             return False

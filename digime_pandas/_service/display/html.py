@@ -55,7 +55,10 @@ font:13px/1.5 var(--jp-code-font-family,ui-monospace,Menlo,Consolas,monospace)}
 .digime-card details{margin:0 0 8px}
 .digime-card summary{cursor:pointer;color:var(--digime-quiet)}
 .digime-card details>*+*{margin-top:8px}
-.digime-card a{color:var(--jp-content-link-color,LinkText);text-decoration:underline}
+.digime-card a{color:var(--jp-content-link-color,var(--vscode-textLink-foreground,LinkText));text-decoration:underline}
+@media (max-width:600px){.digime-card{padding:12px}
+.digime-card th,.digime-card td{padding-right:8px}
+.digime-card .digime-grid .digime-text{min-width:7em}}
 </style>"""
 
 

@@ -28,6 +28,8 @@ from digime_pandas._service.receipt import Receipt
 from digime_pandas._service.streams import SMALL_BYTES
 from digime_pandas._service.upload import Content, FileData, HashedContent, checked_pieces, content_of, utc_now
 from digime_pandas.errors import APIError, ConfigurationError, DigimeError, GrantExpiredError, Outcome
+from digime_pandas.errors.calls.attributes import NearNames
+from digime_pandas.errors.calls.explained import explains_calls
 
 # Of the sandbox; what the service answers to a nonce that it knows is not known.
 _NONCE_REUSED = "NonceReused"
@@ -65,7 +67,7 @@ class UploadResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UploadGrant:
+class UploadGrant(NearNames):
     """The right to upload one file, once, within minutes: a request that is signed already.
 
     It holds no private key and no refresh token. **It does hold the person's access token, and the file's AES key**: it
@@ -99,6 +101,7 @@ class UploadGrant:
         """The ``urn:uuid:…`` among the references, if there is one."""
         return next((text for text in self.descriptor.reference if text.startswith(WRITE_ID_PREFIX)), None)
 
+    @explains_calls()
     def send(
         self,
         chunks: FileData,
@@ -145,6 +148,7 @@ class UploadGrant:
             return result(status=error.outcome, attempts=1, error=error)
         return result(status=reply.status, attempts=1, expires=reply.expires, delivered_at=today())
 
+    @explains_calls()
     def receipt(self, result: UploadResult, *, rows: int | None = None, losses: tuple[str, ...] = ()) -> Receipt:
         """Return the receipt of what was sent with this grant.
 

@@ -12,7 +12,6 @@ from email.utils import formatdate
 from functools import cached_property
 from typing import Any
 
-import brotli
 import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from jwt.algorithms import RSAAlgorithm
@@ -145,6 +144,8 @@ def _encoded(body: bytes, encoding: Encoding, bomb: int) -> bytes:
     pieces = [*_spaces(bomb), body]
     if encoding == "br":
         # The lowest quality is quick; a repeated piece is small at any.
+        import brotli  # here, because few tests need it
+
         encoder = brotli.Compressor(quality=1)
         return b"".join([*map(encoder.process, pieces), encoder.finish()])
     if encoding == "deflate":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from contextlib import ExitStack, suppress
@@ -9,10 +10,38 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from digime_pandas.errors import ConfigurationError
+from digime_pandas.errors import ConfigurationError, in_words
 
 _LOCK_SECONDS = 0.2  # a process that looks whether the folder is in use has the lock for a moment
 _HIGHEST_PORT = 65_535
+
+
+def check_folder(data_dir: object) -> Path | None:
+    """Return the folder that was named as `data_dir`, or None where none was.
+
+    Raises:
+        ConfigurationError: It is no path.
+    """
+    if data_dir is None:
+        return None
+    if not isinstance(data_dir, str | os.PathLike) or not os.fspath(data_dir):
+        raise ConfigurationError(f"data_dir is {in_words(data_dir)}.", remedy="Pass the path of a folder.")
+    return Path(os.fsdecode(data_dir)).expanduser()
+
+
+def check_port(port: object) -> int:
+    """Return the number of a TCP port.
+
+    Raises:
+        ConfigurationError: It is none.
+    """
+    if not isinstance(port, int) or isinstance(port, bool) or not 0 <= port <= _HIGHEST_PORT:
+        raise ConfigurationError(
+            f"port is {in_words(port)}.",
+            remedy="Pass a whole number up to 65535, or 0 for a free port.",
+            command="Give --port a whole number up to 65535, or leave it out for a free port.",
+        )
+    return port
 
 
 class FolderInUseError(ConfigurationError):

@@ -11,7 +11,6 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Literal
 
-import brotli
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher
@@ -153,6 +152,8 @@ def compress(content: Iterable[bytes], compression: Compression | None) -> Itera
             yield gzip.compress(piece)
         yield gzip.flush()
     else:
+        import brotli  # here, because few files need it
+
         encoder = brotli.Compressor(quality=_BROTLI_QUALITY)
         for piece in content:
             yield encoder.process(piece)

@@ -24,7 +24,7 @@ def read_boundary(content_type: str) -> bytes:
     """
     media_type, options = parse_options_header(content_type)
     boundary = options.get(b"boundary")
-    if media_type != b"multipart/form-data" or not boundary:
+    if media_type.lower() != b"multipart/form-data" or not boundary:
         raise ErrorReply("UnsupportedMediaType", "The Content-Type is not multipart/form-data with a boundary")
     return boundary
 

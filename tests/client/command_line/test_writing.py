@@ -117,10 +117,10 @@ def test_a_parquet_file_becomes_text_and_comes_back_with_its_values(person: str,
         (["a.csv", "./a.csv"], "Two of the files"),
         (["broken.parquet", "--name", "x.csv"], "broken.parquet"),
         (["broken.json", "--name", "x.csv"], "broken.json"),
-        (["a.csv", "--mime-type", "nonsense"], "mime_type"),
+        (["a.csv", "--mime-type", "nonsense"], "--mime-type"),
         (["a.csv", "missing.txt"], "missing.txt: No such file"),
-        (["a.csv", "."], "file_name"),
-        (["a.csv", "/"], "file_name"),
+        (["a.csv", "."], "'.' is a folder"),
+        (["a.csv", "/"], "'/' is a folder"),
     ],
 )
 def test_what_cannot_be_written_is_one_line_and_nothing_is_sent(

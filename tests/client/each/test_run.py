@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -225,6 +226,58 @@ def test_a_second_interrupt_waits_no_longer() -> None:
         assert results == [PartResult("failed", "unknown"), NOT_SENT, NOT_SENT]
     finally:
         go_on.set()
+
+
+def send_some(count: int, task: Task, **clocks: Any) -> list[int]:
+    """Send so many files with 6 workers; return the places in the order in which they were reported."""
+    reported: list[int] = []
+    results = [NOT_SENT] * count
+    run = Run(results, workers=6, stops_at_failure=False, report=reported.append, **clocks)
+    run.send((place, task) for place in range(count))
+    assert results == [PartResult("delivered")] * count
+    return reported
+
+
+def test_as_many_files_as_workers_are_under_way_where_answers_take_long() -> None:
+    all_at_once = threading.Barrier(6)
+
+    def send() -> PartResult:
+        all_at_once.wait(10)
+        return PartResult("delivered")
+
+    assert sorted(send_some(12, send)) == list(range(12))
+
+
+def test_threads_that_keep_a_processor_busy_are_few() -> None:
+    under_way, most = set[int](), 0
+
+    def send() -> PartResult:
+        nonlocal most
+        under_way.add(threading.get_ident())
+        most = max(most, len(under_way))
+        time.sleep(0.005)
+        under_way.discard(threading.get_ident())
+        return PartResult("delivered")
+
+    send_some(60, send, thread_clock=time.monotonic)
+    assert 1 < most < 6
+
+
+def test_each_file_is_reported_once_and_by_the_calling_thread() -> None:
+    reporting: list[int] = []
+
+    def send() -> PartResult:
+        return PartResult("delivered")
+
+    results = [NOT_SENT] * 500
+    run = Run(
+        results,
+        workers=2,
+        stops_at_failure=False,
+        report=lambda place: reporting.extend([place] * (threading.current_thread() is threading.main_thread())),
+    )
+    run.send((place, send if place % 7 else PartResult("failed", "not sent")) for place in range(500))
+    assert sorted(reporting) == list(range(500))
 
 
 def test_a_pending_file_is_no_failure(

@@ -159,7 +159,7 @@ class TestGivenAs:
     def test_anything_else_is_refused_before_anything_is_sent(
         self, sandbox: Sandbox, client: Client, person: Authorization, given: Any
     ) -> None:
-        with pytest.raises(ConfigurationError, match="pass the path of a file"):
+        with pytest.raises(ConfigurationError, match="Pass the path of a file"):
             write(FRAME, "a.csv", person.account_id, client=client, journal=given)
         assert sandbox.files(person.account_id) == []
 

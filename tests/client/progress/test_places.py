@@ -26,11 +26,11 @@ def _fail(*_: object) -> object:
 LIVE: dict[str, Any] = {"metadata": {"cellId": "b2f0", "trusted": True}}
 KERNELS = {
     "a cell of JupyterLab": (lambda: LIVE, "notebook"),
-    "nbconvert, papermill": (lambda: {"metadata": {}}, "log"),
-    "a console": (lambda: {"metadata": {"deletedCells": []}}, "log"),
-    "nothing was asked for": (dict, "log"),
-    "another kernel": (lambda: None, "log"),
-    "a kernel that fails": (_fail, "log"),
+    "nbconvert, papermill": (lambda: {"metadata": {}}, "page"),
+    "a console": (lambda: {"metadata": {"deletedCells": []}}, "page"),
+    "nothing was asked for": (dict, "page"),
+    "another kernel": (lambda: None, "page"),
+    "a kernel that fails": (_fail, "page"),
 }
 
 
@@ -66,7 +66,7 @@ def test_ipython_in_a_terminal_is_a_terminal(no_program: pytest.MonkeyPatch, she
     assert place_of_display({}) == "terminal"
 
 
-@pytest.mark.parametrize(("runs", "place"), [(True, "log"), (False, "terminal")])
+@pytest.mark.parametrize(("runs", "place"), [(True, "page"), (False, "terminal")])
 def test_marimo_has_a_line_though_it_was_started_in_a_terminal(
     no_program: pytest.MonkeyPatch, runs: bool, place: str
 ) -> None:

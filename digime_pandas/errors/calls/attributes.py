@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from digime_pandas._client.calls.foreign_names import FOREIGN_METHODS
 from digime_pandas.errors import UnknownNameError
+from digime_pandas.errors.calls.foreign_names import FOREIGN_METHODS
 from digime_pandas.errors.names import did_you_mean
 
 
 class NearNames:
     """A class of objects that answer an unknown attribute with those whose names are near."""
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):  # which other programs ask for, to find out what an object can do
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
-        raise unknown_name(f"{type(self).__name__!r} object", name, [*dir(type(self)), *vars(self)])
+    __slots__ = ()
+
+    if not TYPE_CHECKING:  # to which a class with `__getattr__` has every attribute
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("_"):  # which other programs ask for, to find out what an object can do
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+            names = dict.fromkeys([*dir(type(self)), *getattr(self, "__dict__", ())])
+            raise unknown_name(f"{type(self).__name__!r} object", name, list(names))
 
 
 def unknown_name(owner: str, name: str, names: list[str]) -> UnknownNameError:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import inspect
+import traceback
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 import pytest
 
 from digime_pandas._client.arguments import WRITE_ARGUMENTS, WRITE_DEFAULTS
-from digime_pandas._client.calls.explained import advice_for, explains_calls
-from digime_pandas._client.calls.foreign_names import FOREIGN_ARGUMENTS
 from digime_pandas.errors import ArgumentError, ConfigurationError, InputError, OptionError
+from digime_pandas.errors.calls.explained import advice_for, explains_calls, explains_making
+from digime_pandas.errors.calls.foreign_names import FOREIGN_ARGUMENTS
 
 
 @explains_calls()
@@ -60,6 +62,52 @@ def test_what_can_be_called_is_called_and_what_it_raises_is_left_as_it_is() -> N
     assert not isinstance(caught.value, ArgumentError)
     with pytest.raises(ArgumentError, match=r"^raised by this package$"):
         keep("own")
+
+
+@explains_making
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two numbers."""
+
+    left: int
+    right: int = 0
+
+
+class Owner:
+    @classmethod
+    @explains_calls()
+    def made_of(cls, values: object) -> object:
+        return values
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: Pair(lefft=1), r"digime\.Pair\(\) got an unexpected .*Did you mean left=\?"),
+        (Pair, r"Call it as digime\.Pair\(left\)\."),
+        (lambda: Owner.made_of(value=1), r"digime\.Owner\.made_of\(\) got .*Did you mean values=\?"),
+    ],
+    ids=["keyword", "missing", "of the class"],
+)
+def test_the_making_of_an_object_is_a_call_too(call: Any, said: str) -> None:
+    with pytest.raises(ArgumentError, match=said):
+        call()
+    assert Pair(1) == Pair(left=1, right=0)
+    assert str(inspect.signature(Pair)) == "(left: 'int', right: 'int' = 0) -> None"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [lambda: keep("inside", tags="secret"), lambda: keep("own", tags="secret"), lambda: keep(1, tagz="secret")],
+    ids=["another error", "an error of this package", "a keyword"],
+)
+def test_a_traceback_does_not_show_what_was_passed(call: Any) -> None:
+    with pytest.raises(TypeError) as caught:
+        call()
+    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    shown = [frame.f_locals for frame in frames if frame.f_code.co_name == "explained"]
+    assert shown
+    assert "secret" not in repr(shown)
 
 
 def test_it_shows_what_the_function_shows() -> None:

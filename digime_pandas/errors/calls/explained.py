@@ -9,20 +9,29 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
-from digime_pandas._client.calls.foreign_names import FOREIGN_ARGUMENTS
-from digime_pandas.errors import ArgumentError, DigimeError
+from digime_pandas.errors import ArgumentError
+from digime_pandas.errors.calls.foreign_names import FOREIGN_ARGUMENTS
 from digime_pandas.errors.names import did_you_mean
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 _OWNERS = {
-    "FrameAccessor": "df.digime",
-    "DaskDigimeAccessor": "ddf.digime",
+    "AuthorizationFlow": "flow",
     "Client": "client",
     "ConsentClient": "client",
+    "ConsentPanel": "widget",
+    "DaskDigimeAccessor": "ddf.digime",
+    "FrameAccessor": "df.digime",
+    "Journal": "journal",
+    "LibraryFile": "file",
+    "LibraryFiles": "files",
+    "Receipt": "receipt",
+    "Sandbox": "sandbox",
+    "UploadGrant": "grant",
 }
-_CLASSES = {"ConsentPanel": "AuthorizationWidget"}  # which two classes have the arguments of
+_MAKERS = {"ConsentPanel": "digime.AuthorizationWidget", "Sandbox": "Sandbox"}
 _REQUIRED = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}
 
 
@@ -43,8 +52,9 @@ def explains_calls(
         def explained(*args: P.args, **arguments: P.kwargs) -> R:
             try:
                 return function(*args, **arguments)
-            except TypeError as error:
-                refusal = None if isinstance(error, DigimeError) else answers.to(error, args, arguments)
+            except BaseException as error:
+                refusal = answers.to(error, args, arguments)
+                del args, arguments  # a traceback that shows local variables would show the secrets among them
                 if refusal is None:
                     raise
             raise refusal
@@ -52,6 +62,12 @@ def explains_calls(
         return explained
 
     return decorate
+
+
+def explains_making(cls: type[T]) -> type[T]:
+    """Let the making of an object answer as `explains_calls` does, for a class that has its `__init__` made."""
+    cls.__init__ = explains_calls()(cls.__init__)  # type: ignore[method-assign]
+    return cls
 
 
 def advice_for(given: str, names: Iterable[str]) -> str:
@@ -77,16 +93,23 @@ class _Answers:
     kind: type[ArgumentError]
     of_frames: str
 
-    def to(self, error: TypeError, args: tuple[object, ...], arguments: Mapping[str, object]) -> ArgumentError | None:
-        """Return the error about a call that raised a TypeError, or None where that is no matter of the call."""
-        parameters = [each for each in inspect.signature(self.function).parameters.values() if each.name != "self"]
+    def to(
+        self, error: BaseException, args: tuple[object, ...], arguments: Mapping[str, object]
+    ) -> ArgumentError | None:
+        """Return the error about a call that raised another one, or None where that is no matter of the call."""
+        if type(error) is not TypeError:
+            return None
+        bound, *parameters = inspect.signature(self.function).parameters.values()
+        if bound.name not in {"self", "cls"}:
+            parameters.insert(0, bound)
         names = [each.name for each in parameters]
         unknown = next((each for each in arguments if each not in names), None)
         trace = error.__traceback__
-        # One that was raised inside has a frame more.
-        if unknown is None and (trace is None or trace.tb_next is not None):
+        # One that was raised inside has a frame more; it is about the call where a keyword was handed on.
+        is_inside = trace is None or trace.tb_next is not None
+        if is_inside and not str(error).endswith(f"unexpected keyword argument {unknown!r}"):
             return None
-        name = _name_of(self.function)
+        name = _name_of(self.function, is_of_class=bound.name == "cls")
         if self.of_frames and any(hasattr(each, "__arrow_c_stream__") for each in args):
             return self.kind(f"{name}() takes no frame.", remedy=self.of_frames)
         if unknown is None:
@@ -96,10 +119,12 @@ class _Answers:
         return self.kind(f"{name}() got an unexpected keyword argument {unknown!r}.", remedy=remedy)
 
 
-def _name_of(function: Callable[..., Any]) -> str:
+def _name_of(function: Callable[..., Any], *, is_of_class: bool) -> str:
     """Return what users write to call a function."""
     owner, _, name = function.__qualname__.removesuffix(".__init__").rpartition(".")
-    return f"{_OWNERS.get(owner, owner)}.{name}" if owner else f"digime.{_CLASSES.get(name, name)}"
+    if not owner:
+        return _MAKERS.get(name, f"digime.{name}")
+    return f"{_MAKERS.get(owner, f'digime.{owner}') if is_of_class else _OWNERS.get(owner, owner)}.{name}"
 
 
 def _usage(name: str, parameters: Iterable[inspect.Parameter]) -> str:

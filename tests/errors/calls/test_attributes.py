@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 import digime_pandas as digime
-from digime_pandas._client.calls.attributes import NearNames
-from digime_pandas._client.calls.foreign_names import FOREIGN_METHODS
 from digime_pandas.errors import DigimeError, UnknownNameError
+from digime_pandas.errors.calls.attributes import NearNames
+from digime_pandas.errors.calls.foreign_names import FOREIGN_METHODS
 
 
 class Made(NearNames):
@@ -43,7 +43,7 @@ def test_what_programs_ask_for_is_answered_as_by_any_object() -> None:
     assert getattr(made, "nothing", None) is None
     assert copy.copy(made).written == 1
     with pytest.raises(AttributeError) as caught:
-        _ = made._zzz
+        _ = made._zzz  # type: ignore[attr-defined]
     assert not isinstance(caught.value, DigimeError)
 
 

@@ -76,6 +76,7 @@ FOREIGN_METHODS: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(
             ("delete", "remove", "rm", "unlink"), "Nothing in a library can be deleted or replaced from here."
         ),
+        "Sandbox": "It is elsewhere: from digime_pandas.sandbox import Sandbox.",
         **dict.fromkeys(("init", "setup", "configure", "login"), 'digime.connect("sandbox") makes a client.'),
     }
 )

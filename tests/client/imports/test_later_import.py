@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from digime_pandas._client.calls.later_import import when_imported
+from digime_pandas._client.imports.later_import import when_imported
 
 ROOT = Path(__file__).parents[3]
 
@@ -35,7 +35,7 @@ def test_what_is_imported_already_is_done_at_once() -> None:
 
 def test_it_is_done_once_after_the_import(tmp_path: Path) -> None:
     (tmp_path / "later.py").write_text("value = 1\n")
-    watch = "from digime_pandas._client.calls.later_import import when_imported as when"
+    watch = "from digime_pandas._client.imports.later_import import when_imported as when"
     act = "when('later', lambda: print(sys.modules['later'].value))"
     code = f"import sys; {watch}; {act}; print('before'); import later; import later; print(len(sys.meta_path))"
     plain = run("import sys; import digime_pandas; print(len(sys.meta_path))")
@@ -43,7 +43,7 @@ def test_it_is_done_once_after_the_import(tmp_path: Path) -> None:
 
 
 def test_what_is_not_installed_stays_missing_and_is_watched_on(tmp_path: Path) -> None:
-    watch = "from digime_pandas._client.calls.later_import import when_imported as when"
+    watch = "from digime_pandas._client.imports.later_import import when_imported as when"
     code = (
         f"import sys, pathlib, importlib; {watch}; when('later', lambda: print('done'))\n"
         "try:\n    import later\nexcept ModuleNotFoundError: print('missing')\n"
@@ -54,7 +54,7 @@ def test_what_is_not_installed_stays_missing_and_is_watched_on(tmp_path: Path) -
 
 def test_an_import_that_fails_says_so_and_nothing_is_done(tmp_path: Path) -> None:
     (tmp_path / "later.py").write_text("raise RuntimeError('broken')\n")
-    watch = "from digime_pandas._client.calls.later_import import when_imported as when"
+    watch = "from digime_pandas._client.imports.later_import import when_imported as when"
     code = (
         f"{watch}; when('later', lambda: print('done'))\ntry:\n    import later\nexcept RuntimeError: print('failed')"
     )
