@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import struct
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -13,12 +14,7 @@ from urllib.parse import quote
 
 from digime_pandas._service.authorization import Postbox
 from digime_pandas._service.contract import Contract
-from digime_pandas._service.crypto.envelope import (
-    BLOCK_BYTES,
-    KEY_BYTES,
-    load_public_key,
-    seal_description,
-)
+from digime_pandas._service.crypto.envelope import BLOCK_BYTES, KEY_BYTES, load_public_key, seal_description
 from digime_pandas._service.crypto.jws import NONCE_BYTES, sign, sign_request
 from digime_pandas._service.crypto.key_sets import KeySets
 from digime_pandas._service.crypto.signed_upload import FileKey, SignedUpload
@@ -50,6 +46,8 @@ from digime_pandas.errors import APIError, AuthorizationError, ReplyError
 _JSON = "application/json"
 _OCTETS = "application/octet-stream"
 _NO_OPTIONS: Mapping[str, Any] = {}
+# The AES key, the IV, the nonce and the boundary of one upload.
+_DRAWN = struct.Struct(f"{KEY_BYTES}s{BLOCK_BYTES}s{NONCE_BYTES}s{NONCE_BYTES}s")
 _FETCH_KEYS = "fetch the service's key set"
 _SPENT_BY = {"authorization_code": "code", "refresh_token": "refresh_token"}
 
@@ -67,6 +65,7 @@ class Endpoints:
 
     Attributes:
         one_deadline: Returns a block all requests in which have one deadline; see `Http`.
+        clock: Monotonic clock, in seconds.
         keep_unverified: Called with a code or refresh token that was used up, and with the token of the answer to it
             where that cannot be verified, for `verify_tokens`.
     """
@@ -85,7 +84,7 @@ class Endpoints:
         self.base_url = base_url
         self._client_id, self._private_key = contract.client_id, Secret(contract.private_key)
         self._http = http
-        self.one_deadline = http.one_deadline
+        self.one_deadline, self.clock = http.one_deadline, http.clock
         self._agent = agent
         self._now = now
         self._random = random
@@ -177,24 +176,25 @@ class Endpoints:
             public_key = load_public_key(postbox.public_key)
         except ValueError as error:
             raise AuthorizationError(f"The authorization cannot be used: {error}. Authorize again.") from None
-        file_key = FileKey(Secret(self._random(KEY_BYTES)), Secret(self._random(BLOCK_BYTES)))
-        key, iv = file_key.key, file_key.iv
-        boundary = self._random(NONCE_BYTES).hex()
+        # Drawn in one call: while the system makes random bytes, another thread may take this one's turn.
+        drawn = Secret(_DRAWN.unpack(self._random(_DRAWN.size)))
+        (key, iv), (nonce, boundary) = map(Secret, drawn.reveal()[:2]), drawn.reveal()[2:]
         head = (
-            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{upload.file_name}"\r\n'
+            f'--{boundary.hex()}\r\nContent-Disposition: form-data; name="file"; filename="{upload.file_name}"\r\n'
             f"Content-Type: {upload.descriptor.mime_type}\r\n\r\n"
         ).encode()
         sealed = seal_description(upload.descriptor.to_json().encode(), public_key, key=key, iv=iv)
         metadata, wrapped_key = (base64.b64encode(each).decode() for each in sealed)
         headers = self._signed(
-            {"Content-Type": f"multipart/form-data; boundary={boundary}", "Accept": _JSON},
+            {"Content-Type": f"multipart/form-data; boundary={boundary.hex()}", "Accept": _JSON},
+            nonce,
             access_token=access_token,
             iv=iv,
             metadata=metadata,
             symmetrical_key=wrapped_key,
         )
         url = f"{self.base_url}permission-access/postbox/{quote(postbox.id, safe='')}"
-        return SignedUpload(url, headers, file_key, head, f"\r\n--{boundary}--\r\n".encode())
+        return SignedUpload(url, headers, FileKey(key, iv), head, f"\r\n--{boundary.hex()}--\r\n".encode())
 
     def import_file(self, upload: Upload, access_token: Secret[str]) -> UploadReply:
         """``POST permission-access/import``: upload the plain bytes under TLS, the descriptor signed in a header.
@@ -315,9 +315,11 @@ class Endpoints:
             raise
         return parse_token_reply(payload, what)
 
-    def _signed(self, fields: Mapping[str, str], **claims: object) -> Secret[Mapping[str, str]]:
-        """Return the headers of one attempt, `fields` among them: nonce and timestamp are new at each call."""
-        nonce, timestamp = self._random(NONCE_BYTES), self._now()
+    def _signed(
+        self, fields: Mapping[str, str], nonce: bytes | None = None, /, **claims: object
+    ) -> Secret[Mapping[str, str]]:
+        """Return the headers of one attempt, `fields` among them: timestamp and nonce are new at each call."""
+        nonce, timestamp = nonce or self._random(NONCE_BYTES), self._now()
         bearer = sign_request(self._private_key.reveal(), self._client_id, nonce=nonce, timestamp=timestamp, **claims)
         return Secret({"Authorization": f"Bearer {bearer.reveal()}", **fields})
 

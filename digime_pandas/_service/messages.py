@@ -15,7 +15,7 @@ from digime_pandas._service.masking.secret import Secret, masked_object
 from digime_pandas._service.masking.tracebacks import drop_frames
 from digime_pandas._service.received.json_text import load_json
 from digime_pandas._service.streams import Buffer, Progress, ThreadPlan
-from digime_pandas.errors import ConfigurationError, ReplyError
+from digime_pandas.errors import ConfigurationError, ReplyError, printable
 
 _LATEST_MS = 253_402_300_799_999  # the end of the year 9999, the last that `datetime` knows
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -197,9 +197,13 @@ def read_secret(members: object, name: str, what: str) -> Secret[str]:
 
 
 def parse_token_reply(payload: Mapping[str, Any], what: str) -> TokenReply:
-    """Return the tokens of a verified payload (`expires_on` is Unix seconds, observed)."""
+    """Return the tokens of a verified payload (`expires_on` is Unix seconds, observed), and the ids beside them.
+
+    The ids are only compared and shown, in frames too, which pandas prints as they are.
+    """
     pair = UserAccessToken(_token(payload, "access_token", what), _token(payload, "refresh_token", what))
-    return TokenReply(pair, _text_or_none(payload.get("sub")), _text_or_none(payload.get("consentid")))
+    user_id, consent_id = (_text_or_none(payload.get(name)) for name in ("sub", "consentid"))
+    return TokenReply(pair, user_id and printable(user_id), consent_id and printable(consent_id))
 
 
 def parse_upload_reply(body: Secret[bytes], attempts: int, what: str) -> UploadReply:

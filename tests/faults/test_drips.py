@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from contextlib import closing
 
+import httpx
 import pytest
 
 from digime_pandas._service.http.request import Request
@@ -82,6 +83,35 @@ def test_an_answer_that_drips_ends_with_the_deadline(where: str, receives: bool)
             http.send(lambda: Request("GET", server.url, {}, receive=receive), what="ask")
         ended.set()
     assert (raised.value.outcome, server.connections) == ("unknown", 1)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("where", DRIPS)
+def test_an_answer_that_drips_through_a_transport_of_the_caller_ends_with_the_deadline(where: str) -> None:
+    ended, transport = threading.Event(), httpx.HTTPTransport()
+    with (
+        FaultyServer(drips(ended, *DRIPS[where])) as server,
+        closing(Http(deadline=DEADLINE, transport=transport)) as http,
+    ):
+        with pytest.raises(ServiceUnreachableError) as raised:
+            http.send(lambda: Request("GET", server.url, {}), what="ask")
+        ended.set()
+    assert (raised.value.outcome, server.connections) == ("unknown", 1)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("size", [1, 5_000, 100_000])
+@pytest.mark.parametrize("is_sized", [False, True], ids=["chunked", "sized"])
+def test_a_body_that_is_sipped_through_a_transport_of_the_caller_ends_with_the_deadline(
+    size: int, is_sized: bool
+) -> None:
+    ended, pieces, transport = threading.Event(), [bytes(1 << 20)] * 64, httpx.HTTPTransport()
+    with FaultyServer(sips(ended, size)) as server, closing(Http(deadline=DEADLINE, transport=transport)) as http:
+        length = len(pieces) << 20 if is_sized else None
+        with pytest.raises(ServiceUnreachableError) as raised:
+            http.send(lambda: Request("POST", server.url, {}, pieces, length), what="ask")
+        ended.set()
+    assert (raised.value.outcome, server.connections) == ("not sent", 1)
 
 
 @pytest.mark.timeout(20)

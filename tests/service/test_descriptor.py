@@ -30,6 +30,19 @@ def test_the_json_is_compact_in_the_vendors_order_and_unescaped(vector: Callable
     assert json.loads(full.to_json()) == full.to_dict()
 
 
+@pytest.mark.parametrize("text", ['"', "\\", "/", "\x00\x1f\x7f", "\u2028", "ü中🎈"], ids=ascii)
+def test_the_json_escapes_as_any_encoder_does(text: str) -> None:
+    made = FileDescriptor("text/csv", f"a{text}", [text], [text, "t"])
+    assert made.to_json() == json.dumps(made.to_dict(), ensure_ascii=False, separators=(",", ":"))
+
+
+def test_one_with_checked_values_is_like_any_other() -> None:
+    whole = FileDescriptor("text/csv", ["a", "b"], ["all"], ["t"])
+    part = whole.with_checked(("b",), ("x.csv", "y"))
+    assert part == FileDescriptor("text/csv", "b", ["x.csv", "y"], ["t"])
+    assert hash(part) == hash(FileDescriptor("text/csv", "b", ["x.csv", "y"], ["t"]))
+
+
 def test_sequences_are_kept_in_order_as_tuples() -> None:
     made = FileDescriptor("text/csv", iter(["b", "a"]), reference=iter(["y", "x"]), tags=iter(["2", "1"]))
     assert (made.accounts, made.reference, made.tags) == (("b", "a"), ("y", "x"), ("2", "1"))
@@ -148,7 +161,7 @@ def test_a_plain_name_of_at_most_255_bytes_is_taken(name: str) -> None:
         ("\ud800.csv", "lone surrogate"),
         ("x" * 256, "256 bytes"),
         ("ü" * 128, "256 bytes"),
-        (None, "NoneType"),
+        (None, "file_name is None"),
         (b"a.csv", "bytes"),
     ],
 )

@@ -358,14 +358,14 @@ class TestPostbox:
         recording = vector("v8_write_text")
         recorded = recording["requests"][0]
         theirs = json.loads(recorded["authorization_jwt"]["claims_json"])
-        random = {32: [box.key(theirs)], 16: [bytes.fromhex(theirs["iv"]), bytes(16), bytes(16)]}
+        random = box.key(theirs) + bytes.fromhex(theirs["iv"]) + bytes(16) + bytes(16)
         api = Endpoints(
             contract,
             Http(transport=httpx.MockTransport(service)),
             BASE,
             Agent("n", "1"),
             now=lambda: theirs["timestamp"] / 1000,
-            random=lambda count: random[count].pop(0),
+            random=lambda count: random[:count],
         )
         service.answer({"status": "delivered", "expires": 17})
         plain = b64decode(recording["input"]["data_b64"])

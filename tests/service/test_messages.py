@@ -73,6 +73,11 @@ def test_a_grant_has_both_tokens_and_may_say_who_and_which_consent() -> None:
     assert (least.user_id, least.consent_id) == (None, None)
 
 
+def test_ids_that_would_control_a_terminal_are_escaped() -> None:
+    grant = parse_token_reply(PAYLOAD | {"sub": "a\x1b[31m\u202e", "consentid": "\x9b\r"}, "ask")
+    assert (grant.user_id, grant.consent_id) == (r"a\x1b[31m\u202e", r"\x9b\r")
+
+
 @pytest.mark.parametrize("name", ["access_token", "refresh_token"])
 @pytest.mark.parametrize(
     "pair",

@@ -104,6 +104,25 @@ def test_a_postbox_is_used_where_there_is_one() -> None:
     assert service.sent[0][0] == "box"
 
 
+@pytest.mark.parametrize(
+    ("reference", "answers", "said"),
+    [
+        ((), [RefusedError("no", outcome="unknown", status=503)], True),
+        ((), [PENDING, RefusedError("no", outcome="refused", status=400)], True),
+        ((), [RefusedError("no", outcome="refused", status=400)], False),
+        (("urn:uuid:1",), [RefusedError("no", outcome="unknown", status=503)], False),
+    ],
+)
+def test_where_nothing_tells_a_copy_an_error_that_leaves_it_open_says_so(
+    reference: tuple[str, ...], answers: list[Answer], said: bool
+) -> None:
+    file = replace(UPLOAD, descriptor=FileDescriptor("text/csv", "p", reference))
+    with pytest.raises(RefusedError) as raised:
+        Service(*answers).upload(file=file)
+    notes = " ".join(getattr(raised.value, "__notes__", []))
+    assert ("nothing would tell a copy" in notes) is said
+
+
 @pytest.mark.parametrize("first", [PENDING, invalid()], ids=["pending", "401"])
 def test_pending_and_an_invalid_token_lead_to_one_refresh_and_one_more_sending(first: Answer) -> None:
     service = Service(first, DELIVERED)

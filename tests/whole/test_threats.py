@@ -45,7 +45,7 @@ from tests.faults.server import Connection, FaultyServer
 from .documents.pages import ROOT, names_of_tests
 
 PAGE = ROOT / ".github" / "SECURITY.md"
-GUIDE = ROOT / "notebooks" / "docs" / "threat_model.md"
+GUIDE = ROOT / "notebooks" / "docs" / "explanations" / "threat_model.md"
 LINE = re.compile(r"^\| \*\*(?P<says>[^*|]+)\*\* \| (?P<how>[^|]+) \| (?P<shown_by>[^|]+) \|$", re.MULTILINE)
 WHO = re.compile(r"^### (.+)$", re.MULTILINE)
 NAMED = re.compile(r"`(tests/[\w/]+\.py)`")
@@ -303,7 +303,7 @@ class TestLibraryFiles:
         small = parquet_of(pa.table({"a": pa.array([0], pa.int64()).take(pa.array([0] * 3_000_000))}))
         assert len(small) < 1 << 17
         given(client, reader.account_id, small, "zeros.parquet")
-        for bound in ({"max_rows": 1000}, {"max_bytes": 1 << 10}):
+        for bound in ({"max_rows": 1000}, {"max_bytes": 1 << 9}):
             with pytest.raises(DigimeError, match=next(iter(bound))):
                 digime.read_frame("zeros.parquet", account_id=reader.account_id, client=client, **bound)  # type: ignore[arg-type] # one keyword
 

@@ -1,4 +1,4 @@
-"""Answers that came whole, with nothing in them that can be read in two ways.
+"""Answers, and how those are read that came whole, with nothing in them that can be read in two ways.
 
 What came is in clear here, so that the frames of this file are left out of tracebacks, as those of libraries are.
 """
@@ -6,8 +6,11 @@ What came is in clear here, so that the frames of this file are left out of trac
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
+Fields: TypeAlias = Mapping[str, str]
 RawFields: TypeAlias = list[tuple[bytes, bytes]]
 
 _SIMPLE = re.compile(
@@ -43,3 +46,39 @@ def joined(raw_fields: RawFields) -> dict[str, str]:
             value = raw_value.decode("latin-1")
         fields[name] = f"{fields[name]}, {value}" if name in fields else value
     return fields
+
+
+@dataclass(slots=True, repr=False, eq=False)
+class Answer:
+    """An answer, to be closed.
+
+    Attributes:
+        release: Called once, when its connection can carry another request; None where it can already.
+        status: Its HTTP status.
+        fields: Its header fields, as text, names in lower case.
+        pieces: Its body, to be iterated once.
+        is_over: Whether its connection can carry another request: it need not be closed.
+    """
+
+    release: Callable[[], object] | None
+    status: int
+    fields: Fields
+    pieces: Iterable[bytes]
+    is_over: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.is_over = self.release is None
+        if not self.is_over:
+            self.pieces = self._closing(self.pieces)
+
+    def _closing(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        try:
+            yield from pieces
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Leave the connection to another request; where the body was not used up, it is closed."""
+        if not self.is_over and self.release is not None:
+            self.is_over = True
+            self.release()

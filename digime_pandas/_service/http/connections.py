@@ -9,18 +9,22 @@ What is sent is in clear here, so that the frames of this file are left out of t
 
 from __future__ import annotations
 
+import math
+import select
 import ssl
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from typing import NamedTuple, TypeAlias
+from socket import socket
+from typing import Any, NamedTuple, TypeAlias
 
 import h11
 import httpcore
 
-from digime_pandas._service.http.answers import joined, simple_answer
+from digime_pandas._service.http.answers import Answer, Fields, joined, simple_answer
 from digime_pandas._service.http.attempts.deadline import PASSED, SHORTEST_STEP, Deadline
+from digime_pandas._service.http.opening import Origin, open_stream
 from digime_pandas._service.streams import Buffer
 
 ERRORS = (
@@ -33,7 +37,6 @@ ERRORS = (
 """What is raised here. httpx has an error of the same name for each."""
 
 Event: TypeAlias = h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]
-Fields: TypeAlias = Mapping[str, str]
 
 # As httpx has it: services close connections that are idle for longer, and may do so while a request arrives.
 _IDLE_SECONDS = 5.0
@@ -43,14 +46,6 @@ _JOINED_BYTES = 64 << 10  # copying more than that takes longer than another cal
 # What h11 is told of a request: all that the answer depends on.
 _TOLD = {method: h11.Request(method=method, target="/", headers=[("Host", "x")]) for method in ("GET", "HEAD", "POST")}
 _TOLD_WHOLE = h11.EndOfMessage()
-
-
-class Origin(NamedTuple):
-    """What a connection leads to."""
-
-    secure: bool
-    host: str
-    port: int
 
 
 class Head(NamedTuple):
@@ -119,9 +114,8 @@ class Connections:
             if kept.is_alive(self._clock()):
                 return kept
             self._drop(kept)
-        connection = Connection(
-            self._connect(origin, timeout, deadline), lambda used: self._put(origin, used), self._clock
-        )
+        stream = _plain(open_stream(self._backend, self._context, origin, timeout, deadline))
+        connection = Connection(stream, lambda used: self._put(origin, used), self._clock)
         self._open.add(connection)
         return connection
 
@@ -131,18 +125,6 @@ class Connections:
         while self._open:
             with suppress(Exception):
                 self._drop(self._open.pop())
-
-    def _connect(self, origin: Origin, timeout: float, deadline: Deadline) -> httpcore.NetworkStream:
-        seconds = _step(deadline, timeout, self._clock, httpcore.ConnectTimeout)
-        stream = self._backend.connect_tcp(origin.host, origin.port, timeout=seconds)
-        if not origin.secure:
-            return stream
-        try:
-            seconds = _step(deadline, timeout, self._clock, httpcore.ConnectTimeout)
-            return stream.start_tls(self._context, server_hostname=origin.host, timeout=seconds)
-        except BaseException:
-            stream.close()
-            raise
 
     def _take(self, origin: Origin) -> Connection | None:
         with self._lock:
@@ -157,7 +139,7 @@ class Connections:
             idle = self._idle[origin]
             idle.append(used)
             # The first of them was used longest ago. One at a time is enough, since one came.
-            expired = None if idle[0].is_alive(self._clock()) else idle.pop(0)
+            expired = None if idle[0].is_young(self._clock()) else idle.pop(0)
         if expired is not None:
             self._drop(expired)
 
@@ -190,7 +172,11 @@ class Connection:
 
     def is_alive(self, now: float) -> bool:
         """Tell whether it can carry another request. What can be read when nothing was asked is the service's end."""
-        return now < self._end and not self._stream.get_extra_info("is_readable")
+        return self.is_young(now) and not self._stream.get_extra_info("is_readable")
+
+    def is_young(self, now: float) -> bool:
+        """Tell whether it was used lately."""
+        return now < self._end
 
     def renew(self, end: float) -> bool:
         """Make it ready for the next request, to be begun before `end`; False where it cannot carry one."""
@@ -294,47 +280,67 @@ class Connection:
                 raise httpcore.WriteError(str(error)) from error
 
 
+def _plain(stream: httpcore.NetworkStream) -> httpcore.NetworkStream:
+    connected = stream.get_extra_info("socket")
+    is_plain = isinstance(connected, socket) and not isinstance(connected, ssl.SSLSocket)
+    return _PlainStream(connected) if is_plain and hasattr(select, "poll") else stream
+
+
+class _PlainStream(httpcore.NetworkStream):
+    """A connection without TLS, and its socket: waits only where there is something to wait for.
+
+    A time-out of a socket takes several calls of the system for each step, and after each one a thread waits for all
+    others that have something to do.
+
+    Args:
+        connected: The socket.
+    """
+
+    def __init__(self, connected: socket) -> None:
+        connected.settimeout(0)
+        self._socket = connected
+        self.close = connected.close  # type: ignore[method-assign] # the same
+        self._seconds: float | None = None
+        self._to_read, self._to_send = select.poll(), select.poll()
+        self._to_read.register(connected, select.POLLIN)
+        self._to_send.register(connected, select.POLLOUT)
+
+    def settimeout(self, seconds: float | None) -> None:
+        self._seconds = seconds
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        self._seconds = timeout
+        try:
+            self._wait(self._to_read)
+            return self._socket.recv(max_bytes)
+        except BlockingIOError:
+            return self.read(max_bytes, timeout)
+        except TimeoutError as error:
+            raise httpcore.ReadTimeout(str(error)) from error
+        except OSError as error:
+            raise httpcore.ReadError(str(error)) from error
+
+    def send(self, data: Buffer) -> int:
+        try:
+            return self._socket.send(data)
+        except BlockingIOError:
+            self._wait(self._to_send)
+        return self.send(data)
+
+    def get_extra_info(self, info: str) -> Any:
+        if info == "is_readable":
+            return self._socket.fileno() < 0 or bool(self._to_read.poll(0))
+        return self if info == "socket" else None
+
+    def _wait(self, poll: select.poll) -> None:
+        seconds = self._seconds
+        if self._socket.fileno() >= 0 and not poll.poll(None if seconds is None else math.ceil(seconds * 1000)):
+            raise TimeoutError("timed out")
+
+
 def _step(deadline: Deadline, timeout: float, clock: Callable[[], float], error: type[Exception]) -> float:
     """`Deadline.step`, here since each call into another file costs."""
     left = deadline.end - clock()
     if left <= 0:
         raise error(PASSED)
     return timeout if timeout < left else max(left, SHORTEST_STEP)
-
-
-class Answer:
-    """An answer, to be closed.
-
-    Args:
-        release: Called once, when its connection can carry another request; None where it can already.
-        status: Its HTTP status.
-        fields: Its header fields, as text, names in lower case.
-        pieces: Its body.
-
-    Attributes:
-        status: Its HTTP status.
-        fields: Its header fields, as text.
-        pieces: Its body, to be iterated once.
-        is_over: Whether its connection can carry another request: it need not be closed.
-    """
-
-    def __init__(
-        self, release: Callable[[], object] | None, status: int, fields: Fields, pieces: Iterable[bytes]
-    ) -> None:
-        self.status = status
-        self.fields = fields
-        self.pieces = pieces if release is None else self._closing(pieces)
-        self.is_over = release is None
-        self._release = release
-
-    def _closing(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
-        try:
-            yield from pieces
-        finally:
-            self.close()
-
-    def close(self) -> None:
-        """Leave the connection to another request; where the body was not used up, it is closed."""
-        if not self.is_over and self._release is not None:
-            self.is_over = True
-            self._release()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import ssl
 import sys
 from collections.abc import Callable
@@ -15,11 +16,14 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
+from typing import Any, TypeAlias
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, getproxies_environment, proxy_bypass
 
 from digime_pandas._service.masking.secret import MaskedMapping, Secret
 from digime_pandas.errors import ConfigurationError
+
+Resolve: TypeAlias = Callable[..., list[tuple[Any, ...]]]
 
 HTTP_PROXIES = frozenset({"http", "https"})
 SOCKS_PROXIES = frozenset({"socks4", "socks4a", "socks5", "socks5h"})
@@ -64,11 +68,13 @@ class Route:
         proxy: The proxy between, or None.
         secure: Whether TLS protects them, so that certificates are needed.
         context: What TLS trusts; None for what the environment says.
+        resolve: Looks names up, as `socket.getaddrinfo`.
     """
 
     proxy: Proxy | None = None
     secure: bool = True
     context: ssl.SSLContext | None = None
+    resolve: Resolve = socket.getaddrinfo
 
 
 def route_to(url: str, ca: object = None) -> Route:

@@ -14,16 +14,14 @@ from typing import NamedTuple
 
 from digime_pandas._service.http.attempts.deadline import SECOND_BYTES, Deadline
 from digime_pandas._service.http.attempts.retry_budget import FULL, RetryBudget
+from digime_pandas._service.http.carrying.line import Line, LineAnswer
 from digime_pandas._service.http.environment import Proxy
 from digime_pandas._service.http.error_replies import error_from_reply
 from digime_pandas._service.http.lines import (
-    NO_ANSWER,
     UNTRUSTED,
-    LastingConnectError,
-    Line,
-    LineAnswer,
     NoAnswer,
     ReadTimeout,
+    is_no_answer,
     no_answer,
 )
 from digime_pandas._service.http.request import Receiver, Reply, Request
@@ -66,15 +64,17 @@ class Exchanger:
         line: What carries them.
         proxy: The proxy on its way, for messages.
         clock: Monotonic clock, in seconds.
+        now: Clock, Unix seconds.
 
     Attributes:
         line: What carries them.
         budget: What they may repeat.
     """
 
-    def __init__(self, line: Line, proxy: Proxy | None, clock: Callable[[], float]) -> None:
+    def __init__(self, line: Line, proxy: Proxy | None, clock: Callable[[], float], now: Callable[[], float]) -> None:
         self.line = line
         self._clock = clock
+        self._now = now
         self.budget = RetryBudget()
         self._proxy = proxy
 
@@ -126,7 +126,7 @@ class Exchanger:
                 return Reply(names, Secret(b""), attempt.number, received)
             content = self._read(pieces, attempt.deadline)
         except BaseException as error:
-            known = no_answer(error, request.method, _masked_address(request)) if isinstance(error, NO_ANSWER) else None
+            known = no_answer(error, request.method, _masked_address(request)) if is_no_answer(error) else None
             drop_frames(error, handled, __name__)
             if known is None or (body is not None and body.failed):
                 raise
@@ -144,6 +144,7 @@ class Exchanger:
                 attempt.number,
                 may_have_succeeded=attempt.may_have_succeeded,
                 arrived=body is None or body.whole,
+                now=lambda: datetime.fromtimestamp(self._now(), UTC),
             ) from None  # the errors of earlier attempts say nothing more
         if body is not None and not body.whole:
             raise ServiceUnreachableError(
@@ -213,7 +214,7 @@ def _unreachable(
     known: NoAnswer, body: RequestBody | None, attempt: Attempt, proxy: Proxy | None
 ) -> ServiceUnreachableError:
     """Return the error of an attempt that got no reply."""
-    whole = body is None or body.whole
+    whole = body is None or body.whole or body.lost
     outcome: Outcome = "unknown" if attempt.may_have_succeeded or (known.arrived and whole) else "not sent"
     return ServiceUnreachableError(
         f"Could not {attempt.what}: {known.reason} (attempt {attempt.number}, outcome: {outcome}).",
@@ -227,7 +228,7 @@ def _unreachable(
 def _advice(known: NoAnswer, proxy: Proxy | None, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> str:
     """Return what to do where there is no answer."""
     if UNTRUSTED not in known.reason:
-        if isinstance(known.error, LastingConnectError) and proxy is None:
+        if known.lasting and proxy is None:
             return "There is no such host: check base_url and the network."
         where = "the network" if proxy is None else f"the network and the proxy, which {proxy.variable} names,"
         return f"Check {where} and try again."

@@ -17,7 +17,8 @@ class RequestBody:
         copied: Whether to hand out copies, for a transport that may collect the pieces.
 
     Attributes:
-        whole: Whether all of it was handed out.
+        whole: Whether all of it was handed out, and asked for to the end.
+        lost: Whether all of it was handed out to what was not waited for any longer: it may arrive later.
         failed: Whether `pieces` raised.
     """
 
@@ -26,25 +27,30 @@ class RequestBody:
         self._size = size
         self._progress = progress
         self._copied = copied
+        self._sent = 0
         self.whole = False
+        self.lost = False
         self.failed = False
 
     def __iter__(self) -> Iterator[bytes]:
         """Hand out the pieces, each when the one before it was sent."""
-        sent = 0
         try:
             for piece in self._pieces:
-                sent += len(piece)
+                self._sent += len(piece)
                 # httpx asks for bytes; what its own transport does with a piece (join, len) works for any buffer.
                 yield bytes(piece) if self._copied else piece  # type: ignore[misc] # as above
                 if self._progress is not None:
-                    self._progress(sent, self._size)
+                    self._progress(self._sent, self._size)
             self.whole = True
         except GeneratorExit:
             raise
         except BaseException:
             self.failed = True
             raise
+
+    def leave(self) -> None:
+        """Note that what was handed out is not waited for any longer."""
+        self.lost = self._size is not None and self._sent >= self._size
 
     def close(self) -> None:
         """Close the pieces, if they are a generator."""

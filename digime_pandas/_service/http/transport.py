@@ -45,10 +45,14 @@ class Http:
         transport: An `httpx` transport to use instead of the network, for tests and special routing.
         route: How requests get to the service. Without meaning where a transport is given.
         clock: Monotonic clock, in seconds.
+        now: Clock, Unix seconds, for the dates of replies.
         absence: Returns why there is no service, where that is known; asked for where a first attempt got no reply,
             which is not made again then.
         sleep: Waits so many seconds between attempts. None: as tenacity does.
         chance: Returns a random number from 0 to 1.
+
+    Attributes:
+        clock: Monotonic clock, in seconds.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class Http:
         transport: Transport | None = None,
         route: Route = Route(),  # noqa: B008 - a constant
         clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
         absence: Callable[[], ServiceUnreachableError | None] = lambda: None,
         sleep: Callable[[float], None] | None = None,
         chance: Callable[[], float] = random.random,
@@ -71,6 +76,7 @@ class Http:
         if max_attempts != int(max_attempts):
             raise ConfigurationError(f"max_attempts is {max_attempts!r}; pass a whole number.")
         self._timeout = timeout
+        self.clock = clock
         self._begin = partial(Deadline, seconds, clock, extends=deadline is None)
         self._max_attempts = int(max_attempts)
         self._sleep = sleep
@@ -78,7 +84,7 @@ class Http:
         self._absence = absence
         make = partial(make_line, transport, route, clock, os.getpid())
         proxy = None if transport is not None else route.proxy
-        self._exchanger = OnePerProcess(lambda: Exchanger(make(), proxy, clock), Exchanger.leave)
+        self._exchanger = OnePerProcess(lambda: Exchanger(make(), proxy, clock, now), Exchanger.leave)
         self._exchanger.get()  # so that a variable of the environment that cannot be used is reported here
 
     def close(self) -> None:

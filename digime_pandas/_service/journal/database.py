@@ -178,11 +178,17 @@ class Database:
         except (sqlite3.Error, OSError) as error:
             if isinstance(error, JournalError):
                 raise
-            if isinstance(error, sqlite3.DatabaseError) and getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB":
+            name = getattr(error, "sqlite_errorname", "")
+            if name == "SQLITE_NOTADB":
                 raise _no_journal(self.path) from error
+            remedy = (
+                f"Another program held it for {self._wait:g} s: end that one"
+                if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+                else "Make room or set permissions"
+            )
             raise JournalError(
-                f"The journal {self.path} cannot be used: {error}. Nothing was recorded. Make room or set "
-                "permissions, or use another journal; it has to be on a disk of this computer."
+                f"The journal {self.path} cannot be used: {error}. Nothing was recorded.",
+                remedy=f"{remedy}, or use another journal; it has to be on a disk of this computer.",
             ) from error
 
     def _hold(self) -> None:

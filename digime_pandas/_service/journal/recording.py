@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -66,13 +65,14 @@ def _send(
     consents: ContractAuthorizations, file: Upload, authorization: Authorization, outcome: FileOutcome
 ) -> Receipt:
     """Send a file; an error says what is known of the file, whatever request it is about."""
-    started = time.monotonic()
+    clock = consents.api.clock
+    started = clock()
     try:
         fresh = consents.ensure_fresh(authorization)
         # One request, as it is for most files, has a deadline of its own.
-        several = nullcontext() if fresh is authorization else consents.api.one_deadline(time.monotonic() - started)
+        several = nullcontext() if fresh is authorization else consents.api.one_deadline(clock() - started)
         with several:
-            receipt = upload(consents.api, file, fresh, refresh=consents.refresh, outcome=outcome)
+            receipt = upload(consents.api, file, fresh, refresh=consents.refresh, outcome=outcome, clock=clock)
     except DigimeError as error:
         error.outcome, error.write_id = outcome.known, file.descriptor.write_id
         raise
@@ -128,7 +128,7 @@ def _with_write_id(file: Upload, write_id: str | None) -> Upload:
     if own is None or write_id is None or own == write_id:
         return file
     reference = tuple(write_id if text == own else text for text in file.descriptor.reference)
-    return replace(file, descriptor=replace(file.descriptor, reference=reference))
+    return replace(file, descriptor=file.descriptor.with_checked(file.descriptor.accounts, reference))
 
 
 def _end(journal: WriteJournal, entry: Entry, status: Status, make_ending: Callable[[], Ending]) -> str | None:

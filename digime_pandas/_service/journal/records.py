@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Literal
 from uuid import UUID, uuid4, uuid5
@@ -68,6 +68,7 @@ class Intent:
         write_id: The write id among its references, if there is one.
         renews_write_id: Whether another one may take its place.
         part: The part of a run that it is; None for a write of its own.
+        key: The same for each repetition of the same write, and for no other.
     """
 
     environment: str
@@ -81,13 +82,12 @@ class Intent:
     write_id: str | None
     renews_write_id: bool
     part: RunPart | None
+    key: str = field(init=False)
 
-    @property
-    def key(self) -> str:
-        """The same for each repetition of the same write, and for no other."""
+    def __post_init__(self) -> None:
         run, part = (None, None) if self.part is None else (self.part.run, self.part.part)
         target = [self.environment, self.client_id, self.account_id, run, part, self.file_name, self.fingerprint.text]
-        return sha256(json.dumps(target).encode()).hexdigest()
+        object.__setattr__(self, "key", sha256(json.dumps(target).encode()).hexdigest())
 
     def new_write_id(self) -> str | None:
         """Return the write id of a first attempt: of a part, one that follows from run, part and content."""

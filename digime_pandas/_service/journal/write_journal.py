@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from digime_pandas._service.journal.records import Ending, Intent, Status, recei
 from digime_pandas._service.process import ClosesAtExit, reset_after_fork
 from digime_pandas._service.receipt import Receipt
 from digime_pandas._service.upload import utc_now
-from digime_pandas.errors import ConfigurationError
+from digime_pandas.errors import ConfigurationError, in_words
 
 if TYPE_CHECKING:
     import sqlite3
@@ -192,7 +192,8 @@ class WriteJournal(ClosesAtExit):
             connection.execute(_OUTCOME, self._outcome(number, ending))
 
     def _outcome(self, number: int | None, ending: Ending) -> tuple[Any, ...]:
-        return tuple(map(_storable, (number, *astuple(ending), self._now().isoformat())))
+        values = (ending.status, ending.receipt, ending.attempts, ending.error_type, ending.error)
+        return tuple(map(_storable, (number, *values, self._now().isoformat())))
 
     def _row(self, intent: Intent, write_id: str | None) -> tuple[Any, ...]:
         run, part = (None, None) if intent.part is None else (intent.part.run, intent.part.part)
@@ -206,7 +207,9 @@ class WriteJournal(ClosesAtExit):
 
 def _storable(value: Any) -> Any:
     """Return a value that SQLite takes: a text that is not Unicode has its lone surrogates escaped."""
-    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+    if not isinstance(value, str) or value.isascii():
+        return value
+    return value.encode("utf-8", "backslashreplace").decode()
 
 
 def _checked_path(path: object) -> Path:
@@ -216,5 +219,5 @@ def _checked_path(path: object) -> Path:
         return Path(os.fsdecode(path)).expanduser().absolute()
     except (TypeError, RuntimeError):
         raise ConfigurationError(
-            f"The path of a journal is {path!r}; pass the path of a file, such as 'writes.journal'."
+            f"The path of a journal is {in_words(path)}.", remedy="Pass the path of a file, such as 'writes.journal'."
         ) from None

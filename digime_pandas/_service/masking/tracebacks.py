@@ -12,7 +12,18 @@ from types import TracebackType
 
 _PACKAGE = f"{__name__.partition('.')[0]}."
 _SENDERS = {"h11", "httpcore", "httpx"}
-_OWN_SENDERS = {f"{_PACKAGE}_service.http.{name}" for name in ("answers", "connections", "lines")}
+_OWN_SENDERS = {
+    f"{_PACKAGE}_service.http.{name}"
+    for name in (
+        "answers",
+        "attempts.own_thread",
+        "backends.backend",
+        "backends.direct",
+        "backends.tunnel",
+        "connections",
+        "lines",
+    )
+}
 
 
 class FramesDropped:

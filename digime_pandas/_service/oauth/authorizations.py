@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
+from shlex import quote
 from typing import TypeVar
 from urllib.parse import urlencode
 
@@ -205,8 +206,12 @@ class ContractAuthorizations:
         if authorization.key_thumbprint not in {None, self.api.contract.key_thumbprint}:
             raise ContractError(
                 f"The private key does not match: the authorization of account {authorization.account_id!r} was "
-                "obtained with another key. Check private_key; if the contract's key was replaced at digi.me, call "
-                "client.refresh(authorization) once, which proves the new key and stores the result."
+                "obtained with another key.",
+                remedy="Check private_key; if the contract's key was replaced at digi.me, call "
+                "client.refresh(authorization) once, which proves the new key and stores the result.",
+                command="Check DIGIME_PRIVATE_KEY or DIGIME_PRIVATE_KEY_FILE (of the read contract, those with "
+                "DIGIME_READ_); if the contract's key was replaced at digi.me, ask for consent again: digime-pandas "
+                f"authorize --account {quote(authorization.account_id)}",
             )
 
     def _check_contract(self, authorization: Authorization) -> None:

@@ -62,4 +62,4 @@ def _unknown(redirected: Secret[str], candidates: list[Secret[str]]) -> Authoriz
         return error
     except AuthorizationError as error:
         return error
-    return RedirectError(unknown_here())
+    return unknown_here()

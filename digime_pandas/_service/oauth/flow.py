@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 
 from digime_pandas._service.authorization import Access, Authorization
 from digime_pandas._service.masking.secret import Secret
-from digime_pandas._service.oauth.loopback import LoopbackListener
+from digime_pandas._service.oauth.loopback import LoopbackListener, checked_timeout
 from digime_pandas._service.oauth.pages.page import Page, given, not_completed
 from digime_pandas._service.oauth.pasted import parse_pasted
 from digime_pandas._service.oauth.redirect import RedirectResult, parse_redirect, state_of
@@ -27,6 +27,8 @@ from digime_pandas.errors import (
     RedirectError,
     warn,
 )
+from digime_pandas.errors.calls.attributes import NearNames
+from digime_pandas.errors.calls.explained import explains_calls
 
 Exchange = Callable[[RedirectResult], Authorization]
 
@@ -39,7 +41,7 @@ _NOT_SURE = (
 _PROXIED = re.compile(r"/proxy/(?P<port>[1-9][0-9]{0,4})(?P<path>/.*)$")
 
 
-class AuthorizationFlow(ClosesAtExit):
+class AuthorizationFlow(NearNames, ClosesAtExit):
     """An authorization that waits for the person's consent.
 
     Open `url` in the person's browser. Consent then arrives in one of two ways, or both at once: the browser comes
@@ -116,6 +118,7 @@ class AuthorizationFlow(ClosesAtExit):
         """Whether the browser comes back to this process, so that there is something to `wait` for."""
         return self._listener is not None
 
+    @explains_calls()
     def complete(self, redirected_url: str) -> Authorization:
         """Finish with the address to which the consent page sent the browser.
 
@@ -163,6 +166,7 @@ class AuthorizationFlow(ClosesAtExit):
         if self._listener is not None:
             self._listener.report(page)
 
+    @explains_calls()
     def wait(self, timeout: float) -> Authorization:
         """Wait until the browser comes back, or until another thread calls `complete`.
 
@@ -182,15 +186,17 @@ class AuthorizationFlow(ClosesAtExit):
         Warns:
             DigimeWarning: There is a remark on it, see `notice`.
         """
+        seconds = checked_timeout(timeout)
         if self._listener is None:
             if self.authorization is not None:
                 return self._warned(self.authorization)
             raise AuthorizationError(
-                "This authorization comes back to an address that is not listened on here. "
-                f"{self.not_listening} Pass the address the browser ends at to flow.complete(redirected_url)."
+                f"This authorization comes back to an address that is not listened on here. {self.not_listening}",
+                remedy="Pass the address the browser ends at to flow.complete(redirected_url).",
+                command="Paste the address the browser ends at into: digime-pandas authorize --address -",
             )
         try:
-            result = self._listener.wait(timeout, reports=True)
+            result = self._listener.wait(seconds, reports=True)
         except DigimeError as error:
             # `complete` closes the listener under a waiting thread; and what completed at the last moment counts.
             with self._lock:

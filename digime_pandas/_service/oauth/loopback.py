@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import math
+import threading
 import time
 import weakref
 from collections.abc import Callable
@@ -18,7 +20,13 @@ from digime_pandas._service.oauth.loopback_server import (
 )
 from digime_pandas._service.oauth.pages.page import Page
 from digime_pandas._service.process import ClosesAtExit, reset_after_fork
-from digime_pandas.errors import AuthorizationError, AuthorizationTimeoutError, ConfigurationError
+from digime_pandas.errors import (
+    AuthorizationError,
+    AuthorizationTimeoutError,
+    ConfigurationError,
+    InputError,
+    in_words,
+)
 
 T = TypeVar("T")
 
@@ -29,6 +37,21 @@ _NO_SUCH_ADDRESS = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM}
 # Bounded slices keep Ctrl-C alive where a lock's wait cannot be interrupted (Windows).
 _WAIT_SECONDS = 0.2
+_PASTE = "paste the address that the browser ends at into: digime-pandas authorize --address -"
+
+
+def checked_timeout(timeout: object) -> float:
+    """Return the seconds that a call may wait for a person.
+
+    Raises:
+        InputError: That is no number of seconds that can be waited for.
+    """
+    is_number = isinstance(timeout, int | float) and not isinstance(timeout, bool) and math.isfinite(timeout)
+    if not isinstance(timeout, int | float) or not is_number or not 0 <= timeout <= threading.TIMEOUT_MAX:
+        raise InputError(
+            f"timeout is {in_words(timeout)}.", remedy="Pass how many seconds to wait at most, such as 600."
+        )
+    return float(timeout)
 
 
 class LoopbackListener(ClosesAtExit, Generic[T]):
@@ -108,14 +131,17 @@ class LoopbackListener(ClosesAtExit, Generic[T]):
         while not awaited.arrived.wait(max(0.0, min(_WAIT_SECONDS, deadline - self._clock()))):
             if self._clock() >= deadline:
                 raise AuthorizationTimeoutError(
-                    f"Nobody came back from the consent page within {timeout:g} seconds. Open the link and wait "
-                    "again; or, where the consent page ends in an error, pass that tab's address to flow.complete()."
+                    f"Nobody came back from the consent page within {timeout:g} seconds.",
+                    remedy="Open the link and wait again; or, where the consent page ends in an error, pass that tab's "
+                    "address to flow.complete().",
+                    command=f"Authorize again; or, where the consent page ends in an error, {_PASTE}",
                 )
         result = awaited.result
         if result is None and awaited.left:
             raise AuthorizationError(
-                "The browser comes back to the process that began this authorization, which this one was forked from. "
-                "Wait there; or pass the address the browser ends at to flow.complete()."
+                "The browser comes back to the process that began this authorization, which this one was forked from.",
+                remedy="Wait there; or pass the address the browser ends at to flow.complete().",
+                command=f"Wait there; or {_PASTE}",
             )
         if result is None:
             raise AuthorizationError("Authorization was cancelled: its listener was closed before anybody came back.")

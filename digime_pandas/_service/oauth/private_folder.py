@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from digime_pandas._service.masking.secret import Secret
 from digime_pandas._service.oauth.files.checks import IN_MEMORY, check_file, check_folder, check_parents
 from digime_pandas._service.oauth.files.new_files import NewFile, new_file, sweep
@@ -140,6 +138,8 @@ class PrivateFolder:
             timeout: Seconds.
             late: Makes the error for a lock that another one holds for longer.
         """
+        from filelock import FileLock, Timeout  # here, because it takes long to load and not every store locks
+
         self._make()
         path = self.path / name
         lock = FileLock(path, mode=0o600)
@@ -199,6 +199,7 @@ class PrivateFolder:
 
     def _unusable(self, error: OSError) -> TokenStoreError:
         return TokenStoreError(
-            f"{self.path} cannot be used to keep authorizations ({error.strerror or type(error).__name__}). "
-            f"Pass a folder of your own, FileTokenStore('a/folder'). {IN_MEMORY}"
+            f"{self.path} cannot be used to keep authorizations ({error.strerror or type(error).__name__}).",
+            remedy=f"Pass a folder of your own, FileTokenStore('a/folder'). {IN_MEMORY}",
+            command="Make that folder one that this user can write to.",
         )

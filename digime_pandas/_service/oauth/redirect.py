@@ -11,7 +11,7 @@ from digime_pandas._service.authorization import Postbox
 from digime_pandas._service.crypto.envelope import load_public_key
 from digime_pandas._service.masking.secret import HoldsSecret, MaskedMapping, Revealed, Secret
 from digime_pandas._service.masking.tracebacks import FramesDropped
-from digime_pandas.errors import ConsentRefusedError, RedirectError, SecretError
+from digime_pandas.errors import ConsentRefusedError, RedirectError, SecretError, printable
 
 # Generous: a redirect with an RSA-4096 key in PEM, every character percent-encoded, is about 3,000 characters.
 MAXIMUM_REDIRECT_LENGTH = 16_384
@@ -168,7 +168,7 @@ def _refusal(code: str, message: str) -> ConsentRefusedError:
     if words is None:
         reasons = " and ".join(repr(text[:_QUOTED_LENGTH]) for text in (code, message) if text)
         words = f"The consent page ended without consent{f' and gave {reasons}' if reasons else ''}. Authorize again."
-    return ConsentRefusedError(words, code=code[:_QUOTED_LENGTH] or "UNKNOWN")
+    return ConsentRefusedError(words, code=printable(code[:_QUOTED_LENGTH]) or "UNKNOWN")
 
 
 def _postbox(parameters: MaskedMapping) -> Postbox | None:

@@ -12,15 +12,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
 
-from platformdirs import user_data_path
-
 from digime_pandas._service.authorization import Authorization
 from digime_pandas._service.masking.secret import MaskedMapping, Secret
 from digime_pandas._service.masking.tracebacks import FramesDropped
 from digime_pandas._service.oauth.pending.stores import FilePendingStore, MemoryPendingStore
 from digime_pandas._service.oauth.private_folder import PrivateFolder
 from digime_pandas._service.process import reset_after_fork
-from digime_pandas.errors import AuthorizationError, TokenStoreError
+from digime_pandas.errors import AuthorizationError, ConfigurationError, TokenStoreError, in_words
+from digime_pandas.errors.calls.explained import explains_calls
 
 _SUFFIX = ".json"
 _VERSION = 1
@@ -77,6 +76,25 @@ class TokenStore(Protocol):
         """
 
 
+def check_token_store(tokens: object) -> None:
+    """Check that an object has the methods of a `TokenStore`.
+
+    Raises:
+        ConfigurationError: It has not.
+    """
+    if isinstance(tokens, type) or not all(hasattr(tokens, name) for name in ("get", "put", "delete", "list", "lock")):
+        shown = f"the class {tokens.__name__}" if isinstance(tokens, type) else in_words(tokens, may_be_secret=True)
+        raise ConfigurationError(
+            f"tokens is {shown}.", remedy="Pass a FileTokenStore(...), a MemoryTokenStore(), or leave it out."
+        )
+
+
+def _default_path() -> Path:
+    from platformdirs import user_data_path  # here, because only this needs it
+
+    return user_data_path("digime-pandas", appauthor=False) / "authorizations"
+
+
 class FileTokenStore:
     """Keeps each authorization in a file of its own, readable by this user alone.
 
@@ -98,8 +116,11 @@ class FileTokenStore:
     open it, it is a symbolic link or not a folder, or what a file holds is damaged. The message says how to go on.
     """
 
+    @explains_calls()
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
-        self.path = user_data_path("digime-pandas", appauthor=False) / "authorizations" if path is None else Path(path)
+        if path is not None and (not isinstance(path, str | os.PathLike) or not os.fspath(path)):
+            raise ConfigurationError(f"path is {in_words(path)}.", remedy="Pass the path of a folder, or leave it out.")
+        self.path = _default_path() if path is None else Path(path)
         self._folder = PrivateFolder(self.path)
         self._folder.check()
         self._folder.sweep()
@@ -178,6 +199,7 @@ class MemoryTokenStore:
     tokens of a refresh included, the other does not see: use a `FileTokenStore` where processes share people.
     """
 
+    @explains_calls()
     def __init__(self) -> None:
         self._kept: dict[StoreKey, Authorization] = {}
         self.pending = MemoryPendingStore()

@@ -65,8 +65,9 @@ class ByteLimit:
         if size > self.most:
             found = f"{size:,} bytes" if is_whole else f"more than {self.most:,} bytes"
             raise ReadError(
-                f"The file has {found}, and max_bytes is {self.most:,}{' by default' if self.is_default else ''}. "
-                "Pass a larger max_bytes= to read it."
+                f"The file has {found}, and max_bytes is {self.most:,}{' by default' if self.is_default else ''}.",
+                remedy="Pass a larger max_bytes= to read it.",
+                command="Give a larger --max-bytes to read it.",
             )
 
     def check_decompressed(self, size: int, received: int) -> None:
@@ -83,6 +84,7 @@ class ByteLimit:
         if self.is_default and size > max(_ALWAYS_ALLOWED, received * _MOST_TIMES):
             raise ReadError(
                 f"The file is compressed, and {received:,} bytes of it stand for more than {size:,}: over "
-                f"{_MOST_TIMES:,} times as many, as in files that are made to fill memory and disk. Pass max_bytes= to "
-                "read so many bytes all the same."
+                f"{_MOST_TIMES:,} times as many, as in files that are made to fill memory and disk.",
+                remedy="Pass max_bytes= to read so many bytes all the same.",
+                command="Give --max-bytes to read so many bytes all the same.",
             )

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Protocol
 
-import brotli
-
 from digime_pandas._service.streams import Buffer
 from digime_pandas.errors import SealedFileError
 
@@ -78,10 +76,13 @@ class _Gzip:
 
 class _Brotli:
     def __init__(self) -> None:
+        import brotli  # here, because few files need it
+
         self._stream = brotli.Decompressor()
+        self._error = brotli.error
 
     def update(self, data: Buffer) -> Iterator[bytes]:
-        while plain := _valid("Brotli", partial(self._stream.process, data, output_buffer_limit=PIECE_BYTES)):
+        while plain := self._decompressed(data):
             yield plain
             if self._stream.is_finished():
                 return
@@ -90,11 +91,14 @@ class _Brotli:
     def finish(self) -> bytes:
         return b"" if self._stream.is_finished() else _valid("Brotli", _incomplete)
 
+    def _decompressed(self, data: Buffer) -> bytes:
+        return _valid("Brotli", partial(self._stream.process, data, output_buffer_limit=PIECE_BYTES), self._error)
 
-def _valid(name: str, step: Callable[[], bytes]) -> bytes:
+
+def _valid(name: str, step: Callable[[], bytes], error: type[Exception] = zlib.error) -> bytes:
     try:
         return step()
-    except (zlib.error, brotli.error, EOFError):
+    except (error, EOFError):
         raise SealedFileError(f"The sealed file opens, but is not valid {name}.") from None
 
 

@@ -96,9 +96,22 @@ def _bodies() -> list[Case]:
 
 
 def _waits() -> list[Case]:
-    ignored = ["", "soon", "-5", "1.5", "0", "1e3", "Thu, 32 Jan 2026 00:00:00 GMT", "Wed, 21 Oct 2015 07:28:00 GMT"]
+    ignored = [
+        "",
+        "soon",
+        "-5",
+        "1.5",
+        "0",
+        "1e3",
+        "1e400",
+        "0x10",
+        "+2",
+        "2, 3",
+        "Thu, 32 Jan 2026 00:00:00 GMT",
+        "Wed, 21 Oct 2015 07:28:00 GMT",
+    ]
     absurd = ["86400", "9" * 30, "Fri, 31 Dec 9999 23:59:59 GMT", "Fri, 31 Dec 2100 23:59:59 GMT"]
-    cases = [Case((step("upload", 1, status=503, retry_after=text),)) for text in ignored]
+    cases = [Case((step("upload", 1, status=503, retry_after=text),)) for text in [*ignored, "1", "2", "30"]]
     cases += [Case((step("upload", 1, status=429, retry_after=text),), is_open=True) for text in absurd]
     return [*cases, Case((step("upload", 1, status=503, retry_after=absurd[0], stored=True),), is_open=True)]
 

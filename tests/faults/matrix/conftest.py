@@ -3,7 +3,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,16 @@ import pytest
 
 import digime_pandas
 from digime_pandas import Client, FileTokenStore, Receipt
-from digime_pandas._service.authorization import Authorization
 from digime_pandas.errors import DigimeError
 from digime_pandas.sandbox import Sandbox, SandboxFile
 from digime_pandas.sandbox.faults import InjectedFault
 
 from .cases import Case, Step
 from .rules import MAX_ATTEMPTS, Protocol, expected
+from .times import TIME, TimedClient
 
 # Seconds. The short one has to pass in cases of silence.
-TIMEOUT, SHORT_TIMEOUT, DEADLINE = 20.0, 0.5, 60.0
+TIMEOUT, SHORT_TIMEOUT, DEADLINE, LIFETIME = 20.0, 0.5, 60.0, 86_400.0
 
 
 @dataclass
@@ -43,12 +43,13 @@ class World:
         if case.is_warm:
             self.client.refresh(self.client.authorization(self.account_id))
         if case.tokens == "known to have ended":
-            self._age(self.client.authorization(self.account_id))
-        if case.tokens != "valid":
+            TIME.pass_by(LIFETIME)
+        if case.tokens == "ended":
             self.sandbox.expire_access_tokens()
         return [self._fail(each) for each in case.steps]
 
     def write(self, frame: object, file_name: str) -> Receipt | DigimeError:
+        TIME.forget_waits()
         try:
             return digime_pandas.write(frame, file_name, self.account_id, client=self.client, progress=False)
         except DigimeError as error:
@@ -63,13 +64,6 @@ class World:
     def _fail(self, step: Step) -> InjectedFault:
         return self.sandbox.fail(step.call, times=step.times, **step.what)
 
-    def _age(self, found: Authorization) -> None:
-        """Make the stored access token one whose time is over, as it is after a day."""
-        pair = found.user_access_token
-        aged = replace(pair, access_token=replace(pair.access_token, expiry=1))
-        environment, client_id = self.client.base_url, self.client.contract.client_id
-        self.client.tokens.put(environment, client_id, replace(found, user_access_token=aged))
-
 
 def result_of(came: Receipt | DigimeError) -> str | None:
     return came.status if isinstance(came, Receipt) else getattr(came, "outcome", None)
@@ -79,6 +73,11 @@ def check(world: World, case: Case, protocol: Protocol, came: Receipt | DigimeEr
     """Compare what came of a write with the rule, and with what the service knows."""
     rule = expected(case, protocol)
     assert result_of(came) in rule.results, f"{came!r}"
+    if rule.waits is not None:
+        assert pytest.approx(rule.waits) == TIME.waits
+    if isinstance(came, Receipt) and case.tokens != "known to have ended":  # else the refresh came before
+        assert came.elapsed == pytest.approx(sum(TIME.waits))  # nothing else took time
+    assert sum(TIME.waits) < DEADLINE
     stored = world.stored()
     if result_of(came) in {"not sent", "refused"}:
         assert stored == []
@@ -90,19 +89,35 @@ def check(world: World, case: Case, protocol: Protocol, came: Receipt | DigimeEr
         assert (seen.write_id, seen.name) == (came.write_id, came.file_name)
 
 
+@pytest.fixture(scope="session")
+def timed_postbox_sandbox() -> Iterator[Sandbox]:
+    with Sandbox(clock=TIME.now, access_token_lifetime=LIFETIME) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def timed_import_sandbox() -> Iterator[Sandbox]:
+    with Sandbox(clock=TIME.now, access_token_lifetime=LIFETIME, postbox=False) as running:
+        yield running
+
+
 @pytest.fixture
 def world(
-    request: pytest.FixtureRequest, tmp_path: Path, account_id: str, no_waiting: None, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    account_id: str,
+    client_class: type[Client],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[World]:
     """A world of the protocol and the case of the test; nothing is left of it."""
     protocol, case = request.getfixturevalue("protocol"), request.getfixturevalue("case")
-    sandbox: Sandbox = request.getfixturevalue("sandbox" if protocol == "postbox" else "import_sandbox")
+    sandbox: Sandbox = request.getfixturevalue(f"timed_{protocol}_sandbox")
     spool = tmp_path / "temporary"
     spool.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(spool))
     tokens = FileTokenStore(tmp_path / "tokens")
     options: dict[str, Any] = {"timeout": SHORT_TIMEOUT if case.is_slow else TIMEOUT, "deadline": DEADLINE}
-    client = Client(
+    client = client_class(
         sandbox.contract,
         read_contract=sandbox.read_contract,
         base_url=sandbox.base_url,
@@ -129,6 +144,12 @@ def _wait_for_connections(made: World) -> None:
             return
         made.sandbox._require_running().server.close_idle_connections()
     raise AssertionError("connections were left open")
+
+
+@pytest.fixture
+def client_class(request: pytest.FixtureRequest) -> type[Client]:
+    found: type[Client] = getattr(request, "param", TimedClient)
+    return found
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -9,6 +10,7 @@ from typing import Literal
 from .cases import Case, Step
 
 MAX_ATTEMPTS = 3
+FIRST_WAIT = 0.25  # seconds; a Retry-After that asks for less changes nothing
 Protocol = Literal["postbox", "import"]
 # What a client can know of one request that carried a file.
 Seen = Literal["not whole", "broke off", "refused", "unclear"]
@@ -26,10 +28,12 @@ class Expected:
     Attributes:
         results: A status of the receipt, or an outcome of the error.
         alive: Whether the stored tokens can be used afterwards; None: they need not be.
+        waits: How long is waited before each further attempt, in seconds; None: that depends on what is not told here.
     """
 
     results: frozenset[str]
     alive: bool | None = True
+    waits: tuple[float, ...] | None = None
 
 
 def expected(case: Case, protocol: Protocol) -> Expected:
@@ -43,14 +47,15 @@ def expected(case: Case, protocol: Protocol) -> Expected:
         if not tokens.refreshed:
             return Expected(frozenset({_outcome(seen)}), tokens.alive)
         return Expected(frozenset({"delivered"}), tokens.alive)
-    results = _follow(case, protocol, seen)
-    return Expected(results | _follow_openly(case, seen))
+    waits: list[float] = []
+    results = _follow(case, protocol, seen, waits)
+    return Expected(results | _follow_openly(case, seen), waits=None if case.is_open else tuple(waits))
 
 
-def _follow(case: Case, protocol: Protocol, seen: list[Seen]) -> frozenset[str]:
+def _follow(case: Case, protocol: Protocol, seen: list[Seen], waits: list[float]) -> frozenset[str]:
     faults = _in_turn(case, protocol)
     for may_refresh in (True, False):
-        for _ in range(MAX_ATTEMPTS):
+        for attempt in range(MAX_ATTEMPTS):
             fault = next(faults, None)
             if fault is None:
                 return frozenset({"delivered"})
@@ -62,6 +67,8 @@ def _follow(case: Case, protocol: Protocol, seen: list[Seen]) -> frozenset[str]:
                 return frozenset({"pending"})
             if then in {"end", "refresh", "bad answer"}:
                 break
+            if attempt < MAX_ATTEMPTS - 1:
+                waits.append(max(FIRST_WAIT * 2**attempt, _asked_wait(fault)))
         if then != "refresh":
             break
     return _outcomes(seen)
@@ -91,6 +98,12 @@ def _in_turn(case: Case, protocol: Protocol) -> Iterator[Step]:
         if fault.call in {"upload", "connect"} and not (fault.what.get("pending") and protocol == "import"):
             times = fault.times if not fault.what.get("refused") else None
             yield from [fault] * (10**3 if times is None else times)
+
+
+def _asked_wait(fault: Step) -> float:
+    """Return the seconds that a Retry-After asks for in the one form that the cases have of it; 0 for all others."""
+    text = str(fault.what.get("retry_after"))
+    return float(text) if re.fullmatch("[0-9]{1,2}", text) else 0.0
 
 
 def _meaning(fault: Step, protocol: Protocol) -> tuple[Seen, Next]:

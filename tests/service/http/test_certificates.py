@@ -8,44 +8,19 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from digime_pandas import Client, Contract
 from digime_pandas._service.http.environment import route_to
 from digime_pandas._service.http.request import Request
 from digime_pandas._service.http.transport import Http
 from digime_pandas.errors import ConfigurationError, ServiceUnreachableError
-
-NOW = datetime.now(UTC)
-YEAR = timedelta(days=365)
-
-
-def certificate(folder: Path, *, address: str = "127.0.0.1", begins: datetime = NOW - YEAR) -> Path:
-    """Make a certificate that says itself that it is genuine, and its key; return the file with both."""
-    key, name = generate_private_key(SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "service")])
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(begins)
-        .not_valid_after(begins + 2 * YEAR)
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = folder / "service.pem"
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    path.write_bytes(made.public_bytes(Encoding.PEM) + private)
-    return path
+from tests.service.http.certificates import NOW, YEAR, certificate
 
 
 @pytest.fixture

@@ -320,9 +320,9 @@ class TestCertificates:
         Http().close()
         assert (tmp_path / "keys").exists()
 
-    def test_without_tls_no_variable_is_looked_at(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_without_tls_no_variable_is_looked_at(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         for name in TLS_VARIABLES:
-            monkeypatch.setenv(name, "/nonexistent/file")
+            monkeypatch.setenv(name, str(tmp_path / "nonexistent" / "file"))
         route = route_to("http://127.0.0.1:1/")
         Http(route=route).close()
         with pytest.raises(ConfigurationError, match="SSLKEYLOGFILE"):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
+import threading
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -10,13 +13,15 @@ import h11
 import httpcore
 import httpx
 import pytest
+from httpcore._backends.sync import SyncStream
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from digime_pandas._service.http.answers import joined, simple_answer
 from digime_pandas._service.http.attempts.deadline import Deadline
-from digime_pandas._service.http.connections import Connections, Head, Origin
+from digime_pandas._service.http.connections import Connections, Head
 from digime_pandas._service.http.lines import DirectLine
+from digime_pandas._service.http.opening import Origin
 from digime_pandas._service.http.request import Request
 from digime_pandas._service.http.request_body import RequestBody
 
@@ -474,3 +479,66 @@ def test_a_body_is_announced(size: int | None, field: str) -> None:
     assert field in fields
     assert "X-Own: 1" in fields
     assert sum(each.startswith(("Content-Length", "Transfer-Encoding")) for each in fields) == 1
+
+
+class TestSockets:
+    """Connections without TLS, over sockets of the system."""
+
+    @pytest.fixture
+    def pair(self) -> Iterator[tuple[socket.socket, socket.socket]]:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            yield ours, theirs
+
+    @staticmethod
+    def over(ours: socket.socket) -> Connections:
+        backend: Any = Network(SyncStream(ours))  # type: ignore[arg-type] # in the place of a fake
+        return Connections(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), backend, time.monotonic)
+
+    @staticmethod
+    def ask(connections: Connections, body: bytes = b"", timeout: float = 5.0) -> int:
+        head = Head("POST", "/x", {"Host": "api.test"}, len(body))
+        deadline = Deadline(60.0, time.monotonic)
+        return connections.exchange(HERE, head, [body], timeout=timeout, deadline=deadline).status
+
+    def test_one_carries_several_requests(self, pair: tuple[socket.socket, socket.socket]) -> None:
+        ours, theirs = pair
+        connections = self.over(ours)
+        for _ in range(2):
+            threading.Timer(0.01, theirs.sendall, [OK]).start()  # not before it was asked
+            assert self.ask(connections, b"one") == 200
+            assert theirs.recv(LARGE).endswith(b"\r\n\r\none")
+
+    def test_an_answer_that_does_not_come_ends_in_time(self, pair: tuple[socket.socket, socket.socket]) -> None:
+        with pytest.raises(httpcore.ReadTimeout, match="timed out"):
+            self.ask(self.over(pair[0]), timeout=0.01)
+
+    def test_a_body_that_is_not_taken_ends_in_time(self, pair: tuple[socket.socket, socket.socket]) -> None:
+        with pytest.raises(httpcore.WriteTimeout, match="timed out"):
+            self.ask(self.over(pair[0]), bytes(8 * LARGE), timeout=0.01)
+
+    def test_a_large_body_arrives_whole(self, pair: tuple[socket.socket, socket.socket]) -> None:
+        ours, theirs = pair
+        received = 0
+
+        def answer() -> None:
+            nonlocal received
+            while received < 4 * LARGE:
+                received += len(theirs.recv(LARGE))
+            theirs.sendall(OK)
+
+        taking = threading.Thread(target=answer)
+        taking.start()
+        assert self.ask(self.over(ours), bytes(4 * LARGE)) == 200
+        taking.join()
+        assert received > 4 * LARGE
+
+    @pytest.mark.parametrize("end", ["theirs", "ours"])
+    def test_one_that_was_closed_is_not_used_again(self, pair: tuple[socket.socket, socket.socket], end: str) -> None:
+        ours, theirs = pair
+        connections = self.over(ours)
+        theirs.sendall(OK)
+        assert self.ask(connections) == 200
+        (theirs if end == "theirs" else ours).close()
+        with pytest.raises(IndexError):  # there is no second stream
+            self.ask(connections)

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from itertools import islice
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
 import pytest
@@ -241,6 +242,30 @@ class TestAttempts:
             )
         assert raised.value.attempts == 1
 
+    @pytest.mark.parametrize(
+        ("size", "taken", "outcome"),
+        [(6, 2, "unknown"), (6, 1, "not sent"), (None, 2, "not sent"), (None, None, "unknown"), (6, None, "unknown")],
+        ids=["sized", "sized, in part", "chunked", "chunked, to its end", "sized, to its end"],
+    )
+    def test_what_a_transport_was_given_may_arrive_after_the_deadline(
+        self, size: int | None, taken: int | None, outcome: str
+    ) -> None:
+        goes_on = threading.Event()
+
+        class Hanging(httpx.BaseTransport):
+            def handle_request(self, request: httpx.Request) -> httpx.Response:
+                assert isinstance(request.stream, httpx.SyncByteStream)
+                assert list(islice(request.stream, taken))
+                goes_on.wait(10)
+                return httpx.Response(200)
+
+        try:
+            with pytest.raises(ServiceUnreachableError) as raised:
+                Http(transport=Hanging(), deadline=0.05).send(Maker(size=size), what="ask")
+        finally:
+            goes_on.set()
+        assert raised.value.outcome == outcome
+
     def test_an_answer_that_does_not_end_is_given_up_at_the_deadline(self) -> None:
         clock = [0.0]
 
@@ -365,25 +390,25 @@ class TestBudget:
 
 
 class TestWhatDoesNotPass:
-    def test_a_host_that_does_not_exist_is_asked_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_host_that_does_not_exist_is_asked_once(self) -> None:
         asked = []
 
-        def unknown(host: str, *_: object, **__: object) -> None:
+        def unknown(host: str, *_: object, **__: object) -> NoReturn:
             asked.append(host)
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-        monkeypatch.setattr(socket, "getaddrinfo", unknown)
-        with closing(Http(route=Route(secure=False))) as http, pytest.raises(ServiceUnreachableError) as raised:
+        route = Route(secure=False, resolve=unknown)
+        with closing(Http(route=route)) as http, pytest.raises(ServiceUnreachableError) as raised:
             http.send(lambda: Request("GET", "http://no-such-host.test/", {}), what="ask")
         assert (asked, raised.value.attempts, raised.value.outcome) == (["no-such-host.test"], 1, "not sent")
         assert "check base_url" in raised.value.remedy
 
-    def test_a_name_server_that_does_not_answer_may_do_so_later(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def unknown(*_: object, **__: object) -> None:
+    def test_a_name_server_that_does_not_answer_may_do_so_later(self) -> None:
+        def unknown(*_: object, **__: object) -> NoReturn:
             raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
-        monkeypatch.setattr(socket, "getaddrinfo", unknown)
-        with closing(Http(route=Route(secure=False))) as http, pytest.raises(ServiceUnreachableError) as raised:
+        route = Route(secure=False, resolve=unknown)
+        with closing(Http(route=route)) as http, pytest.raises(ServiceUnreachableError) as raised:
             http.send(lambda: Request("GET", "http://no-such-host.test/", {}), what="ask")
         assert raised.value.attempts == 5
 

@@ -163,7 +163,9 @@ class TestFailures:
         database = Database(path, wait=0.05)
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(JournalError, match="database is locked"):
+        with pytest.raises(
+            JournalError, match=r"is locked\. Nothing was recorded\. Another program held it for 0\.05 s"
+        ):
             commit(database, insert)
         other.execute("ROLLBACK")
         other.close()

@@ -229,7 +229,7 @@ class TestFailures:
 
     @pytest.mark.parametrize("given", ["", "a\0b", 5, None, b""], ids=repr)
     def test_what_is_no_path_is_refused(self, given: Any) -> None:
-        with pytest.raises(ConfigurationError, match="pass the path of a file"):
+        with pytest.raises(ConfigurationError, match="Pass the path of a file"):
             WriteJournal(given)
 
 

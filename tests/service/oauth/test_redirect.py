@@ -133,6 +133,13 @@ def test_an_error_message_is_quoted_where_there_is_no_code_for_it() -> None:
     assert caught.value.code == "UNKNOWN"
 
 
+def test_words_from_the_address_control_no_terminal() -> None:
+    with pytest.raises(ConsentRefusedError) as caught:
+        parse_redirect(Secret(address({"errorCode": "\x1b[31m\u202e", "error_message": "\x9b"})), state=Secret(STATE))
+    assert caught.value.code == r"\x1b[31m\u202e"
+    assert str(caught.value).isprintable()
+
+
 def test_words_from_the_address_are_quoted_briefly() -> None:
     with pytest.raises(ConsentRefusedError) as caught:
         parse_redirect(Secret(address({"errorCode": "X" * 5000})), state=Secret(STATE))

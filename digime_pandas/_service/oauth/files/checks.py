@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from shlex import quote
 
 from digime_pandas.errors import TokenStoreError
 
@@ -37,11 +38,16 @@ def check_folder(folder: Path) -> None:
     if not _POSIX:
         return
     if status.st_uid != os.geteuid():
-        raise TokenStoreError(f"{folder} belongs to another user. Pass a folder of your own. {IN_MEMORY}")
+        raise TokenStoreError(
+            f"{folder} belongs to another user.",
+            remedy=f"Pass a folder of your own. {IN_MEMORY}",
+            command="Let it belong to this user, or run this as the user whose it is.",
+        )
     if status.st_mode & _OTHERS:
         raise TokenStoreError(
-            f"{folder} is open to other users (mode {_mode(status)}). "
-            f"Close it with `chmod 700 '{folder}'`, or pass a folder that does not exist yet. {IN_MEMORY}"
+            f"{folder} is open to other users (mode {_mode(status)}).",
+            remedy=f"Close it with `chmod 700 '{folder}'`, or pass a folder that does not exist yet. {IN_MEMORY}",
+            command=f"Close it with: chmod 700 {quote(str(folder))}",
         )
 
 
@@ -66,7 +72,9 @@ def check_parents(folder: Path) -> None:
         if (foreign or status.st_mode & stat.S_IWOTH) and not status.st_mode & stat.S_ISVTX:
             raise TokenStoreError(
                 f"{folder} is not safe: other users may write in {parent} (mode {_mode(status)}), and so put another "
-                f"folder in its place. Pass a folder that is in one of your own. {IN_MEMORY}"
+                "folder in its place.",
+                remedy=f"Pass a folder that is in one of your own. {IN_MEMORY}",
+                command=f"Take that right from them: chmod go-w {quote(str(parent))}",
             )
 
 
@@ -85,7 +93,9 @@ def check_file(path: Path, status: os.stat_result) -> None:
         raise TokenStoreError(f"{path} cannot be used: it is {kind} and no file. Delete it, then authorize again.")
     if _POSIX and status.st_uid != os.geteuid():
         raise TokenStoreError(
-            f"{path} cannot be used: it belongs to another user. Delete it, then authorize again. {IN_MEMORY}"
+            f"{path} cannot be used: it belongs to another user.",
+            remedy=f"Delete it, then authorize again. {IN_MEMORY}",
+            command="Delete it, then authorize again.",
         )
 
 

@@ -115,7 +115,7 @@ class PendingAuthorizations:
         with self.store.lock(key, self._timeout):
             pending = self.store.get(key)
             if pending is None or not self.is_own(pending):
-                raise RedirectError(unknown_here())
+                raise unknown_here()
             if pending.status == "given":
                 return self._given_before(pending, digest(result.secret))
             return self._exchanged(key, pending, result, self._verifier(pending))
@@ -265,12 +265,15 @@ class PendingAuthorizations:
                     self.store.put(key, replace(pending, verifier=None))
 
 
-def unknown_here() -> str:
-    """Say that no authorization with the `state` of an address is kept, and why that may be."""
-    return (
+def unknown_here() -> RedirectError:
+    """Return the error about an address with whose `state` no authorization is kept, and why that may be."""
+    return RedirectError(
         "No authorization that was begun here has the state of this address: it was begun with another token store, "
-        "was cancelled, forgotten, or has long expired. Use the token store it was begun with (processes share a "
-        "FileTokenStore, not a MemoryTokenStore), or begin a new one."
+        "was cancelled, forgotten, or has long expired.",
+        remedy="Use the token store it was begun with (processes share a FileTokenStore, not a MemoryTokenStore), or "
+        "begin a new one.",
+        command="Complete it as the user, and on the computer, that began it; or begin a new one: digime-pandas "
+        "authorize --account ID",
     )
 
 

@@ -199,6 +199,30 @@ def test_a_proxy_that_does_not_answer_is_waited_for_until_the_time_out() -> None
     assert caught.value.outcome == "not sent"
 
 
+@pytest.mark.timeout(10)
+def test_a_proxy_that_drips_is_waited_for_until_the_time_out() -> None:
+    end = threading.Event()
+
+    def script(each: Socks) -> None:
+        each.take(each.take(2)[1])
+        each.give(b"\x05\x00")
+        each.take(4)
+        each.give(b"\x05\x00\x00\x03\xff")  # a name of 255 characters follows
+        while not end.wait(0.1):
+            each.give(b"a")
+
+    with proxy(script) as (port, _):
+        try:
+            with (
+                closing(through(port, timeout=0.3)) as http,
+                pytest.raises(ServiceUnreachableError, match="did not connect within") as caught,
+            ):
+                http.send(get, what="ask")
+        finally:
+            end.set()
+    assert caught.value.outcome == "not sent"
+
+
 def test_without_its_package_the_variable_and_the_command_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     load = builtins.__import__
 

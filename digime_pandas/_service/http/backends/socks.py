@@ -7,12 +7,15 @@ another library out. So the connecting is left to python-socks, which also knows
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable
 
 import httpcore
-from httpcore._backends.sync import SyncStream  # there is no public way from a socket to a stream
 
+from digime_pandas._service.http.attempts.deadline import Deadline
+from digime_pandas._service.http.attempts.own_thread import OwnThread
+from digime_pandas._service.http.backends.backend import Backend
+from digime_pandas._service.http.backends.direct import TcpStream, seconds_left
+from digime_pandas._service.http.backends.lookups import Lookups
 from digime_pandas._service.http.environment import Proxy
 from digime_pandas._service.masking.tracebacks import FramesDropped
 from digime_pandas.errors import ConfigurationError
@@ -22,17 +25,19 @@ _RESOLVES_NAMES_HERE = {"socks4"}
 _LONGEST_CREDENTIAL = 255
 
 
-class SocksBackend(httpcore.SyncBackend):
+class SocksBackend(Backend):
     """Connects through a SOCKS proxy to wherever it is asked to.
 
     Args:
         proxy: The proxy.
+        lookups: Looks up the proxy's name and, where the proxy does not, that of the service.
+        clock: Monotonic clock, in seconds.
 
     Raises:
         ConfigurationError: python-socks is not installed, or the proxy's credentials are none that it can send.
     """
 
-    def __init__(self, proxy: Proxy) -> None:
+    def __init__(self, proxy: Proxy, lookups: Lookups, clock: Callable[[], float]) -> None:
         try:
             import python_socks.sync  # here, because few need it
         except ImportError as error:
@@ -50,38 +55,63 @@ class SocksBackend(httpcore.SyncBackend):
         self._make = python_socks.sync.Proxy
         self._own_error = python_socks.ProxyError, python_socks.ProxyConnectionError
         self._proxy = proxy
+        self._lookups = lookups
+        self._clock = clock
 
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,  # noqa: ARG002 - of the interface
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.NetworkStream:
+    def connect(self, host: str, port: int, timeout: float | None) -> httpcore.NetworkStream:
         """Connect to a host by way of the proxy.
 
         Raises:
             httpcore.ConnectTimeout: The proxy did not connect in time.
             httpcore.ProxyError: There is no such proxy, or it refused.
         """
+        end = None if timeout is None else self._clock() + timeout
+        if self._proxy.scheme in _RESOLVES_NAMES_HERE:
+            host = self._of_version_4(host, timeout)
+        address = self._lookups.addresses(self._proxy.host, seconds_left(end, self._clock))[0]
         try:
             with FramesDropped():
-                connected = self._connected(host, port, timeout)
+                connected = self._connected_within(seconds_left(end, self._clock), address, host, port)
         except TimeoutError as error:
             raise httpcore.ConnectTimeout(f"the SOCKS proxy did not connect within {timeout} seconds") from error
         except Exception as error:  # its errors are of several families, and only its own are known to hold no secret
             reason = str(error) if isinstance(error, self._own_error) else type(error).__name__
             raise httpcore.ProxyError(reason) from error
-        for option in (*(socket_options or ()), (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)):
-            connected.setsockopt(*option)
-        return SyncStream(connected)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return TcpStream(connected)
 
-    def _connected(self, host: str, port: int, timeout: float | None) -> socket.socket:
+    def _of_version_4(self, host: str, timeout: float | None) -> str:
+        """Return an address of a host that SOCKS4 can be told."""
+        found = [each for each in self._lookups.addresses(host, timeout) if ":" not in each]
+        if not found:
+            raise httpcore.ProxyError(f"{host} has no IPv4 address, and a socks4 proxy knows no other")
+        return found[0]
+
+    def _connected_within(self, seconds: float | None, address: str, host: str, port: int) -> socket.socket:
+        """Connect in a thread of its own: python-socks waits that long for each byte, and a proxy may drip."""
+        if seconds is None:
+            return self._connected(address, host, port, None)
+        made: list[socket.socket] = []
+
+        def connect() -> socket.socket:
+            made.append(self._connected(address, host, port, seconds))
+            return made[0]
+
+        def finish() -> None:
+            for late in made if thread.is_left else ():
+                late.close()
+
+        thread = OwnThread((), Deadline(seconds, self._clock), TimeoutError, finish)
+        try:
+            return thread.call(connect)
+        finally:
+            thread.close()
+
+    def _connected(self, address: str, host: str, port: int, timeout: float | None) -> socket.socket:
         proxy = self._proxy
         username, password = (None, None) if proxy.credentials is None else proxy.credentials.reveal()
         way = self._make(
-            self._kind, proxy.host, proxy.port, username, password, rdns=proxy.scheme not in _RESOLVES_NAMES_HERE
+            self._kind, address, proxy.port, username, password, rdns=proxy.scheme not in _RESOLVES_NAMES_HERE
         )
         connected: socket.socket = way.connect(host, port, timeout)
         return connected
