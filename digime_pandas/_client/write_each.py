@@ -16,7 +16,6 @@ from typing import Literal, Unpack
 import pandas as pd
 
 from digime_pandas._client.arguments import WriteArguments, shows_write_arguments
-from digime_pandas._client.calls.explained import explains_calls
 from digime_pandas._client.client import Client
 from digime_pandas._client.connect import current_client
 from digime_pandas._client.each.consents import Consents, consents_missing, find_consents
@@ -33,6 +32,7 @@ from digime_pandas._client.progress.rows import EndedRows
 from digime_pandas._client.progress.show import Reporter, show_progress
 from digime_pandas._service.descriptor import FileName, check_file_name
 from digime_pandas.errors import DigimeWarning, FidelityWarning, InputError, warn
+from digime_pandas.errors.calls.explained import explains_calls
 
 DEFAULT_WORKERS = 8
 
@@ -75,7 +75,8 @@ def write_each(
         drop_null: Leave out rows without an account id, with a warning, instead of refusing them.
         keep_key: Whether the files have the column `by`.
         client: As for `write`.
-        workers: How many files are sent at the same time, on as many connections.
+        workers: How many files are sent at the same time at most, on as many connections. Few at first, and more where
+            answers take long.
         progress: None shows the rows and persons done and the remaining time when the call takes more than two
             seconds, where and how `write` does. True always shows it, False never. A callable is given the persons
             done and the persons in all.

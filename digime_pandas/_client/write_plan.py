@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from uuid import uuid4
+from uuid import UUID
 
 from digime_pandas._client.arguments import REQUEST_DEFAULTS, WRITE_ARGUMENTS, WRITE_DEFAULTS, WriteArguments
-from digime_pandas._client.calls.explained import advice_for
 from digime_pandas._service.descriptor import (
     SCHEMA_PREFIX,
     WRITE_ID_PREFIX,
@@ -18,6 +18,8 @@ from digime_pandas._service.descriptor import (
 )
 from digime_pandas._tabular.formats import Format, no_option, resolve_format
 from digime_pandas._tabular.serialize import SerializableFrame, inspect_frame
+from digime_pandas.errors import InputError, in_words
+from digime_pandas.errors.calls.explained import advice_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +103,11 @@ def check_write_request(
     unknown = next((name for name in arguments if name not in WRITE_DEFAULTS), None)
     if unknown is not None:
         raise no_option(found, unknown, advice_for(unknown, WRITE_ARGUMENTS))
-    mime_type, reference = arguments.get("mime_type"), arguments.get("reference")
+    mime_type, reference, index = arguments.get("mime_type"), arguments.get("reference"), arguments.get("index")
+    if index is not None and not isinstance(index, bool):
+        raise InputError(
+            f"index is {in_words(index)}.", remedy="Pass True, False, or None for any index but a default one."
+        )
     return WriteRequest(
         file_name=file_name,
         format=found,
@@ -111,7 +117,7 @@ def check_write_request(
             default_reference(file_name) if reference is None else reference,
             arguments.get("tags", ()),
         ),
-        index=arguments.get("index"),
+        index=index,
         # Options of other formats are among them, and refused by name once the format is asked.
         options={name: value for name, value in arguments.items() if name not in REQUEST_DEFAULTS},
         carries_schema=reference is None,
@@ -163,9 +169,16 @@ def descriptor_with(request: WriteRequest, schema: str | None) -> FileDescriptor
     """Return a request's descriptor, with a schema where there is one and the descriptor may carry it."""
     if not request.carries_schema or schema is None:
         return request.descriptor
-    return replace(request.descriptor, reference=(*request.descriptor.reference, SCHEMA_PREFIX + schema))
+    return request.descriptor.with_reference(SCHEMA_PREFIX + schema)
 
 
 def default_reference(file_name: str) -> tuple[str, str]:
     """Return the references of a file that is given none: its name and a new write id."""
-    return file_name, f"{WRITE_ID_PREFIX}{uuid4()}"
+    return file_name, new_write_ids(1)[0]
+
+
+def new_write_ids(count: int) -> list[str]:
+    """Return so many write ids: random UUIDs of version 4."""
+    drawn = os.urandom(16 * count)
+    parts = (drawn[start : start + 16] for start in range(0, len(drawn), 16))
+    return [f"{WRITE_ID_PREFIX}{UUID(bytes=part, version=4)}" for part in parts]

@@ -6,13 +6,15 @@ import json
 import operator
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import PurePath
 from typing import Any, SupportsIndex, TypeGuard
 
-from digime_pandas.errors import DescriptorError
+from digime_pandas.errors import DescriptorError, in_words
+from digime_pandas.errors.calls.attributes import NearNames
+from digime_pandas.errors.calls.explained import explains_calls
 
 # RFC 6838 section 4.2: type and subtype are restricted names of at most 127 characters; parameters may follow. It goes
 # into a multipart header as it is, so nothing but printable ASCII may stand there.
@@ -20,11 +22,12 @@ _MIME_TYPE = re.compile(
     r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}( *; *[!-~][ -~]*)?"
 )
 MAXIMUM_FILE_NAME_BYTES = 255
+_PLAIN_NAME = re.compile(r"[\w.-]+", re.ASCII)  # as almost all are: nothing to look for letter by letter
 
 FileName = str | PurePath
 AccountId = str | int
 AccountIds = AccountId | Iterable[AccountId]
-_encode_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_json_text = json.encoder.encode_basestring  # of `ensure_ascii=False`
 
 WRITE_ID_PREFIX = "urn:uuid:"
 """Begins the reference that identifies one write."""
@@ -33,7 +36,7 @@ SCHEMA_PREFIX = "urn:x-digime-pandas:schema:"
 
 
 @dataclass(frozen=True, slots=True)
-class FileDescriptor:
+class FileDescriptor(NearNames):
     """What the library is told about a file.
 
     Args:
@@ -54,6 +57,7 @@ class FileDescriptor:
     reference: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
 
+    @explains_calls()
     def __init__(
         self,
         mime_type: str,
@@ -74,6 +78,15 @@ class FileDescriptor:
         """The ``urn:uuid:...`` among the references, by which copies of a repeated write are known, or None."""
         return next((text for text in self.reference if text.startswith(WRITE_ID_PREFIX)), None)
 
+    def with_reference(self, text: str) -> FileDescriptor:
+        """Return this descriptor with one reference more; the others are not checked again."""
+        _texts("reference", (text,))
+        made = object.__new__(FileDescriptor)
+        members = self.mime_type, self.accounts, (*self.reference, text), self.tags
+        for name, value in zip(FileDescriptor.__slots__, members, strict=True):
+            object.__setattr__(made, name, value)
+        return made
+
     def to_dict(self) -> dict[str, Any]:
         """Return the camel-case wire form; an empty `reference` or `tags` is left out (observed on the wire)."""
         wire: dict[str, Any] = {
@@ -88,7 +101,18 @@ class FileDescriptor:
 
     def to_json(self) -> str:
         """Return the wire form as compact JSON, non-ASCII unescaped, as the vendor's Node SDK writes it."""
-        return _encode_json(self.to_dict())
+        # Not by an encoder of everything, which takes several times as long.
+        accounts = ",".join([f'{{"accountId":{_json_text(account)}}}' for account in self.accounts])
+        reference, tags = (",".join(map(_json_text, texts)) for texts in (self.reference, self.tags))
+        lists = f',"reference":[{reference}]' if reference else "", f',"tags":[{tags}]' if tags else ""
+        return f'{{"mimeType":{_json_text(self.mime_type)},"accounts":[{accounts}]{"".join(lists)}}}'
+
+    def with_checked(self, accounts: tuple[str, ...], reference: tuple[str, ...]) -> FileDescriptor:
+        """Return this descriptor with other accounts and references, which were checked before."""
+        made = object.__new__(FileDescriptor)
+        for name, value in zip(self.__slots__, (self.mime_type, accounts, reference, self.tags), strict=True):
+            object.__setattr__(made, name, value)
+        return made
 
 
 def check_accounts(account_id: object) -> tuple[str, ...]:
@@ -101,20 +125,22 @@ def check_accounts(account_id: object) -> tuple[str, ...]:
         DescriptorError: There is none, or one is neither a whole number nor a non-empty str.
     """
     if isinstance(account_id, str):
-        accounts: tuple[str, ...] = (account_id,)
+        accounts: tuple[str, ...] = (str(account_id),)  # numpy's texts show themselves in another way
     elif _is_whole_number(account_id):
         accounts = (_decimal(account_id),)
     else:
-        if isinstance(account_id, Iterable) and not isinstance(account_id, bytes):
+        if _is_sequence(account_id):
             account_id = tuple(_decimal(each) if _is_whole_number(each) else each for each in account_id)
         accounts = _texts("account_id", account_id, bare_text=True)
     if not accounts:
         raise DescriptorError(
-            "account_id is empty;", remedy="name at least one account, for example account_id='patient-17'."
+            "account_id is empty.", remedy="Name at least one account, for example account_id='patient-17'."
         )
     for account in accounts:
         if not account.strip():
-            raise DescriptorError(f"account_id holds {account!r}; an account id is a text that is not blank.")
+            raise DescriptorError(
+                f"account_id is {account!r}.", remedy="Pass an id of your own system, such as 'patient-17'."
+            )
         _check_text("account_id", account)
     if len(set(accounts)) < len(accounts):
         raise DescriptorError(f"account_id names an account twice: {list(accounts)!r}.")
@@ -134,11 +160,11 @@ def check_file_name(file_name: object) -> str:
     if isinstance(file_name, PurePath):
         file_name = file_name.name
     if not isinstance(file_name, str):
-        raise DescriptorError(f"file_name is a {type(file_name).__name__}, not a str.", remedy=advice)
+        raise DescriptorError(f"file_name is {in_words(file_name)}, not a text.", remedy=advice)
     if not file_name.strip() or file_name in {".", ".."}:
-        raise DescriptorError(f"file_name is {file_name!r}. {advice}")
+        raise DescriptorError(f"file_name is {file_name!r}.", remedy=advice)
     _check_text("file_name", file_name)
-    for character in file_name:
+    for character in () if _PLAIN_NAME.fullmatch(file_name) else file_name:
         if character in '/\\"':
             last = re.split(r'[/\\"]', file_name.rstrip('/\\"'))[-1]
             raise DescriptorError(
@@ -146,7 +172,7 @@ def check_file_name(file_name: object) -> str:
                 remedy=f"Use a plain name such as {last or 'visits.parquet'!r}.",
             )
         if unicodedata.category(character) in {"Cc", "Zl", "Zp"}:
-            raise DescriptorError(f"file_name {file_name!r} holds a line break or control character. {advice}")
+            raise DescriptorError(f"file_name {file_name!r} holds a line break or control character.", remedy=advice)
     size = len(file_name.encode())
     if size > MAXIMUM_FILE_NAME_BYTES:
         raise DescriptorError(
@@ -157,8 +183,13 @@ def check_file_name(file_name: object) -> str:
 
 def _check_mime_type(mime_type: object) -> str:
     if not isinstance(mime_type, str) or not _MIME_TYPE.fullmatch(mime_type):
-        raise DescriptorError(f"mime_type is {mime_type!r}; pass a media type such as 'text/csv'.")
+        raise DescriptorError(f"mime_type is {in_words(mime_type)}.", remedy="Pass a media type such as 'text/csv'.")
     return mime_type
+
+
+def _is_sequence(values: object) -> TypeGuard[Iterable[Any]]:
+    # The items of a frame are its labels, and of a mapping its keys: neither is meant.
+    return isinstance(values, Iterable) and not isinstance(values, bytes | Mapping) and not hasattr(values, "columns")
 
 
 def _is_whole_number(value: object) -> TypeGuard[SupportsIndex]:
@@ -175,12 +206,13 @@ def _decimal(number: SupportsIndex) -> str:
 def _texts(name: str, values: object, *, bare_text: bool = False) -> tuple[str, ...]:
     if isinstance(values, str) and not bare_text:
         raise DescriptorError(f"{name} is the bare str {values!r}; pass a list, {name}=[{values!r}].")
-    if isinstance(values, bytes) or not isinstance(values, Iterable):
-        raise DescriptorError(f"{name} is a {type(values).__name__}; pass a sequence of str.")
-    texts = tuple(values)
+    if not _is_sequence(values):
+        remedy = "Pass a text such as 'patient-17', or several in a list." if bare_text else "Pass a list of texts."
+        raise DescriptorError(f"{name} is {in_words(values)}.", remedy=remedy)
+    texts = tuple(str(each) if isinstance(each, str) else each for each in values)
     for text in texts:
         if not isinstance(text, str):
-            raise DescriptorError(f"{name} holds {text!r}, a {type(text).__name__}; every member must be a str.")
+            raise DescriptorError(f"{name} holds {in_words(text)}, and every member must be a text.")
         if not text:
             raise DescriptorError(f"{name} holds an empty str; leave it out.")
         _check_text(name, text)

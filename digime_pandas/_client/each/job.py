@@ -12,7 +12,13 @@ import pandas as pd
 
 from digime_pandas._client.arguments import WriteArguments
 from digime_pandas._client.write_plan import WriteRequest, check_write_request
-from digime_pandas._service.descriptor import FileName, check_accounts, check_file_name
+from digime_pandas._service.descriptor import (
+    SCHEMA_PREFIX,
+    FileDescriptor,
+    FileName,
+    check_accounts,
+    check_file_name,
+)
 from digime_pandas._tabular.formats import check_options
 from digime_pandas._tabular.frames.parts import SplitFrame
 from digime_pandas._tabular.frames.source import is_default_index
@@ -54,6 +60,21 @@ class EachJob:
     def request_for(self, account_id: str) -> WriteRequest:
         """Return the request for an account's file."""
         return self.request.for_part(self.file_name(account_id), account_id)
+
+    def descriptor_for(self, account_id: str, file_name: str, write_id: str, schema: str | None) -> FileDescriptor:
+        """Return the descriptor of an account's file, as `request_for` would and `descriptor_with` complete it.
+
+        Args:
+            account_id: The account.
+            file_name: Name of its file.
+            write_id: A new write id.
+            schema: The schema that is sent beside it, if there is one.
+        """
+        request = self.request
+        if not request.carries_schema:
+            return request.descriptor.with_checked((account_id,), request.descriptor.reference)
+        schemas = () if schema is None else (SCHEMA_PREFIX + schema,)
+        return request.descriptor.with_checked((account_id,), (file_name, write_id, *schemas))
 
     def run_id(self, environment: str, client_id: str) -> str:
         """Return what names this call in a journal: the same where the same call is made again.

@@ -13,7 +13,7 @@ from digime_pandas._client.each.run import Task
 from digime_pandas._client.each.table import PartResult, delivered, failed
 from digime_pandas._client.journal.journal import Journal
 from digime_pandas._client.write import write_request
-from digime_pandas._client.write_plan import descriptor_with
+from digime_pandas._client.write_plan import new_write_ids
 from digime_pandas._service.authorization import Authorization
 from digime_pandas._service.journal.records import RunPart
 from digime_pandas._service.messages import Upload
@@ -55,11 +55,13 @@ class Sender:
             if isinstance(block, InputError):
                 yield from ((place, failed(block)) for place in group)
                 continue
-            for number, (place, file) in enumerate(zip(group, files_of(self._job, block), strict=False)):
+            # Made here, for all: threads that send would wait for their turn after each.
+            files = zip(group, files_of(self._job, block), new_write_ids(len(group)), strict=False)
+            for number, (place, file, write_id) in enumerate(files):
                 if file is None or len(file.content) > SMALL_BYTES:
                     yield place, partial(self._send, place, block.part(number))
                 else:
-                    yield place, partial(self._send_file, place, file)
+                    yield place, partial(self._send_file, place, file, write_id)
 
     def _send(self, place: int, rows: Any) -> PartResult:
         account_id = self._job.accounts[place]
@@ -84,17 +86,17 @@ class Sender:
             raise
         return delivered(receipt)
 
-    def _send_file(self, place: int, file: PartFile) -> PartResult:
+    def _send_file(self, place: int, file: PartFile, write_id: str) -> PartResult:
         account_id = self._job.accounts[place]
-        request = self._job.request_for(account_id)
+        file_name = self._job.file_name(account_id)
         upload = Upload(
             file.content,
             len(file.content),
-            request.file_name,
-            descriptor_with(request, file.schema),
+            file_name,
+            self._job.descriptor_for(account_id, file_name, write_id, file.schema),
             count_rows=lambda: file.rows,
             find_losses=lambda: file.losses,
-            renews_write_id=request.carries_schema,
+            renews_write_id=self._job.request.carries_schema,
         )
         part = RunPart(self._run_id, account_id)
         self.begun.add(place)
