@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, NamedTuple, NoReturn, get_args
 
 import pandas as pd
@@ -233,6 +234,15 @@ class Column:
         """
         for start in range(0, rows, BLOCK_ROWS):
             yield start, self.read(start, min(start + BLOCK_ROWS, rows))
+
+
+@lru_cache(maxsize=256)
+def bits_of(type: pa.DataType) -> int | None:
+    """Return how many bits each value of a type has; None where they differ in their size."""
+    try:
+        return int(type.bit_width)
+    except ValueError:
+        return None
 
 
 def unsupported_column(name: str, dtype: object, finding: Finding, cause: BaseException | None = None) -> Column:

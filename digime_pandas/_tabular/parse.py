@@ -218,8 +218,9 @@ def _with_read_errors(pieces: Iterator[pd.DataFrame], file: _File) -> Iterator[p
         raise
     except MemoryError as error:
         raise ReadError(
-            "There is not enough memory to read the file. Read it in pieces, with read_batches, or only some of its "
-            "columns, with columns=."
+            "There is not enough memory to read the file.",
+            remedy="Read it in pieces, with read_batches, or only some of its columns, with columns=.",
+            command="Read it as it is: into a file of the same format.",
         ) from error
     except BaseException as error:
         if not is_of_a_library(error):

@@ -16,11 +16,17 @@ import pyarrow.compute as pc
 
 from digime_pandas._tabular.arrow import rule_of_type
 from digime_pandas._tabular.columns import TICKS_PER_SECOND, RuleName
-from digime_pandas._tabular.engines.iso_text import duration_texts, parse_durations, parse_times
+from digime_pandas._tabular.engines.iso_text import (
+    duration_texts,
+    few_time_texts,
+    local_times,
+    offset_text,
+    parse_durations,
+    parse_times,
+)
 from digime_pandas._tabular.engines.polars_text import polars_is_usable
 
-# Beyond it, clocks somewhere show a time that 64 bits cannot count, and which Arrow turns into one of another century.
-_LAST_NANOSECOND_OF_EVERY_ZONE = 2**63 - 2 * 86_400 * 10**9
+_FEW = 256  # rows of which each call of Arrow takes longer than what it saves
 
 
 def text_type(type: pa.DataType) -> pa.DataType:
@@ -115,6 +121,8 @@ class _Date(_Form):
     def to_text(self, array: pa.Array) -> pa.Array:
         if not pa.types.is_date32(array.type):
             return array.cast(pa.string())
+        if len(array) <= _FEW:
+            return array.cast(pa.string())
         # The same dates are in many rows: each is turned into text once.
         distinct = array.dictionary_encode()
         return distinct.dictionary.cast(pa.string()).take(distinct.indices)
@@ -125,18 +133,21 @@ class _Timestamp(_Form):
 
     def to_text(self, array: pa.Array) -> pa.Array:
         zone, unit = array.type.tz, array.type.unit
+        instants = array.view(pa.timestamp(unit)) if zone else array
+        local = instants if not zone or zone == "UTC" else local_times(array)
+        few = few_time_texts(local, instants if zone != "UTC" else array)
+        if few is not None:
+            return few
         if not zone:
             return _with_letter_t(array)
-        instants = array.view(pa.timestamp(unit))
-        local = instants if zone == "UTC" else _local_times(array)
         ticks = pc.subtract(local.view(pa.int64()), instants.view(pa.int64()))
         seconds = pc.divide(ticks, TICKS_PER_SECOND[unit]).dictionary_encode()
         offsets = seconds.dictionary.to_pylist()
         if any(each % 60 for each in offsets):
             # Local mean time, before zones were agreed on: ISO 8601 has no offset with seconds; UTC means the same.
             return self.to_text(array.cast(pa.timestamp(unit, "UTC")))
-        suffixes = pa.array([_offset_text(each // 60) for each in offsets], pa.string())
-        suffix = suffixes[0] if len(offsets) == 1 else suffixes.take(seconds.indices)
+        texts = [offset_text(each // 60) for each in offsets]
+        suffix = texts[0] if len(texts) == 1 else pa.array(texts, pa.string()).take(seconds.indices)
         return pc.binary_join_element_wise(_with_letter_t(local), suffix, "")
 
     def from_text(self, array: pa.Array, type: pa.DataType) -> pa.Array:
@@ -145,24 +156,6 @@ class _Timestamp(_Form):
 
 def _with_letter_t(times: pa.Array) -> pa.Array:
     return pc.binary_replace_slice(times.cast(pa.string()), 10, 11, "T")
-
-
-def _local_times(array: pa.Array) -> pa.Array:
-    """Return the times of the clocks in their zone, or those in UTC, which mean the same, where these are not known."""
-    instants = array.view(pa.timestamp(array.type.unit))
-    if array.type.unit == "ns":
-        extremes = pc.min_max(instants.view(pa.int64())).as_py()
-        if max(map(abs, filter(None, extremes.values())), default=0) > _LAST_NANOSECOND_OF_EVERY_ZONE:
-            return instants
-    try:
-        return pc.local_timestamp(array)
-    except pa.ArrowInvalid:  # Arrow has fewer zones than Python
-        return instants
-
-
-def _offset_text(minutes: int) -> str:
-    hours, minutes_left = divmod(abs(minutes), 60)
-    return f"{'-' if minutes < 0 else '+'}{hours:02d}:{minutes_left:02d}"
 
 
 class _Time(_Form):

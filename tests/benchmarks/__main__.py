@@ -11,16 +11,19 @@ from itertools import product
 
 from digime_pandas.errors import FidelityWarning
 
+from .cold.first_writes import first_writes
 from .contenders import FORMATS, PROTOCOLS, Keys, Ours, contenders
 from .each import DELAY_SECONDS, one_file_each
 from .frames import ROWS, Case
 from .memory.each import large_frames
+from .network.tables import slow_network_writes, tls_throughput
 from .reading import reading
 from .sink import running_sink
 from .tables import growth, imports, latency, objects, ready_bytes, steps, writes
 
-TABLES = ("writes", "growth", "latency", "steps", "ready", "objects", "each", "reading", "import")
+TABLES = ("writes", "growth", "latency", "steps", "ready", "objects", "each", "reading", "import", "cold", "network")
 FEW_ROWS = 10
+NETWORK_ROWS = {"csv": 200_000, "ndjson": 100_000, "json": 100_000, "parquet": 1_000_000}  # of about as many bytes
 GROWTH_ROWS = (10_000, 100_000, 1_000_000, 5_000_000)
 _MIB = 1 << 20
 
@@ -34,6 +37,7 @@ def main() -> None:
     parser.add_argument("--frames", nargs="+", choices=tuple(ROWS), default=tuple(ROWS))
     parser.add_argument("--formats", nargs="+", choices=FORMATS, default=FORMATS)
     parser.add_argument("--protocols", nargs="+", choices=PROTOCOLS, default=PROTOCOLS)
+    parser.add_argument("--growth-rows", nargs="+", type=int, default=GROWTH_ROWS, help="20000000 takes 6 GiB")
     parser.add_argument("--no-memory", action="store_true", help="leave the memory columns out")
     asked = parser.parse_args()
     runs, shrink = (1, 500) if asked.quick else (asked.runs, 1)
@@ -51,7 +55,7 @@ def main() -> None:
             ]
             writes(senders, base_url, cases, runs, memory=not (asked.no_memory or asked.quick))
         if "growth" in asked.tables:
-            counts, formats = (GROWTH_ROWS[:1], ["csv"]) if asked.quick else (GROWTH_ROWS, asked.formats)
+            counts, formats = (GROWTH_ROWS[:1], ["csv"]) if asked.quick else (asked.growth_rows, asked.formats)
             growth(
                 ours, base_url, [Case("sales", rows, kind, "postbox") for rows, kind in product(counts, formats)], runs
             )
@@ -79,6 +83,16 @@ def main() -> None:
             reading(shrink, runs)
         if "import" in asked.tables:
             imports(1 if asked.quick else 9)
+        _first_writes_and_network(asked, base_url, runs, shrink)
+
+
+def _first_writes_and_network(asked: argparse.Namespace, base_url: str, runs: int, shrink: int) -> None:
+    if "cold" in asked.tables:
+        first_writes(base_url, asked.formats, 3 * runs)
+    if "network" in asked.tables:
+        pairs = product(asked.formats, asked.protocols)
+        slow_network_writes([Case("sales", NETWORK_ROWS[how[0]] // shrink, *how) for how in pairs], runs)
+        tls_throughput(512 * _MIB // shrink, runs)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -58,11 +59,17 @@ def contenders(base_url: str, keys: Keys) -> Mapping[str, Send]:
 
 
 class Ours:
-    """This package, by its public functions."""
+    """This package, by its public functions.
 
-    def __init__(self, base_url: str, keys: Keys) -> None:
+    Args:
+        base_url: Of what receives the files.
+        keys: The contract's and the postbox's.
+        ca: The file of the certificate to trust.
+    """
+
+    def __init__(self, base_url: str, keys: Keys, *, ca: Path | None = None) -> None:
         contract = digime.Contract("application", "contract", keys.contract)
-        self._client = digime.Client(contract, base_url=base_url, tokens=digime.MemoryTokenStore())
+        self._client = digime.Client(contract, base_url=base_url, tokens=digime.MemoryTokenStore(), ca=ca)
         token = digime.Token("0" * 160, _FAR_FUTURE)
         public_key = keys.postbox.public_bytes(Encoding.PEM, PublicFormat.PKCS1).decode()
         postboxes = {"postbox": digime.Postbox("postbox", public_key), "import": None}
@@ -77,6 +84,10 @@ class Ours:
         }
 
     def __call__(self, frame: object, format: str, protocol: str) -> int:
+        return self.write_watched(frame, format, protocol, False)
+
+    def write_watched(self, frame: object, format: str, protocol: str, progress: object) -> int:
+        """Write a frame, with a progress; return the bytes of its file."""
         with warnings.catch_warnings(action="ignore"):
             return digime.write(
                 frame,
@@ -84,7 +95,7 @@ class Ours:
                 account_id="p",
                 client=self._client,
                 authorization=self._authorizations[protocol],
-                progress=False,
+                progress=progress,
             ).size
 
     def write_bytes(self, data: bytearray, protocol: str) -> None:

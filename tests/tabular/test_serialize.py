@@ -22,6 +22,7 @@ import pytest
 from digime_pandas._tabular.codecs import parquet, text_slices
 from digime_pandas._tabular.codecs.text_slices import SLICE_BYTES
 from digime_pandas._tabular.formats import CSV, FORMATS, JSON, NDJSON, PARQUET, Format
+from digime_pandas._tabular.frames import pandas_columns
 from digime_pandas._tabular.parse import parse
 from digime_pandas._tabular.serialize import inspect_frame
 from digime_pandas.errors import FidelityError, FidelityWarning, InputError
@@ -594,6 +595,7 @@ def test_the_refusal_of_a_column_has_the_error_that_it_is_due_to(monkeypatch: py
     def fail(*_: object) -> None:
         raise error
 
+    pandas_columns._type_of_numpy.cache_clear()
     monkeypatch.setattr(pa, "from_numpy_dtype", fail)
     prepared = inspect_frame(pd.DataFrame({"a": [1]}), CSV)
     assert [each.verdict for each in prepared.columns] == ["impossible"]

@@ -32,7 +32,7 @@ from digime_pandas._tabular.codecs.reading.csv_rows import (
 )
 from digime_pandas._tabular.codecs.reading.row_pieces import in_pieces
 from digime_pandas._tabular.codecs.text_slices import encode_slices
-from digime_pandas._tabular.engines import arrow_text, polars_text
+from digime_pandas._tabular.engines import arrow_text, few_rows, polars_text
 from digime_pandas._tabular.frames.inference import typed_text
 from digime_pandas._tabular.reading.limits import DEFAULT_LIMITS, Limits
 
@@ -263,6 +263,8 @@ def encode_csv(batch: pa.RecordBatch, *, header: bool) -> bytes:
     if not batch.num_columns:
         return b""
     make_lines = polars_text.csv_lines if polars_text.polars_is_usable() else arrow_text.csv_lines
+    if few_rows.is_few(batch):
+        make_lines = few_rows.csv_lines
     lines = make_lines(batch, header=header, line_end=_LINE_END)
     if header and lines.startswith(BOM_UTF8):  # unquoted, the first name would lose its first letter to readers
         name = batch.schema.names[0].encode()

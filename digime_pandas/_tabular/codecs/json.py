@@ -19,7 +19,7 @@ from digime_pandas._tabular.codecs.codec import EncodeJob, Piece, Run
 from digime_pandas._tabular.codecs.json_array import commas_to_newlines
 from digime_pandas._tabular.codecs.reading.json_reader import JsonReader, TypedJsonReader
 from digime_pandas._tabular.codecs.text_slices import encode_slices
-from digime_pandas._tabular.engines import arrow_text, polars_text
+from digime_pandas._tabular.engines import arrow_text, few_rows, polars_text
 from digime_pandas._tabular.engines.json_depth import check_json_depth
 from digime_pandas._tabular.reading.limits import DEFAULT_LIMITS, Limits
 
@@ -65,8 +65,9 @@ def encode_ndjson(batch: pa.RecordBatch, *, number_columns: Collection[str] = ()
         batch: Rows, at least one, of types that text formats have. NaN and the infinities become null.
         number_columns: Names of the columns whose texts are written as numbers, without quotes.
     """
-    if number_columns or not polars_text.polars_is_usable():
-        return "".join(f"{each}\n" for each in _objects(batch, number_columns)).encode()
+    objects = _objects(batch, number_columns)
+    if objects is not None:
+        return "".join(f"{each}\n" for each in objects).encode()
     array = polars_text.json_array(batch)
     if commas_to_newlines(array[1:-1], batch.num_rows):
         array[-1] = ord("\n")
@@ -82,8 +83,9 @@ def encode_array_part(batch: pa.RecordBatch, *, first: bool, number_columns: Col
         first: Whether these are the first rows of the file.
         number_columns: As for `encode_ndjson`.
     """
-    if number_columns or not polars_text.polars_is_usable():
-        return (("[" if first else ",\n") + ",".join(_objects(batch, number_columns))).encode()
+    objects = _objects(batch, number_columns)
+    if objects is not None:
+        return (("[" if first else ",\n") + ",".join(objects)).encode()
     if first:
         return polars_text.json_array(batch)[:-1]
     array = polars_text.json_array(batch, after=b",")
@@ -128,7 +130,12 @@ def _encode_slice(batch: pa.RecordBatch, first: bool, *, array: bool, number_col
     return encode_ndjson(batch, number_columns=number_columns)
 
 
-def _objects(batch: pa.RecordBatch, number_columns: Collection[str]) -> list[str]:
+def _objects(batch: pa.RecordBatch, number_columns: Collection[str]) -> list[str] | None:
+    """Return each row as an object; None where polars is to write them all at once."""
+    if not number_columns and few_rows.is_few(batch):
+        return few_rows.json_objects(batch)
+    if not number_columns and polars_text.polars_is_usable():
+        return None
     parts: list[Any] = []
     for name, values in zip(batch.schema.names, batch.columns, strict=True):
         texts = values.cast(pa.large_string()) if name in number_columns else to_json_texts(values)

@@ -9,7 +9,6 @@ from io import BytesIO
 from itertools import chain, islice, pairwise
 from typing import Any, BinaryIO
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -17,16 +16,20 @@ from digime_pandas._tabular.codecs.codec import EncodeJob, Piece, Run
 from digime_pandas._tabular.codecs.parquet_footer import RowGroupJoiner, joins_as_written
 from digime_pandas._tabular.codecs.parquet_metadata import file_schema, storable_type
 from digime_pandas._tabular.codecs.parquet_reader import ParquetReader
+from digime_pandas._tabular.codecs.writing.parquet_settings import (
+    settings_of,
+    settings_of_groups,
+    settings_of_rows,
+    where_repetitive,
+)
 from digime_pandas._tabular.columns import first_line_of, raise_about_column
 from digime_pandas._tabular.frames.batches import SizedBatches
 from digime_pandas._tabular.reading.limits import DEFAULT_LIMITS, Limits
 
 ROW_GROUP_BYTES = 8 << 20
-_SAMPLE_ROWS = 8_192
 _PROBE_ROWS = 256  # by which the rows of a row group are measured, as `ColumnSource.first_rows` does
 _TRIAL_ROWS = 64
 _LARGE_BYTES = 1 << 20
-_DISTINCT = 0.9
 
 
 class ParquetCodec:
@@ -39,16 +42,23 @@ class ParquetCodec:
 
         Dictionary encoding costs most of the time of a Parquet file and pays only where values come again: a column
         gets it when a sample of 8,192 rows holds fewer than 90 % distinct values. Other whole numbers and times are
-        written as differences, which is faster and smaller than as they are.
+        written as differences, which is faster and smaller than as they are. In a file of several row groups, a sample
+        decides on more: see `settings_of_groups`.
         """
         schema = file_schema(job.source, job.schema)
         batches = SizedBatches(job.source, size=ROW_GROUP_BYTES, first_bytes=ROW_GROUP_BYTES, of_arrow=True)
         groups = _row_groups(batches, schema)
         few = list(islice(groups, 2))
-        settings = _settings_of_rows(few[0] if few else None, job)
+        compression = job.options["compression"]
         if len(few) < 2:  # noqa: PLR2004 - one row group, or none: nothing to join
-            yield _file(few, schema, settings)
+            file = _file(
+                few, schema, settings_of_rows(few[0], compression) if few else settings_of((), (), compression)
+            )
+            if len(file) > _LARGE_BYTES:
+                pa.default_memory_pool().release_unused()
+            yield file
             return
+        settings = settings_of_groups(few[0], compression)
         can_join = _can_join(few[0], schema, settings)
         every = chain(few, groups)
         del few  # or both would stay until the end
@@ -88,20 +98,22 @@ def small_files(job: EncodeJob, columns: Sequence[pa.Array], bounds: Sequence[in
         return file_schema(replace(job.source, rows=rows), job.schema)
 
     @cache
-    def settings_of(repetitive: tuple[bool, ...]) -> dict[str, Any]:
-        return _settings(batch.schema, repetitive, job)
+    def settings_by(repetitive: tuple[bool, ...]) -> dict[str, Any]:
+        return settings_of(batch.schema, repetitive, job.options["compression"])
 
     batch = _storable(columns, schema_of(bounds[-1]))
     table = pa.Table.from_batches([batch])
     is_small = batch.nbytes <= ROW_GROUP_BYTES
-    repetitive = zip(*[_where_repetitive(column, bounds) for column in batch.columns], strict=True)
+    repetitive = zip(
+        *[where_repetitive(column, bounds, most_bytes=ROW_GROUP_BYTES) for column in batch.columns], strict=True
+    )
     for (start, stop), of_file in zip(pairwise(bounds), repetitive, strict=True):
         rows = stop - start
         if not (is_small and rows <= _PROBE_ROWS) and _may_be_split(batch.slice(start, rows)):
             yield None
             continue
         sink = pa.BufferOutputStream()  # which costs less per write than a file of Python
-        _write_file(sink, [table.slice(start, rows)], schema_of(rows), settings_of(of_file))
+        _write_file(sink, [table.slice(start, rows)], schema_of(rows), settings_by(of_file))
         yield sink.getvalue().to_pybytes()
 
 
@@ -182,7 +194,8 @@ def _can_join(batch: pa.RecordBatch, schema: pa.Schema, settings: Mapping[str, A
 def _file(batches: Sequence[pa.RecordBatch], schema: pa.Schema, settings: Mapping[str, Any]) -> memoryview:
     buffer = BytesIO()
     _write_file(buffer, [_as_table(batch) for batch in batches], schema, settings)
-    return buffer.getbuffer()
+    # Not its `getbuffer()`: where both are garbage, the file may be closed first, which is an error from Python 3.13.
+    return memoryview(buffer.getvalue())
 
 
 def _write_file(sink: Any, tables: Iterable[pa.Table], schema: pa.Schema, settings: Mapping[str, Any]) -> None:
@@ -205,79 +218,3 @@ def _may_be_split(batch: pa.RecordBatch) -> bool:
     probed = min(batch.num_rows, _PROBE_ROWS)
     probe, whole = int(batch.slice(0, probed).nbytes), int(batch.nbytes)
     return batch.num_rows * probe > ROW_GROUP_BYTES * probed or whole > ROW_GROUP_BYTES
-
-
-def _settings_of_rows(batch: pa.RecordBatch | None, job: EncodeJob) -> dict[str, Any]:
-    """Return how a file is written whose first row group is `batch`."""
-    if batch is None:
-        return _settings((), (), job)
-    sample = batch.slice(0, _SAMPLE_ROWS)
-    return _settings(sample.schema, [_is_repetitive(column) for column in sample.columns], job)
-
-
-def _settings(fields: Iterable[pa.Field], repetitive: Iterable[bool], job: EncodeJob) -> dict[str, Any]:
-    """Return how a file is written.
-
-    Args:
-        fields: Its columns.
-        repetitive: For each of them, whether its values come again.
-        job: What is written.
-    """
-    columns = list(zip(fields, repetitive, strict=True))
-    counted = [field.name for field, again in columns if not again and _is_counted(field.type)]
-    return {
-        "use_dictionary": [field.name for field, again in columns if again] or False,
-        "column_encoding": dict.fromkeys(counted, "DELTA_BINARY_PACKED") or None,
-        "compression": job.options["compression"],
-    }
-
-
-def _is_repetitive(column: pa.Array) -> bool:
-    if (known := _is_repetitive_type(column.type)) is not None:
-        return known
-    try:
-        return bool(len(column.unique()) < _DISTINCT * (len(column) - column.null_count))
-    except pa.ArrowNotImplementedError:  # Arrow counts no distinct values of extension types, such as periods
-        return False
-
-
-def _where_repetitive(column: pa.Array, bounds: Sequence[int]) -> list[bool]:
-    """Return what `_is_repetitive` says of the first rows of each part of a column, found out for all parts together.
-
-    Args:
-        column: The rows of all parts.
-        bounds: Where the rows of each part begin, from 0, and where the last ones end.
-    """
-    sizes = np.diff(bounds)
-    if (known := _is_repetitive_type(column.type)) is not None:
-        return [known] * len(sizes)
-    codes = _codes(column) if sizes.max() <= _SAMPLE_ROWS else None
-    if codes is None:
-        samples = (column.slice(start, min(stop - start, _SAMPLE_ROWS)) for start, stop in pairwise(bounds))
-        return [_is_repetitive(each) for each in samples]
-    parts = np.repeat(np.arange(len(sizes)), sizes)
-    pairs = np.sort(parts * (int(codes.max()) + 1) + codes)  # of the rows of one part in the places of that part
-    distinct = np.bincount(parts, np.diff(pairs, prepend=-1) != 0)
-    values = np.bincount(parts, column.is_valid().to_numpy(zero_copy_only=False))
-    return list((distinct < _DISTINCT * values).tolist())
-
-
-def _codes(column: pa.Array) -> Any:
-    """Return a number per value, equal for equal ones; None where Arrow has none, or it would copy many bytes."""
-    if column.nbytes > ROW_GROUP_BYTES:
-        return None
-    try:
-        return column.dictionary_encode("encode").indices.to_numpy()
-    except pa.ArrowNotImplementedError:
-        return None
-
-
-def _is_repetitive_type(type: pa.DataType) -> bool | None:
-    """Return whether a column of a type has a dictionary; None where its values decide."""
-    if pa.types.is_dictionary(type):
-        return True
-    return False if pa.types.is_boolean(type) or pa.types.is_nested(type) else None
-
-
-def _is_counted(type: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(type) or pa.types.is_timestamp(type) or pa.types.is_duration(type))

@@ -70,6 +70,8 @@ def _column_entry(column: Column, label: Any) -> dict[str, Any]:
 def _numpy_type(column: Column, type: pa.DataType) -> str:
     if pa.types.is_dictionary(type):
         return "int32"
+    if column.rule == "category" and pa.types.is_null(type):
+        return "object"  # pandas reads no file that says "null" here
     if column.rule == "category" or column.spec.dtype_family == "range":
         return str(type.to_pandas_dtype() if isinstance(type, pa.BaseExtensionType) else type)
     if column.rule == "sparse":

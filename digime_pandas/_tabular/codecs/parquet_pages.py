@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -111,11 +112,13 @@ class PageHeads:
     Args:
         file: The file.
         stream: The same file. Its position is moved.
+        source: The same file, in a form that pyarrow reads with fewer copies. Default: the stream.
     """
 
-    def __init__(self, file: pq.ParquetFile, stream: BinaryIO) -> None:
+    def __init__(self, file: pq.ParquetFile, stream: BinaryIO, source: pa.NativeFile | None = None) -> None:
         self._file = file
         self._stream = stream
+        self._source = source
         self._pages = 0
 
     def size_of(self, leaf: Leaf, group: int, *, longest: int | None = None) -> LeafSize:
@@ -158,14 +161,20 @@ class PageHeads:
         first = next((head for head in heads if head[_KIND] in _ENCODINGS), None)
         if first is None or first.get(_ENCODINGS[first[_KIND]]) not in _WITH_DICTIONARY:
             return None
-        self._stream.seek(0)
         # What is read of the first page is its row and the whole dictionary.
-        file = pq.ParquetFile(self._stream, read_dictionary=[leaf.path], pre_buffer=False)
-        batch = next(file.iter_batches(1, row_groups=[group], columns=[leaf.path]), None)
+        batch = next(self._with_dictionaries.iter_batches(1, row_groups=[group], columns=[leaf.path]), None)
         values = None if batch is None or batch.num_columns != 1 else _innermost(batch.column(0))
         if values is None or not pa.types.is_dictionary(values.type):
             return None
         return int(pc.max(pc.binary_length(values.dictionary)).as_py() or 0)
+
+    @cached_property
+    def _with_dictionaries(self) -> pq.ParquetFile:
+        """The file, read so that texts with a dictionary keep it."""
+        texts = [leaf.path for leaf in leaves_of(self._file, None) if leaf.is_text]
+        self._stream.seek(0)
+        source = self._stream if self._source is None else self._source
+        return pq.ParquetFile(source, metadata=self._file.metadata, read_dictionary=texts, pre_buffer=False)
 
     def _heads(self, chunk: pq.ColumnChunkMetaData) -> Iterator[_Head]:
         """Yield what the heads of a column's pages say: integers, by the numbers of the fields that lead to them."""

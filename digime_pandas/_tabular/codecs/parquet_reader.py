@@ -47,8 +47,10 @@ class ParquetReader:
     def __init__(self, stream: BinaryIO, limits: Limits = DEFAULT_LIMITS) -> None:
         self._stream = stream
         self._limits = limits
-        source = pa.BufferReader(stream.getbuffer()) if isinstance(stream, BytesIO) else stream  # read without copies
-        self._file = pq.ParquetFile(source, pre_buffer=False)  # which would keep all that was read
+        # A buffer is read without copies.
+        self._source = pa.BufferReader(stream.getvalue()) if isinstance(stream, BytesIO) else None
+        # Buffering ahead would keep all that was read.
+        self._file = pq.ParquetFile(stream if self._source is None else self._source, pre_buffer=False)
         limits.check_columns(self._file.metadata.num_columns)
         schema = self._file.schema_arrow
         self.names = unique_names(schema.names)
@@ -143,7 +145,7 @@ class ParquetReader:
         Raises:
             ReadError: The largest pages take more memory than they may.
         """
-        heads = PageHeads(self._file, self._stream)
+        heads = PageHeads(self._file, self._stream, self._source)
         leaves = leaves_of(self._file, wanted)
         groups = range(self._file.metadata.num_row_groups)
         sizes = {(leaf, group): heads.size_of(leaf, group) for group in groups for leaf in leaves}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from io import SEEK_END, BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,7 @@ def json_array(batch: pa.RecordBatch, *, after: bytes = b"") -> memoryview:
         batch: What is written.
         after: Bytes that come before the array.
     """
-    buffer = BytesIO(after)
+    buffer = _SharedBuffer(after)
     buffer.seek(0, SEEK_END)
     _to_polars(batch).write_json(buffer)
     return buffer.getbuffer()
@@ -100,6 +101,15 @@ class _WrittenPieces(BytesIO):
     def getvalue(self) -> bytes:
         """Return everything that was written; a single piece is returned as it is."""
         return b"".join(self._pieces)
+
+
+class _SharedBuffer(BytesIO):
+    """A file whose views may be collected as garbage together with it, or after it."""
+
+    def close(self) -> None:
+        """Release the content, unless there are views of it."""
+        with suppress(BufferError):  # which Python prints, from 3.13, where garbage is collected
+            super().close()
 
 
 def _note_fork() -> None:

@@ -51,8 +51,9 @@ def infer_column(name: str, values: Any, format: Format) -> Any:
         if not is_of_a_library(error):
             raise
         raise ReadError(
-            f"Column {name!r} is {values.type} and has values that pandas cannot hold ({first_line_of(error)}). Leave "
-            "it out with columns=, or read the bytes of the file."
+            f"Column {name!r} is {values.type} and has values that pandas cannot hold ({first_line_of(error)}).",
+            remedy="Leave it out with columns=, or read the bytes of the file.",
+            command="Read it as it is: into a file of the same format.",
         ) from error
 
 

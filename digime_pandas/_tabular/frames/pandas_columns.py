@@ -6,16 +6,16 @@ for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from digime_pandas._tabular.arrow import as_array, rule_of_type
+from digime_pandas._tabular.arrow import rule_of_type
 from digime_pandas._tabular.columns import (
     CategoryParameters,
     Column,
@@ -25,20 +25,42 @@ from digime_pandas._tabular.columns import (
     RuleName,
     StringParameters,
     is_of_a_library,
-    raise_about_column,
     unreadable,
     unsupported_column,
 )
 from digime_pandas._tabular.frames.arrow_input.arrow_columns import describe_arrow, first_invalid
 from digime_pandas._tabular.frames.arrow_input.type_facts import is_encodable, stored_type
+from digime_pandas._tabular.frames.conversion.pandas_rows import read_rows, to_arrow
 from digime_pandas._tabular.frames.frequencies import INDEX_OF_TIMES, named_frequency
 from digime_pandas._tabular.frames.object_columns import describe_objects, first_unconvertible_row
 from digime_pandas._tabular.frames.used_values import code_blocks, new_positions, used_positions
 
+# The errors by which pandas, pyarrow or the package of a type report that it has no Arrow form.
+_NO_ARROW_FORM = (TypeError, NotImplementedError, pa.ArrowException)
+_LONGEST_ITEM = np.dtype("float64").itemsize
+_MASKED_DTYPES: frozenset[type] = frozenset(
+    (
+        *(pd.Int8Dtype, pd.Int16Dtype, pd.Int32Dtype, pd.Int64Dtype, pd.Float32Dtype, pd.Float64Dtype),
+        *(pd.UInt8Dtype, pd.UInt16Dtype, pd.UInt32Dtype, pd.UInt64Dtype, pd.BooleanDtype),
+    )
+)
+
 
 def describe_columns(frame: pd.DataFrame, *, keep_unused: bool = False) -> tuple[Column, ...]:
     """Return the columns of a frame, named by the text of their labels; see `describe`."""
-    return tuple(describe(str(label), raw_values(series), keep_unused=keep_unused) for label, series in frame.items())
+    pairs = zip(frame.columns, _values_of_columns(frame), strict=True)
+    return tuple(describe(str(label), values, keep_unused=keep_unused) for label, values in pairs)
+
+
+def _values_of_columns(frame: pd.DataFrame) -> Iterator[Any]:
+    """Yield what `raw_values` returns of each column, without making a Series of it where pandas can do without."""
+    arrays: Any = getattr(frame, "_iter_column_arrays", None) if type(frame) is pd.DataFrame else None
+    if arrays is None:
+        return (raw_values(series) for _, series in frame.items())
+    return (
+        each.to_numpy() if isinstance(each.dtype, np.dtype) and not isinstance(each, np.ndarray) else each
+        for each in arrays()
+    )
 
 
 def describe(name: str, values: Any, *, keep_unused: bool = False) -> Column:
@@ -60,35 +82,56 @@ def describe(name: str, values: Any, *, keep_unused: bool = False) -> Column:
         return unsupported_column(name, values.dtype, unreadable(error), error)
 
 
-def _described(name: str, values: Any, *, keep_unused: bool) -> Column:
+def _described(name: str, values: Any, *, keep_unused: bool) -> Column:  # noqa: PLR0911 - one case per kind
     dtype = values.dtype
+    if isinstance(dtype, np.dtype):
+        return describe_objects(name, values) if dtype.kind == "O" else _of_numpy(name, values)
+    if isinstance(dtype, pd.StringDtype):
+        return _text(name, values)
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        return _zoned(name, values)
     if isinstance(dtype, pd.CategoricalDtype):
         return _category(name, values, keep_unused=keep_unused)
-    if isinstance(dtype, pd.SparseDtype):
-        return _sparse(name, values)
-    if isinstance(dtype, pd.IntervalDtype):
-        return _interval(name, values)
-    if isinstance(dtype, np.dtype) and dtype.kind == "O":
-        return describe_objects(name, values)
     if isinstance(dtype, pd.ArrowDtype):
         return _arrow(name, values, keep_unused=keep_unused)
-    return (_zoned if isinstance(dtype, pd.DatetimeTZDtype) else _typed)(name, values)
+    if isinstance(dtype, pd.SparseDtype):
+        return _sparse(name, values)
+    return (_interval if isinstance(dtype, pd.IntervalDtype) else _typed)(name, values)
+
+
+def _of_numpy(name: str, values: Any) -> Column:
+    dtype = values.dtype
+    if dtype.kind == "c" or dtype.itemsize > _LONGEST_ITEM:
+        return unsupported_column(name, dtype, Finding("complex" if dtype.kind == "c" else "long double"))
+    try:
+        arrow_type = _type_of_numpy(dtype)
+    except _NO_ARROW_FORM:
+        return unsupported_column(name, dtype, Finding("extension without Arrow form"))
+    return _column(name, values, arrow_type, () if dtype.isnative else (Finding("byte order"),))
+
+
+def _text(name: str, values: Any) -> Column:
+    if values.dtype.storage == "python":
+        arrow_type = pa.array(values[:0]).type
+        row = first_unconvertible_row(values, arrow_type)
+        return _column(name, values, arrow_type, () if row is None else (Finding("text with a lone surrogate", row),))
+    chunks = values.__arrow_array__()
+    invalid = first_invalid(chunks)
+    return _column(name, values, chunks.type, () if invalid is None else (invalid,))
 
 
 def _typed(name: str, values: Any) -> Column:
-    """Return a column whose dtype says what its values are."""
+    """Return a column whose dtype, of an extension of pandas, says what its values are."""
     dtype = values.dtype
-    if isinstance(dtype, np.dtype) and (dtype.kind == "c" or dtype.itemsize > np.dtype("float64").itemsize):
-        return unsupported_column(name, dtype, Finding("complex" if dtype.kind == "c" else "long double"))
     try:
-        arrow_type = _arrow_type(dtype, values)
-    except (TypeError, NotImplementedError, pa.ArrowException):
-        # The errors by which pandas, pyarrow or the package of the type report that it has no Arrow form.
+        if type(dtype) in _MASKED_DTYPES:
+            arrow_type = _type_of_numpy(dtype.numpy_dtype)
+        else:
+            arrow_type = pa.array(values[:0]).type
+            arrow_type = stored_type(arrow_type) if _family(dtype) == "extension" else arrow_type
+    except _NO_ARROW_FORM:
         return unsupported_column(name, dtype, Finding("extension without Arrow form"))
-    if isinstance(dtype, pd.StringDtype):
-        return _column(name, values, arrow_type, _findings_of_text(values, arrow_type))
-    swapped = isinstance(dtype, np.dtype) and not dtype.isnative
-    return _column(name, values, arrow_type, (Finding("byte order"),) if swapped else ())
+    return _column(name, values, arrow_type, ())
 
 
 def _arrow(name: str, values: Any, *, keep_unused: bool) -> Column:
@@ -108,15 +151,7 @@ def _zoned(name: str, values: Any) -> Column:
 
 def _column(name: str, values: Any, type: pa.DataType, findings: tuple[Finding, ...]) -> Column:
     rule, text, spec = _of_dtype(values.dtype, type)
-    return Column(name, rule, text, type, spec, lambda start, stop: _to_arrow(values[start:stop], type), findings)
-
-
-def _findings_of_text(values: Any, type: pa.DataType) -> tuple[Finding, ...]:
-    if values.dtype.storage == "python":
-        row = first_unconvertible_row(values, type)
-        return () if row is None else (Finding("text with a lone surrogate", row),)
-    invalid = first_invalid(values.__arrow_array__())
-    return () if invalid is None else (invalid,)
+    return Column(name, rule, text, type, spec, partial(read_rows, values, type, []), findings)
 
 
 @lru_cache(maxsize=1024)
@@ -126,11 +161,9 @@ def _of_dtype(dtype: Any, arrow_type: pa.DataType) -> tuple[RuleName, str, Colum
     return "extension" if spec.dtype_family == "extension" else rule_of_type(arrow_type), str(dtype), spec
 
 
-def _arrow_type(dtype: Any, values: Any) -> pa.DataType:
-    if isinstance(dtype, np.dtype):
-        return pa.from_numpy_dtype(dtype.newbyteorder("="))
-    arrow_type = pa.array(values[:0]).type
-    return stored_type(arrow_type) if _family(dtype) == "extension" else arrow_type
+@lru_cache(maxsize=1024)
+def _type_of_numpy(dtype: np.dtype[Any]) -> pa.DataType:
+    return pa.from_numpy_dtype(dtype.newbyteorder("="))
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,20 +207,6 @@ def _parameters(dtype: Any) -> StringParameters | str | None:
     return str(dtype).removeprefix("period[").removesuffix("]") if isinstance(dtype, pd.PeriodDtype) else None
 
 
-def _to_arrow(values: Any, type: pa.DataType) -> pa.Array:
-    # Asked for an extension type by its name, pandas returns its storage.
-    asked = None if isinstance(type, pa.BaseExtensionType) else type
-    dtype = getattr(values, "dtype", None)
-    if isinstance(dtype, pd.DatetimeTZDtype):
-        values = values.asi8.view(f"M8[{values.unit}]")  # or pyarrow would name the zone again
-    elif isinstance(dtype, np.dtype) and not dtype.isnative:
-        values = values.astype(dtype.newbyteorder("="))
-    array = pa.array(values, type=asked, from_pandas=True)
-    if isinstance(array, pa.ChunkedArray):
-        array = as_array(array)
-    return array if array.type == type else array.cast(type)
-
-
 def _sparse(name: str, values: Any) -> Column:
     dtype = values.dtype
     # Only objects have to be inspected: the dense values of other dtypes are made slice by slice.
@@ -199,7 +218,7 @@ def _sparse(name: str, values: Any) -> Column:
         findings += (Finding("unused fill value"),)
 
     def read(start: int, stop: int) -> pa.Array:
-        return _to_arrow(values[start:stop].to_dense(), dense.type)
+        return to_arrow(values[start:stop].to_dense(), dense.type)
 
     spec = ColumnSpec("sparse", dense.type, _plain_fill(fill), dense.spec)
     take = dense.read if dtype.subtype.kind == "O" else read
@@ -277,7 +296,7 @@ def _interval(name: str, values: Any) -> Column:
     spec = ColumnSpec("interval", arrow_type, values.dtype.closed, inner.spec)
 
     def read(start: int, stop: int) -> pa.Array:
-        return _to_arrow(values[start:stop], arrow_type)
+        return to_arrow(values[start:stop], arrow_type)
 
     return Column(name, "interval", str(values.dtype), arrow_type, spec, read, inner.findings)
 
@@ -292,36 +311,3 @@ def raw_values(values: pd.Series[Any] | pd.Index[Any]) -> Any:
         A numpy array for numpy dtypes, else the extension array.
     """
     return values.to_numpy() if isinstance(values.dtype, np.dtype) else values.array
-
-
-class SlicesOfColumns:
-    """Returns the next rows of columns at each call, as one batch, and None at the end.
-
-    Args:
-        columns: The columns, which can be read at any row.
-        rows: How many rows they have.
-    """
-
-    def __init__(self, columns: Sequence[Column], rows: int) -> None:
-        self._columns = columns
-        self._schema = pa.schema([(column.name, column.type) for column in columns])
-        self._position = 0
-        self._rows = rows
-
-    def __call__(self, count: int) -> pa.RecordBatch | None:
-        """Return the next rows.
-
-        Args:
-            count: How many at most.
-        """
-        start, stop = self._position, min(self._position + count, self._rows)
-        if start == stop:
-            return None
-        self._position = stop
-        arrays = []
-        for column in self._columns:
-            try:
-                arrays.append(column.read(start, stop))
-            except BaseException as error:  # noqa: BLE001 - raised again
-                raise_about_column(error, column.name)
-        return pa.RecordBatch.from_arrays(arrays, schema=self._schema)

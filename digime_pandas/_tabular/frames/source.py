@@ -20,7 +20,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from digime_pandas._tabular.columns import Column, Finding, first_line_of, is_of_a_library
+from digime_pandas._tabular.columns import Column, Finding, bits_of, first_line_of, is_of_a_library
 from digime_pandas._tabular.frames.arrow_input.arrow_columns import (
     ArrowColumn,
     checked_batches,
@@ -28,9 +28,10 @@ from digime_pandas._tabular.frames.arrow_input.arrow_columns import (
     describe_stream,
 )
 from digime_pandas._tabular.frames.arrow_input.polars_columns import describe_polars
+from digime_pandas._tabular.frames.conversion.pandas_rows import SlicesOfColumns
 from digime_pandas._tabular.frames.frequencies import frequencies_of
 from digime_pandas._tabular.frames.labels import label_columns, level_columns, used_labels
-from digime_pandas._tabular.frames.pandas_columns import SlicesOfColumns, describe_columns
+from digime_pandas._tabular.frames.pandas_columns import describe_columns
 from digime_pandas._tabular.frames.streamed.batch_source import BatchSource, SingleStream, readable
 from digime_pandas._tabular.frames.streamed.kinds import batches_of
 from digime_pandas._tabular.frames.streamed.readings import Inspect, Readings, columns_of
@@ -117,10 +118,8 @@ class ColumnSource:
 
 def _size(column: Column, rows: int) -> int:
     """Return how many bytes the first rows have in Arrow, of categories without the dictionary."""
-    try:
-        return int(column.type.bit_width) * rows // 8
-    except ValueError:  # they differ in their size
-        return int(column.read(0, rows).nbytes)
+    bits = bits_of(column.type)
+    return int(column.read(0, rows).nbytes) if bits is None else bits * rows // 8
 
 
 def column_source_of(frame: object, *, index: bool | None = None, keep_unused: bool = False) -> ColumnSource:
@@ -209,7 +208,8 @@ def _with_findings_of_names(columns: tuple[Column, ...], labels: PandasLabels | 
     counts = Counter(each.name for each in columns)
     not_text: set[str] = set()
     if labels is not None:
-        names = [*(name for name in labels.index_names if name is not None), *labels.columns]
+        of_columns = labels.columns if labels.levels else ()  # without levels of their own, they are text
+        names = [*(name for name in labels.index_names if name is not None), *of_columns]
         not_text = {str(name) for name in names if not isinstance(name, str)}
     found = [_findings_of(each.name, counts, not_text) for each in columns]
     return tuple(

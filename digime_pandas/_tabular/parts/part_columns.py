@@ -18,8 +18,9 @@ import pyarrow as pa
 from digime_pandas._tabular.columns import Column, RuleName, SliceReader
 from digime_pandas._tabular.frames.arrow_input.arrow_columns import describe_arrow
 from digime_pandas._tabular.frames.arrow_input.polars_columns import describe_polars
+from digime_pandas._tabular.frames.conversion.pandas_rows import SlicesOfColumns
 from digime_pandas._tabular.frames.labels import level_columns
-from digime_pandas._tabular.frames.pandas_columns import SlicesOfColumns, describe, raw_values
+from digime_pandas._tabular.frames.pandas_columns import describe, raw_values
 from digime_pandas._tabular.frames.source import ColumnSource
 from digime_pandas._tabular.frames.used_values import has_dictionary
 

@@ -37,33 +37,38 @@ class Limits:
         if rows > self.rows:
             found = f"{rows:,} rows" if are_all else f"more than {self.rows:,} rows"
             raise ReadError(
-                f"The file has {found}, and max_rows is {self.rows:,}. Pass limit= to read the first ones, or a larger "
-                "max_rows=."
+                f"The file has {found}, and max_rows is {self.rows:,}.",
+                remedy="Pass limit= to read the first ones, or a larger max_rows=.",
+                command="Read it as it is: into a file of the same format.",
             )
 
     def check_bytes(self, size: int) -> None:
         """Check how many bytes the values of one frame take."""
         if size > self.bytes:
             raise ReadError(
-                f"The values in the file take more than {self.bytes:,} bytes of memory, as many as max_bytes is. Read "
-                "it in pieces, with read_batches and a small batch_rows=, or pass a larger max_bytes=."
+                f"The values in the file take more than {self.bytes:,} bytes of memory, as many as max_bytes is.",
+                remedy="Read it in pieces, with read_batches and a small batch_rows=, or pass a larger max_bytes=.",
+                command="Give a larger --max-bytes, or read it as it is: into a file of the same format.",
             )
 
     def check_columns(self, columns: int) -> None:
         """Check how many columns a file has."""
         if columns > MOST_COLUMNS:
             raise ReadError(
-                f"The file has {columns:,} columns, and at most {MOST_COLUMNS:,} are read as a frame. Its bytes are "
-                "what read_file returns."
+                f"The file has {columns:,} columns, and at most {MOST_COLUMNS:,} are read as a frame.",
+                remedy="Its bytes are what read_file returns.",
+                command="Read it as it is: into a file of the same format.",
             )
 
     def check_text(self, size: int) -> None:
         """Check how many bytes a line has, or JSON text that is read value by value."""
         if size > self.text_bytes:
             raise ReadError(
-                f"The file has more than {self.text_bytes:,} bytes on one line, or of values that are read one by one. "
-                f"Pass max_bytes= with {_MOST_TIMES} times what they take at least, or read it in pieces, with "
-                "read_batches."
+                f"The file has more than {self.text_bytes:,} bytes on one line, or of values that are read one by one.",
+                remedy=f"Pass max_bytes= with {_MOST_TIMES} times what they take at least, or read it in pieces, with "
+                "read_batches.",
+                command=f"Give --max-bytes with {_MOST_TIMES} times what they take at least, or read it as it is: into "
+                "a file of the same format.",
             )
 
 

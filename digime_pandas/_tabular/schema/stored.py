@@ -42,6 +42,7 @@ _STORED_KEYS: Mapping[str, str] = MappingProxyType(
         "label_freqs": "g",
     }
 )
+_encode_json = json.JSONEncoder(separators=(",", ":")).encode
 _MULTI_INDEX, _MULTI_LABELS = "i", "l"  # the letters of "multi"
 
 
@@ -94,7 +95,7 @@ class Schema:
             "label_freqs": list(self.label_freqs),
         }
         stored = {key: members[name] for name, key in _STORED_KEYS.items() if members[name] or name == "columns"}
-        return json.dumps(stored, separators=(",", ":"))
+        return _encode_json(stored)
 
     def to_text(self) -> str:
         """Return the form that is sent beside the file; it may be longer than `LONGEST`."""

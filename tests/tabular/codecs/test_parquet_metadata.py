@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import io
 import json
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from digime_pandas._tabular.codecs.parquet_metadata import ATTRS_KEY, SCHEMA_KEY, file_schema
 from digime_pandas._tabular.frames.source import column_source_of
@@ -32,3 +34,11 @@ def test_attrs_are_there_only_when_asked_for_and_arrow_tables_have_nothing_of_pa
     frame.attrs = {"unit": "kg"}
     assert ATTRS_KEY not in schema_in_file(frame, attrs=False).metadata
     assert set(schema_in_file(pa.table({"a": [1]}), attrs=True).metadata) == {SCHEMA_KEY}
+
+
+def test_pandas_reads_a_category_without_values_and_without_a_type() -> None:
+    frame = pd.DataFrame({"a": pd.Categorical([], categories=pd.Index([], dtype="object"))})
+    file = io.BytesIO()
+    pq.write_table(pa.table({"a": pa.nulls(0)}).cast(schema := schema_in_file(frame, attrs=False)), file)
+    assert schema.field("a").type == pa.null()
+    assert pd.read_parquet(file)["a"].dtype == object

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -14,9 +15,19 @@ from hypothesis import strategies as st
 
 from digime_pandas._tabular.codecs import csv as _csv
 from digime_pandas._tabular.codecs import json as _json
+from digime_pandas._tabular.engines import few_rows
 from digime_pandas._tabular.engines import polars_text as _polars
 from digime_pandas._tabular.engines.arrow_text import csv_lines, json_texts
 from digime_pandas._tabular.text_values import to_text
+
+
+@pytest.fixture(autouse=True, scope="module")
+def by_polars() -> Iterator[None]:
+    """Let polars write few rows, too."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(few_rows, "is_few", lambda _: False)
+        yield
+
 
 TEXTS = (
     st.none() | st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(['"', ",", "\r\n", "", " ", "NaN"])

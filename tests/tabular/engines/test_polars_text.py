@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+import gc
+import sys
+from collections.abc import Callable
+from typing import Any
+
 import pyarrow as pa
 import pytest
 
+from digime_pandas._tabular.codecs import parquet
 from digime_pandas._tabular.engines import polars_text
 
 BATCH = pa.RecordBatch.from_arrays([pa.array([1, None]), pa.array(["x", ""])], names=["", "a\x00b"])
@@ -18,6 +24,19 @@ def test_json_is_written_without_blanks_after_what_comes_before() -> None:
     assert bytes(polars_text.json_array(batch)) == expected
     assert bytes(polars_text.json_array(batch, after=b",")) == b"," + expected
     assert polars_text.json_lines(batch) == b'{"n":1,"t":"x"}\n{"n":null,"t":""}\n'
+
+
+@pytest.mark.parametrize("view_of", [polars_text.json_array, lambda batch: parquet._file([batch], batch.schema, {})])
+def test_views_that_are_garbage_together_with_their_file_are_collected_without_an_error(
+    monkeypatch: pytest.MonkeyPatch, view_of: Callable[[pa.RecordBatch], memoryview]
+) -> None:
+    errors: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", errors.append)
+    views: list[Any] = [view_of(BATCH.rename_columns(["n", "t"])) for _ in range(3)]
+    views.append(views)
+    del views
+    gc.collect()
+    assert not errors
 
 
 def test_each_value_has_its_own_json_text() -> None:

@@ -102,7 +102,7 @@ ZONE = st.none() | st.sampled_from(
         *(dt.timezone(dt.timedelta(minutes=each)) for each in (0, 330, -0.1)),
     ]
 )
-MISSING = [None, float("nan"), np.nan, pd.NA, pd.NaT, Decimal("NaN"), Decimal("sNaN"), np.datetime64("NaT")]
+MISSING = [None, float("nan"), np.nan, pd.NA, pd.NaT, Decimal("NaN"), Decimal("sNaN"), np.datetime64("NaT", "ns")]
 # Few values of each kind, so that some columns are of one kind.
 SIMPLE = [
     st.sampled_from(["", "a", "\ud800", np.str_("b"), "nul\0"]),

@@ -109,7 +109,7 @@ def test_the_kind_of_null_is_kept(null: object, name: str) -> None:
         (["a", float("nan"), pd.NaT], 2),
         ([Decimal("1.5"), Decimal("NaN")], None),
         ([Decimal("1.5"), None, Decimal("sNaN")], 2),
-        ([np.datetime64("NaT")], None),
+        ([np.datetime64("NaT", "ns")], None),
         ([1.5, float("nan"), None, pd.NA], 3),
     ],
     ids=str,

@@ -14,7 +14,8 @@ import pytest
 from dateutil.tz import gettz, tzoffset, tzutc
 
 from digime_pandas._tabular.columns import CategoryParameters, Finding, StringParameters
-from digime_pandas._tabular.frames.pandas_columns import SlicesOfColumns, describe, raw_values
+from digime_pandas._tabular.frames.conversion.pandas_rows import SlicesOfColumns
+from digime_pandas._tabular.frames.pandas_columns import _type_of_numpy, describe, raw_values
 from digime_pandas.errors import FidelityError
 
 PANDAS = int(pd.__version__.partition(".")[0])
@@ -206,6 +207,7 @@ def test_an_error_of_a_library_makes_a_column_that_cannot_be_read(
     def fail(*_: object) -> None:
         raise error
 
+    _type_of_numpy.cache_clear()
     monkeypatch.setattr(pa, "from_numpy_dtype", fail)
     column = describe("x", np.array([1]))
     assert column.findings == (Finding("unreadable", seen=f"{type(error).__name__}: lost"),)
@@ -217,6 +219,7 @@ def test_what_is_no_error_of_a_library_is_raised(error: BaseException, monkeypat
     def fail(*_: object) -> None:
         raise error
 
+    _type_of_numpy.cache_clear()
     monkeypatch.setattr(pa, "from_numpy_dtype", fail)
     with pytest.raises(type(error)):
         describe("x", np.array([1]))

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from digime_pandas._tabular.codecs import parquet
+from digime_pandas._tabular.codecs.writing import parquet_settings
 from digime_pandas._tabular.formats import FORMATS
 from digime_pandas._tabular.frames.source import is_default_index
 from digime_pandas._tabular.parts import part_files as module
@@ -241,7 +241,7 @@ def test_what_comes_again_in_each_part_is_found_out_for_all_of_them(
     def refuse(_: object) -> bool:
         raise AssertionError("the values of one part were counted")
 
-    monkeypatch.setattr(parquet, "_is_repetitive", refuse)
+    monkeypatch.setattr(parquet_settings, "is_repetitive", refuse)
     _is_made_of_all_rows(monkeypatch)
     assert _made_together(frame, "parquet", {}, BOUNDS) == alone
     has_dictionary = [_column(each, 1).has_dictionary_page for each in alone]
@@ -267,13 +267,13 @@ def test_what_comes_again_in_large_columns_is_found_out_part_by_part(monkeypatch
     bounds = [0, 400, 401, rows]
     alone = _made_alone(frame, "parquet", {}, bounds)
     counted: list[tuple[pa.DataType, int]] = []
-    count = parquet._is_repetitive
+    count = parquet_settings.is_repetitive
 
     def counting(column: pa.Array) -> bool:
         counted.append((column.type, len(column)))
         return count(column)
 
-    monkeypatch.setattr(parquet, "_is_repetitive", counting)
+    monkeypatch.setattr(parquet_settings, "is_repetitive", counting)
     assert _made_together(frame, "parquet", {}, bounds) == alone
     assert counted == [(pa.string(), 400), (pa.string(), 1), (pa.string(), 599)]
     assert [_column(each, 1).has_dictionary_page for each in alone] == [True, False, True]

@@ -25,6 +25,7 @@ from digime_pandas._tabular.columns import (
     unreadable,
     unsupported_column,
 )
+from digime_pandas._tabular.engines.utf8_text import is_found_utf8
 from digime_pandas._tabular.fidelity_rules import RULES
 from digime_pandas._tabular.frames.arrow_input.type_facts import facts_of
 from digime_pandas._tabular.frames.used_values import dictionaries_in, has_dictionary, with_used_values
@@ -201,8 +202,9 @@ def _error_of(array: pa.Array) -> Exception | None:
     try:
         if len(array) > _FEW and array.type in _BYTES_OF:
             # Most text is ASCII: to find this out of sound offsets takes a fifth of the time.
-            array.view(_BYTES_OF[array.type]).validate(full=True)
-            if _is_ascii(array):
+            viewed = array.view(_BYTES_OF[array.type])
+            viewed.validate(full=True)
+            if _is_ascii(array) or is_found_utf8(viewed):
                 return None
         array.validate(full=True)
     except (pa.ArrowException, ValueError, IndexError) as error:

@@ -95,19 +95,20 @@ def readable(
             close()
 
 
-def raise_unreadable(error: BaseException, what: str, advice: str) -> NoReturn:
+def raise_unreadable(error: BaseException, what: str, advice: str, command: str = "") -> NoReturn:
     """Raise the error about a source that a library cannot read, and any other error as it is.
 
     Args:
         error: The error that is being handled.
         what: What failed, and when.
         advice: What is known of the file, or what to do.
+        command: What to do on the command line, where that is something else.
 
     Raises:
         InputError: It was raised by a library.
     """
     if is_of_a_library(error):
-        raise InputError(f"{what} ({first_line_of(error)}). {advice}") from error
+        raise InputError(f"{what} ({first_line_of(error)}).", remedy=advice, command=command) from error
     raise error
 
 

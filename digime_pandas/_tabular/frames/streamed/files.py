@@ -47,6 +47,7 @@ def parquet_path(path: str | os.PathLike[str]) -> BatchSource:
             error,
             f"{taken}, which cannot be read as a Parquet file",
             "Other files are read by pandas or polars first; client.write sends ready bytes.",
+            "Say with --from which format it is.",
         )
 
     def batches() -> Iterator[pa.RecordBatch]:

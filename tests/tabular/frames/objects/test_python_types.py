@@ -66,7 +66,7 @@ def test_what_is_missing_by_value_has_a_type_of_its_own() -> None:
     assert exact_types(values) == [NoneType, NA, NAT, float, FloatNaN, FloatNaN, str]
     decimals = [Decimal(1), Decimal("NaN"), Decimal("sNaN"), Decimal("Infinity")]
     assert exact_types(decimals) == [Decimal, DecimalNaN, DecimalNaN, Decimal]
-    assert exact_types([np.datetime64("NaT"), np.datetime64("2024"), np.timedelta64("NaT")]) == [
+    assert exact_types([np.datetime64("NaT", "s"), np.datetime64("2024"), np.timedelta64("NaT", "s")]) == [
         NumpyNaT,
         np.datetime64,
         NumpyNaT,

@@ -1,0 +1,100 @@
+"""CSV lines and JSON objects of few values, made by Python: polars takes longer to begin, and much longer to load.
+
+The text is the one that polars writes, by the byte. Types of which that is not known by a test are left to polars.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from typing import Any
+
+import pyarrow as pa
+
+_FEW = 1_024  # values that take Python no longer than polars takes to begin
+_FEW_WITHOUT_POLARS = 32_768  # values that take Python no longer than polars takes to load
+_QUOTED = re.compile('[",\r\n]')
+_PLAIN_EXPONENT = -5  # polars writes 0.00001, Python 1e-05
+
+_encode_json = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def is_few(batch: pa.RecordBatch) -> bool:
+    """Return whether a batch is faster written here than by polars.
+
+    Args:
+        batch: Of types that text formats have.
+    """
+    most = _FEW if "polars" in sys.modules else _FEW_WITHOUT_POLARS
+    return batch.num_rows * batch.num_columns <= most and all(each.id in _CSV_TEXT for each in batch.schema.types)
+
+
+def csv_lines(batch: pa.RecordBatch, *, header: bool, line_end: str) -> bytes:
+    """Return the lines of a batch for which `is_few` is true.
+
+    Args:
+        batch: What is written; it has columns.
+        header: Whether the names come first.
+        line_end: What ends each line.
+    """
+    lines = [",".join(map(_quoted, batch.schema.names))] if header else []
+    lines += map(",".join, zip(*_texts(batch, _CSV_TEXT, missing=""), strict=True))
+    lines.append("")
+    return line_end.join(lines).encode()
+
+
+def json_objects(batch: pa.RecordBatch) -> list[str]:
+    """Return each row of a batch for which `is_few` is true as a JSON object; NaN and the infinities become null.
+
+    Args:
+        batch: What is written; it has columns.
+    """
+    members = (f"{_encode_json(name)}:".replace("%", "%%") + "%s" for name in batch.schema.names)
+    template = f"{{{','.join(members)}}}"
+    return [template % row for row in zip(*_texts(batch, _JSON_TEXT, missing="null"), strict=True)]
+
+
+def _texts(batch: pa.RecordBatch, text_of: Any, *, missing: str) -> list[list[str]]:
+    found = []
+    for array in batch.columns:
+        make = text_of[array.type.id]
+        found.append([missing if value is None else make(value) for value in array.to_pylist()])
+    return found
+
+
+def _quoted(text: str) -> str:
+    if text and not _QUOTED.search(text):
+        return text
+    doubled = text.replace('"', '""')
+    return f'"{doubled}"'
+
+
+def _truth(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _csv_number(value: float) -> str:
+    text = repr(value)
+    return _with_exponent(text) if "e" in text else "NaN" if text == "nan" else text
+
+
+def _json_number(value: float) -> str:
+    text = repr(value)
+    return _with_exponent(text) if "e" in text else "null" if "n" in text else text
+
+
+def _with_exponent(text: str) -> str:
+    digits, _, exponent = text.partition("e")
+    power = int(exponent)
+    if power != _PLAIN_EXPONENT:
+        return f"{digits}e{power:+d}"
+    sign = "-" if digits.startswith("-") else ""
+    return f"{sign}0.0000{digits.removeprefix('-').replace('.', '')}"
+
+
+_WHOLE = [getattr(pa, name)().id for name in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")]
+_SHARED: dict[int, Any] = {pa.null().id: str, pa.bool_().id: _truth, **dict.fromkeys(_WHOLE, str)}
+_TEXT_TYPES = pa.string().id, pa.large_string().id
+_CSV_TEXT = {**_SHARED, pa.float64().id: _csv_number, **dict.fromkeys(_TEXT_TYPES, _quoted)}
+_JSON_TEXT = {**_SHARED, pa.float64().id: _json_number, **dict.fromkeys(_TEXT_TYPES, _encode_json)}

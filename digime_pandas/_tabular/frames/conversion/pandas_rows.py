@@ -1,0 +1,90 @@
+"""Rows of a pandas column as Arrow arrays, converted when they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from digime_pandas._tabular.arrow import as_array
+from digime_pandas._tabular.columns import Column, raise_about_column
+
+_KEPT_ROWS = 1_024
+_KEPT_BYTES = 1 << 16
+
+
+def to_arrow(values: Any, type: pa.DataType) -> pa.Array:
+    """Return some values of a pandas column as an Arrow array.
+
+    Args:
+        values: A numpy array or pandas extension array.
+        type: The type of the array.
+    """
+    # Asked for an extension type by its name, pandas returns its storage.
+    asked = None if isinstance(type, pa.BaseExtensionType) else type
+    dtype = getattr(values, "dtype", None)
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        values = values.asi8.view(f"M8[{values.unit}]")  # or pyarrow would name the zone again
+    elif isinstance(dtype, np.dtype) and not dtype.isnative:
+        values = values.astype(dtype.newbyteorder("="))
+    array = pa.array(values, type=asked, from_pandas=True)
+    if isinstance(array, pa.ChunkedArray):
+        array = as_array(array)
+    return array if array.type == type else array.cast(type)
+
+
+def read_rows(values: Any, type: pa.DataType, kept: list[pa.Array], start: int, stop: int) -> pa.Array:
+    """Return rows `start` to `stop`; a column of few bytes is converted once, however often it is read as a whole.
+
+    Args:
+        values: All values of the column.
+        type: Their Arrow type.
+        kept: Where the converted column is kept; empty before the first call.
+        start: Position of the first row.
+        stop: Position behind the last row.
+    """
+    count = len(values)
+    if start or stop != count or count > _KEPT_ROWS:
+        return to_arrow(values[start:stop], type)
+    if kept:
+        return kept[0]
+    array = to_arrow(values, type)
+    if array.nbytes <= _KEPT_BYTES:
+        kept.append(array)
+    return array
+
+
+class SlicesOfColumns:
+    """Returns the next rows of columns at each call, as one batch, and None at the end.
+
+    Args:
+        columns: The columns, which can be read at any row.
+        rows: How many rows they have.
+    """
+
+    def __init__(self, columns: Sequence[Column], rows: int) -> None:
+        self._columns = columns
+        self._schema = pa.schema([(column.name, column.type) for column in columns])
+        self._position = 0
+        self._rows = rows
+
+    def __call__(self, count: int) -> pa.RecordBatch | None:
+        """Return the next rows.
+
+        Args:
+            count: How many at most.
+        """
+        start, stop = self._position, min(self._position + count, self._rows)
+        if start == stop:
+            return None
+        self._position = stop
+        arrays = []
+        for column in self._columns:
+            try:
+                arrays.append(column.read(start, stop))
+            except BaseException as error:  # noqa: BLE001 - raised again
+                raise_about_column(error, column.name)
+        return pa.RecordBatch.from_arrays(arrays, schema=self._schema)

@@ -1,0 +1,1 @@
+"""The first write of a process."""
