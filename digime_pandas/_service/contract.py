@@ -155,23 +155,6 @@ class Contract(NearNames, HoldsSecret):
         return self
 
 
-def load_private_key(source: PrivateKeySource) -> RSAPrivateKey:
-    """Load an RSA private key and check that a contract can use it.
-
-    Args:
-        source: PEM text or bytes, a path to a PEM file, or a key object. A str without a PEM marker is a path.
-
-    Returns:
-        The key, of at least 2048 bits.
-
-    Raises:
-        ContractError: Says what is wrong with the key, never what is in it.
-    """
-    given = Secret(source)
-    del source  # as in `Contract`
-    return _load(given)
-
-
 def _load(source: Secret[Any]) -> RSAPrivateKey:
     key: RSAPrivateKey = (
         source.reveal() if isinstance(source.reveal(), RSAPrivateKey) else _load_pem(_pem_bytes(source))

@@ -1,6 +1,6 @@
 """What carries requests: connections of this package, or an httpx transport. The only file that imports httpx.
 
-httpx is imported where it is used, since it takes long to load and most processes need nothing of it.
+httpx is loaded when it is first used, since that takes long and most processes need nothing of it.
 
 Transports are for callers that pass one of their own. They are used without one of httpx's clients, which would look at
 each request for cookies, redirects and credentials: of these there are none here. On all other ways, what httpx makes
@@ -17,6 +17,7 @@ import socket
 import ssl
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
@@ -33,8 +34,17 @@ from digime_pandas._service.http.request import Request
 from digime_pandas._service.http.request_body import RequestBody
 from digime_pandas.errors import ConfigurationError, DigimeError
 
+_LIBRARY = "httpx"  # or another module with its interface
+
 if TYPE_CHECKING:
     import httpx
+else:
+
+    class _LoadedWhenUsed:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(import_module(_LIBRARY), name)
+
+    httpx = _LoadedWhenUsed()
 
 Transport: TypeAlias = "httpx.BaseTransport"
 ReadTimeout = httpcore.ReadTimeout
@@ -96,8 +106,6 @@ def is_url(text: str) -> bool:
 
 
 def _is_url_of_httpx(text: str) -> bool:
-    import httpx
-
     try:
         httpx.URL(text)
     except (ValueError, httpx.InvalidURL):
@@ -125,8 +133,7 @@ def is_no_answer(error: BaseException) -> bool:
     """Tell whether an error says that there is no answer."""
     if isinstance(error, ERRORS):
         return True
-    httpx = sys.modules.get("httpx")
-    return httpx is not None and isinstance(error, httpx.RequestError)
+    return sys.modules.get(_LIBRARY) is not None and isinstance(error, httpx.RequestError)
 
 
 def no_answer(error: BaseException, method: str, address: str) -> NoAnswer:
@@ -137,8 +144,6 @@ def no_answer(error: BaseException, method: str, address: str) -> NoAnswer:
         method: Of the request.
         address: Of the request, masked.
     """
-    import httpx
-
     known = _known(error)
     # It may hold the request: pickling that, as Dask does, would copy the token.
     known.request = httpx.Request(method, address)
@@ -155,15 +160,11 @@ def is_lasting(error: DigimeError) -> bool:
 
 def is_timeout(error: DigimeError) -> bool:
     """Tell whether an error is that of a time-out."""
-    import httpx
-
     return isinstance(error.cause, httpx.TimeoutException)
 
 
 def _known(error: BaseException) -> httpx.RequestError:
     """Return an error as one of httpx."""
-    import httpx
-
     known = error if isinstance(error, httpx.RequestError) else getattr(httpx, type(error).__name__)(str(error))
     if type(known) is not httpx.ConnectError:
         return known
@@ -226,8 +227,6 @@ def _plain_way(url: str) -> tuple[Origin, str, str] | None:
 
 
 def _way_by_httpx(url: str) -> tuple[Origin, str, str]:
-    import httpx
-
     parsed = httpx.URL(url)
     port = parsed.port or _DEFAULT_PORTS[parsed.scheme]
     origin = Origin(parsed.scheme == "https", parsed.raw_host.decode(), port)
@@ -248,8 +247,6 @@ class TransportLine:
 
     def open(self, request: Request, body: RequestBody | None, timeout: float, deadline: Deadline) -> LineAnswer:
         """Send a request; return the answer to it as soon as its head is there."""
-        import httpx
-
         seconds = deadline.step(timeout, httpx.ConnectTimeout)
         timeouts = dict.fromkeys(("connect", "read", "write", "pool"), seconds)
         answer = _TransportAnswer(body or (), deadline)
@@ -273,8 +270,6 @@ class TransportLine:
 
     def leave(self) -> None:
         """Close a forked child's copies of its parent's connections; nothing is sent on them."""
-        import httpx
-
         if isinstance(self.transport, httpx.HTTPTransport) and _is_separable(self.transport):
             # What threads of the parent hold or wait for is never released here: they do not exist in the child.
             pool: Any = self.transport._pool  # noqa: SLF001 - nothing public leads there
@@ -336,14 +331,10 @@ def _line_of_route(route: Route, clock: Callable[[], float]) -> Line:
 
 
 def _trusting_certifi() -> ssl.SSLContext:
-    import httpx
-
     return httpx.create_ssl_context(trust_env=False)
 
 
 def _is_separable(transport: Transport) -> bool:
-    import httpx
-
     if isinstance(transport, httpx.HTTPTransport):
         return hasattr(transport._pool, "_optional_thread_lock")  # noqa: SLF001 - see `TransportLine.leave`
     return isinstance(transport, httpx.MockTransport | httpx.WSGITransport)  # these have no connections
