@@ -11,6 +11,7 @@ import threading
 import time
 from base64 import b64decode
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache
 from itertools import count, cycle
 from pathlib import Path
@@ -92,10 +93,16 @@ def no_thread_stays() -> Iterator[None]:
     yield
     for thread in set(threading.enumerate()) - before:
         if thread.name.startswith("digime") and thread.name != "digime-sandbox":
-            while thread.ident is None:  # another thread is about to start it
-                time.sleep(0.01)
-            thread.join(_THREADS_END_SECONDS)
+            join(thread)
             assert not thread.is_alive(), f"{thread.name} was left behind"
+
+
+def join(thread: threading.Thread) -> None:
+    """Wait for a thread that another one may be about to start."""
+    while True:
+        with suppress(RuntimeError):  # it is not started yet
+            return thread.join(_THREADS_END_SECONDS)
+        time.sleep(0.01)
 
 
 @pytest.fixture(autouse=True)
