@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
-from io import SEEK_END, BytesIO
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -46,10 +45,9 @@ def json_array(batch: pa.RecordBatch, *, after: bytes = b"") -> memoryview:
         batch: What is written.
         after: Bytes that come before the array.
     """
-    buffer = _SharedBuffer(after)
-    buffer.seek(0, SEEK_END)
-    _to_polars(batch).write_json(buffer)
-    return buffer.getbuffer()
+    file = _WrittenArray(after)
+    _to_polars(batch).write_json(file)
+    return memoryview(file.content)
 
 
 def json_lines(batch: pa.RecordBatch) -> bytes:
@@ -103,13 +101,27 @@ class _WrittenPieces(BytesIO):
         return b"".join(self._pieces)
 
 
-class _SharedBuffer(BytesIO):
-    """A file whose views may be collected as garbage together with it, or after it."""
+class _WrittenArray(BytesIO):
+    """A file that collects what polars writes in an array that can be changed.
 
-    def close(self) -> None:
-        """Release the content, unless there are views of it."""
-        with suppress(BufferError):  # which Python prints, from 3.13, where garbage is collected
-            super().close()
+    A view of its own buffer would do, but for garbage: where file and view are collected together, the file may be
+    first, which ends some releases of Python 3.12 and is an error from 3.13 on.
+
+    Args:
+        begin: What comes before.
+
+    Attributes:
+        content: All of it.
+    """
+
+    def __init__(self, begin: bytes) -> None:
+        super().__init__()
+        self.content = bytearray(begin)
+
+    def write(self, piece: Any) -> int:
+        """Add a piece."""
+        self.content += piece
+        return len(piece)
 
 
 def _note_fork() -> None:

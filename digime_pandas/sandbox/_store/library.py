@@ -261,7 +261,7 @@ class Library:
     def files(self, user_id: str | None = None) -> list[SandboxFile]:
         """Return the files of a person (None: of all people), oldest first."""
         rows = self._database.execute(
-            f"{_SELECT} WHERE ?1 IS NULL OR user_id = ?1 ORDER BY created, files.rowid", user_id
+            f"{_SELECT} WHERE ? IS NULL OR user_id = ? ORDER BY created, files.rowid", user_id, user_id
         )
         return [self._file(row) for row in rows]
 
