@@ -31,6 +31,7 @@ from digime_pandas._service.journal.recording import send_file
 from digime_pandas._service.journal.records import RunPart
 from digime_pandas._service.messages import Agent, Upload
 from digime_pandas._service.oauth.authorizations import ContractAuthorizations
+from digime_pandas._service.oauth.loopback import checked_timeout
 from digime_pandas._service.oauth.same_library import authorization_to_read
 from digime_pandas._service.oauth.token_store import FileTokenStore, TokenStore, check_token_store
 from digime_pandas._service.receipt import Receipt
@@ -49,6 +50,9 @@ from digime_pandas.errors.calls.explained import explains_calls
 
 BASE_URL = "https://api.digi.me/v1.7/"
 ONBOARD_URL = "https://api.digi.me/apps/saas/"
+# What other files of this package call, and no user: it is not offered beside the rest.
+_INTERNAL = {"absence", "library", "note_written", "one_deadline", "upload", "usable_authorization", "was_refused"}
+_INTERNAL |= {"write_consents"}
 _WRITES_BYTES = (
     "client.write sends ready bytes. A frame is written by digime.write(frame, 'visits.parquet', account_id=..., "
     "client=client), or by frame.digime.write(...)."
@@ -79,7 +83,6 @@ class Client(NearNames, ConsentClient):
 
     Attributes:
         sandbox: The embedded `Sandbox` this client was connected to by ``connect("sandbox")``, else None.
-        absence: Returns why there is no service, where that is known, so that no call tries again and again.
 
     Raises:
         ConfigurationError: An argument cannot be used; plain http is for this machine's own addresses only.
@@ -87,6 +90,7 @@ class Client(NearNames, ConsentClient):
 
     sandbox: Any = None
     _timing = Timing()  # of a subclass, for tests
+    # Returns why there is no service, where that is known, so that no call tries again and again.
     absence: Callable[[], ServiceUnreachableError | None] = staticmethod(lambda: None)
 
     @explains_calls(kind=OptionError)
@@ -289,7 +293,7 @@ class Client(NearNames, ConsentClient):
         """
         query = FileQuery.of(name=name, reference=reference, tags=tags, mime_type=mime_type, since=since)
         with self.one_deadline():
-            return LibraryFiles(self.library(account).files(query, timeout))
+            return LibraryFiles(self.library(account).files(query, checked_timeout(timeout)))
 
     def library(self, account: AccountId | Authorization) -> PersonLibrary:
         """Return what finds the files of a person; `account` as for `files`."""
@@ -303,6 +307,9 @@ class Client(NearNames, ConsentClient):
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if name not in _INTERNAL]
 
     def __repr__(self) -> str:
         if not hasattr(self, "onboard_url"):  # a traceback may show a client whose making failed

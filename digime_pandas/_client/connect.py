@@ -115,9 +115,9 @@ def temporary_default(sandbox: Any, **options: Any) -> Iterator[Client]:
 
 
 def _check_options(options: dict[str, Any]) -> None:
-    names = [*inspect.signature(connect).parameters, *inspect.signature(Client).parameters]
-    for name in options.keys() - set(names):
-        known = [each for each in names if each not in {"options", "contract"}]
+    names = dict.fromkeys([*inspect.signature(connect).parameters, *inspect.signature(Client).parameters])
+    for name in options.keys() - names.keys():
+        known = [each for each in names if each not in {"target", "options", "contract"}]
         remedy = advice_for(name, known) or f"Options are {', '.join(known)}."
         raise OptionError(f"connect() got an unexpected keyword argument {name!r}.", remedy=remedy)
 

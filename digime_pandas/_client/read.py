@@ -24,6 +24,7 @@ from digime_pandas._client.library.query import FileQuery
 from digime_pandas._service.authorization import Authorization, check_authorization
 from digime_pandas._service.contract import Contract
 from digime_pandas._service.descriptor import AccountId, FileName, check_file_name
+from digime_pandas._service.oauth.loopback import checked_timeout
 from digime_pandas._tabular.reading.arguments import check_batch_rows, check_columns, check_limit
 from digime_pandas.errors import DigimeError, FileNotInLibraryError, InputError, collected_warnings
 from digime_pandas.errors.calls.explained import explains_calls
@@ -77,6 +78,7 @@ class ReadRequest:
         file_name = self.file_name.name if isinstance(self.file_name, PurePath) else self.file_name
         object.__setattr__(self, "file_name", file_name if is_dataset_name(file_name) else check_file_name(file_name))
         object.__setattr__(self, "account_id", *one_account(self.account_id))
+        checked_timeout(self.timeout)
 
     @property
     def limits(self) -> ReadLimits:
@@ -108,7 +110,8 @@ def read_file(file_name: FileName, account_id: AccountId, **arguments: Unpack[Re
     Args:
         file_name: The name it was written under: one of its references. With one ``*``: the rows of all files of the
             dataset that was written under this name, as one file of their format. CSV, JSON and NDJSON files are joined
-            as they are; Parquet files are read and written as one.
+            as they are; Parquet files are read and written as one. Where there is no such dataset, a file of this very
+            name.
         account_id: The person's id in your own system.
         sha256: SHA-256 as hex digits, such as a receipt's, that the bytes must have.
         client: The client to use. Default: the one of `connect`.
@@ -133,8 +136,8 @@ def read_file(file_name: FileName, account_id: AccountId, **arguments: Unpack[Re
         APIError: The request to the service failed.
     """
     request = read_request(file_name, account_id, **arguments)
-    if is_dataset_name(request.file_name):
-        return dataset_of(request).read()
+    if (dataset := dataset_if_any(request)) is not None:
+        return dataset.read()
     with current_client(request.client).one_deadline():
         return _newest_file(request).read(sha256=request.sha256)
 
@@ -176,8 +179,8 @@ def read_frame(
     """
     request = read_request(file_name, account_id, max_rows=max_rows, **arguments)
     wanted, most = check_columns(columns), check_limit(limit)
-    if is_dataset_name(request.file_name):
-        return dataset_of(request).to_frame(wanted, most)
+    if (dataset := dataset_if_any(request)) is not None:
+        return dataset.to_frame(wanted, most)
     with current_client(request.client).one_deadline():
         return _newest_file(request).to_frame(columns=wanted, limit=most, sha256=request.sha256)
 
@@ -215,8 +218,8 @@ def read_batches(
     """
     request = read_request(file_name, account_id, max_rows=max_rows, **arguments)
     wanted, rows = check_columns(columns), check_batch_rows(batch_rows)
-    if is_dataset_name(request.file_name):
-        return dataset_of(request).read_batches(wanted, rows)
+    if (dataset := dataset_if_any(request)) is not None:
+        return dataset.read_batches(wanted, rows)
     with current_client(request.client).one_deadline():
         file = _newest_file(request)
     return file.read_batches(columns=wanted, batch_rows=rows, sha256=request.sha256)
@@ -253,6 +256,20 @@ def dataset_of(request: ReadRequest) -> Dataset:
         raise _not_there(request, library)
     limits = request.limits
     return replace(found, parts=tuple(replace(each, file=replace(each.file, limits=limits)) for each in found.parts))
+
+
+def dataset_if_any(request: ReadRequest) -> Dataset | None:
+    """Return the dataset of a name, or None where one file is to be read: a file may have a ``*`` in its name, too."""
+    if not is_dataset_name(request.file_name):
+        return None
+    if request.sha256 is not None:
+        with suppress(FileNotInLibraryError):
+            _newest_file(request)
+            return None
+    try:
+        return dataset_of(request)
+    except FileNotInLibraryError:
+        return None
 
 
 def _newest_file(request: ReadRequest) -> LibraryFile:

@@ -21,6 +21,8 @@ from digime_pandas._tabular.serialize import SerializableFrame, inspect_frame
 from digime_pandas.errors import InputError, in_words
 from digime_pandas.errors.calls.explained import advice_for
 
+_OF_IDS = "write_each and preview_each take the account ids from the column that by= names. Leave it out."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteRequest:
@@ -102,7 +104,7 @@ def check_write_request(
     found = resolve_format(file_name, arguments.get("format"))
     unknown = next((name for name in arguments if name not in WRITE_DEFAULTS), None)
     if unknown is not None:
-        raise no_option(found, unknown, advice_for(unknown, WRITE_ARGUMENTS))
+        raise no_option(found, unknown, _OF_IDS if unknown == "account_id" else advice_for(unknown, WRITE_ARGUMENTS))
     mime_type, reference, index = arguments.get("mime_type"), arguments.get("reference"), arguments.get("index")
     if index is not None and not isinstance(index, bool):
         raise InputError(

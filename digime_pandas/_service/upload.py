@@ -29,6 +29,10 @@ _NO_WRITE_ID = (
     "Whether the file is in the library is not known, and nothing would tell a copy of it: look there before sending "
     "it again. With a write id among the references (f'urn:uuid:{uuid.uuid4()}') it would have been sent again here."
 )
+_WRITE_ID = (
+    "Whether the file is in the library is not known. Written again with the same journal, it is there once for those "
+    "who read; without a journal, look there before sending it again."
+)
 
 
 @dataclass(slots=True)
@@ -182,8 +186,8 @@ class _Sending:
                 attempts = self._hashed.begun or int(known == "unknown")
             self._outcome.known = "unknown" if before == "unknown" else known
             self._outcome.attempts += attempts
-            if self._outcome.known == "unknown" and self._file.descriptor.write_id is None:
-                error.add_note(_NO_WRITE_ID)
+            if self._outcome.known == "unknown":
+                error.add_note(_NO_WRITE_ID if self._file.descriptor.write_id is None else _WRITE_ID)
             raise
         self._outcome.known = "unknown"  # the reply may be 'pending'
         self._outcome.attempts += reply.attempts

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from digime_pandas._tabular.columns import Column, Finding, RuleName
@@ -14,6 +15,9 @@ from digime_pandas._tabular.rules.rule import Outcome, Verdict
 from digime_pandas._tabular.rules.sentences import COUNTED, HOLDS
 
 Reason = tuple[Verdict, str]  # what to warn of: a verdict, and why
+_WARNINGS: Mapping[Verdict, str] = MappingProxyType(
+    {"lost": "Not everything is in the file", "changed": "Written in another form"}
+)
 _SEVERITY: dict[Verdict, int] = {"kept": 0, "changed": 1, "lost": 2, "impossible": 3}
 
 
@@ -196,3 +200,10 @@ def _outcome(rule: RuleName, format: Format, options: Mapping[str, Any]) -> Outc
     if rule in IN_SCHEMA and not options.get("typed", True):
         return Outcome("kept", outcome.form)  # without a schema there is nothing that they would be in
     return outcome
+
+
+def warning_sentences(reasons: Iterable[Reason]) -> tuple[str, ...]:
+    """Return one sentence per verdict that there is to warn of, for reasons such as a frame's."""
+    found = list(reasons)
+    by_verdict = {verdict: [text for each, text in found if each == verdict] for verdict in _WARNINGS}
+    return tuple(f"{_WARNINGS[verdict]}: {'; '.join(texts)}." for verdict, texts in by_verdict.items() if texts)

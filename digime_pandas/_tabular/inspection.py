@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +22,9 @@ _LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59
 _FIRST_PERIOD_YEAR, _LAST_PERIOD_YEAR = 1_000, 9_998  # the text of others is not read back as what it was
 _SECONDS_PER_DAY = 86_400
 _MOST_SECONDS = 2**63 // 1000  # that milliseconds can count in 64 bits
+_FEW = 256  # values that Python goes through in less time than a call of Arrow takes
+_NESTED: frozenset[RuleName] = frozenset(("list", "struct", "map"))
+_OF_TIMES: frozenset[RuleName] = frozenset(("timestamp", "zoned timestamp", "date", "period", "interval"))
 
 
 class _TextType(NamedTuple):
@@ -38,17 +42,21 @@ class _TextType(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _TypeFindings:
-    """What is found in the type of a column alone.
+    """What is found in the type of a column alone, for a format.
 
     Attributes:
         findings: The rules that it and the types inside it fall under.
-        rules: Names of these.
-        text_types: The types its times may be cast to, coarsest first, its own last; empty where it holds no times.
+        text_types: The types its times may be cast to, coarsest first, its own last; empty where it holds no times, and
+            for a format that stores types.
+        holds_json: Whether it has lists, structs or maps. These are JSON in every text format, which has neither NaN
+            nor infinities.
+        needs_values: Whether it or a type inside it falls under a rule that says more by the values.
     """
 
     findings: tuple[Finding, ...]
-    rules: frozenset[RuleName]
     text_types: tuple[_TextType, ...]
+    holds_json: bool
+    needs_values: bool
 
 
 class ColumnInspection:
@@ -67,19 +75,18 @@ class ColumnInspection:
     """
 
     def __init__(self, column: Column, format: Format, *, alone: bool) -> None:
-        type_findings = _type_findings(column.type)
+        type_findings = _type_findings(column.type, format)
         self.findings = type_findings.findings
         self.cause = column.cause
         self._column = column
         self._format = format
         self._type_findings = type_findings
-        # Lists, structs and maps are JSON in every text format, which has neither NaN nor infinities.
-        self._holds_json = not type_findings.rules.isdisjoint(("list", "struct", "map"))
-        self._text_types = () if format.stores_types else type_findings.text_types
+        self._holds_json = type_findings.holds_json
+        self._text_types = type_findings.text_types
         self.file_type = self._coarsest_type()
         self._blank_lines = alone and format.null == "empty field" and column.rule in {"text", "category"}
         self._found: dict[RuleName, Finding] = {}
-        self._needs_values = self._blank_lines or self._has_rules_of_values()
+        self._needs_values = self._blank_lines or type_findings.needs_values
 
     def inspect_all(self, rows: int) -> None:
         """Inspect all blocks of the column, if any of its values can matter.
@@ -136,21 +143,14 @@ class ColumnInspection:
             elif rule_of_type(leaf.type) == "interval":
                 self._inspect_intervals(leaf)
 
-    def _has_rules_of_values(self) -> bool:
-        rules = self._type_findings.rules
-        if self._format.stores_types:
-            return "timestamp in seconds" in rules
-        if "float" in rules and (not self._format.has_nan or self._holds_json):
-            return True
-        return not rules.isdisjoint(("timestamp", "zoned timestamp", "date", "period", "interval"))
-
     def _inspect_floats(self, leaf: pa.Array, row: int | None) -> None:
         if self._format.stores_types or (self._format.has_nan and not self._holds_json):
             return
         values = leaf.cast(pa.float32()) if pa.types.is_float16(leaf.type) else leaf
+        few = values.to_pylist() if len(values) <= _FEW else None
         if leaf.null_count and self._column.spec.dtype_family in {"numpy", "sparse"}:
-            self._record("missing float", leaf.is_null(), row)
-        if _are_finite(values):
+            self._record("missing float", leaf.is_null() if few is None else [each is None for each in few], row)
+        if _are_finite(values) if few is None else all(each is None or isfinite(each) for each in few):
             return
         self._record("NaN inside" if self._holds_json else "NaN beside null", pc.is_nan(values), row)
         self._record("infinity inside" if self._holds_json else "infinity", pc.is_inf(values), row)
@@ -163,8 +163,7 @@ class ColumnInspection:
         margin = _SECONDS_PER_DAY if leaf.type.tz else 0
         self._record_beyond("year beyond 1 to 9999", leaf, _FIRST_SECOND + margin, _LAST_SECOND - margin, row)
         if row is not None:
-            ticks = leaf.view(pa.int64())
-            self._refine_unit(np.asarray(ticks.fill_null(0) if ticks.null_count else ticks))
+            self._refine_unit(leaf.view(pa.int64()))
 
     def _inspect_dates(self, leaf: pa.Array, row: int | None) -> None:
         if len(leaf) == leaf.null_count:
@@ -197,9 +196,10 @@ class ColumnInspection:
         beyond = (years < _FIRST_PERIOD_YEAR) | (years > _LAST_PERIOD_YEAR)
         self._record("year of a period", pc.and_(pa.array(beyond), leaf.is_valid()), row)
 
-    def _refine_unit(self, ticks: Any) -> None:
+    def _refine_unit(self, ticks: pa.Array) -> None:
         """Leave out the types that are too coarse for one of the times; the column's own type always remains."""
-        while len(self._text_types) > 1 and not _are_multiples(ticks, self._text_types[0].ticks):
+        are_multiples = _multiples_among(ticks)
+        while len(self._text_types) > 1 and not are_multiples(self._text_types[0].ticks):
             self._text_types = self._text_types[1:]
         self.file_type = self._coarsest_type()
 
@@ -208,13 +208,13 @@ class ColumnInspection:
             return None
         return self._text_types[0].type
 
-    def _record(self, rule: RuleName, mask: pa.Array, start: int | None) -> None:
+    def _record(self, rule: RuleName, mask: pa.Array | list[bool], start: int | None) -> None:
         """Record a rule for the values that a mask is true of; the first row is kept, counts are added up."""
-        count = mask.true_count
+        count = sum(mask) if isinstance(mask, list) else mask.true_count
         if not count:
             return
         known = self._found.get(rule)
-        row = None if start is None else start + pc.index(mask, pa.scalar(True)).as_py()
+        row = None if start is None else start + _first_true(mask)
         if known is not None:
             row, count = known.row, count + (known.count or 0)
         self._found[rule] = Finding(rule, row, count)
@@ -244,11 +244,15 @@ def inspect_columns(columns: Sequence[Column], rows: int | None, format: Format)
 
 
 @lru_cache(maxsize=1024)
-def _type_findings(type: pa.DataType) -> _TypeFindings:
+def _type_findings(type: pa.DataType, format: Format) -> _TypeFindings:
     rules = sorted(set(_rules_in(type)))
     if pa.types.is_timestamp(type) and type.unit == "s":
         rules.append("timestamp in seconds")
-    return _TypeFindings(tuple(map(Finding, rules)), frozenset(rules), _text_types(type))
+    holds_json = not _NESTED.isdisjoint(rules)
+    if format.stores_types:
+        return _TypeFindings(tuple(map(Finding, rules)), (), holds_json, "timestamp in seconds" in rules)
+    needs_values = not _OF_TIMES.isdisjoint(rules) or ("float" in rules and (holds_json or not format.has_nan))
+    return _TypeFindings(tuple(map(Finding, rules)), _text_types(type), holds_json, needs_values)
 
 
 def _text_types(type: pa.DataType) -> tuple[_TextType, ...]:
@@ -271,17 +275,30 @@ def _are_finite(values: pa.Array) -> bool:
     return int(finite) == len(values) - int(values.null_count)
 
 
+def _first_true(mask: pa.Array | list[bool]) -> int:
+    """Return the position of the first true value of a mask, which has one."""
+    if isinstance(mask, list):
+        return mask.index(True)
+    position: int = pc.index(mask, pa.scalar(True)).as_py()
+    return position
+
+
 def _extremes(ticks: pa.Array) -> tuple[int, int]:
     """Return the lowest and the highest of whole numbers, of which there is one."""
-    if ticks.null_count:
-        lowest, highest = pc.min_max(ticks).as_py().values()
-        return lowest, highest
-    numbers = ticks.to_numpy()  # which costs less per call, of few rows
-    return int(numbers.min()), int(numbers.max())
+    if len(ticks) <= _FEW:
+        present = [each for each in ticks.to_pylist() if each is not None]
+        return min(present), max(present)
+    lowest, highest = pc.min_max(ticks).as_py().values()
+    return lowest, highest
 
 
-def _are_multiples(ticks: Any, of: int) -> bool:
-    return bool((ticks // of * of == ticks).all())
+def _multiples_among(ticks: pa.Array) -> Callable[[int], bool]:
+    """Return what tells whether all of some whole numbers are multiples of a number; nulls do not count."""
+    if len(ticks) <= _FEW:
+        few = list(filter(None, ticks.to_pylist()))
+        return lambda of: not any(each % of for each in few)
+    many: Any = np.asarray(ticks.fill_null(0) if ticks.null_count else ticks)
+    return lambda of: bool((many // of * of == many).all())
 
 
 def _rules_in(type: pa.DataType) -> Iterator[RuleName]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Self
 
@@ -17,22 +18,33 @@ import pyarrow as pa
 from digime_pandas._tabular.codecs.codec import EncodeJob, Piece, Run, run_one_by_one
 from digime_pandas._tabular.codecs.registry import CODECS
 from digime_pandas._tabular.columns import BLOCK_ROWS, Column, Finding, raise_about_column, raise_about_frame
-from digime_pandas._tabular.fidelity import ColumnVerdict, Reason, judge_columns, judge_labels
+from digime_pandas._tabular.fidelity import ColumnVerdict, Reason, judge_columns, judge_labels, warning_sentences
 from digime_pandas._tabular.formats import Format, check_options
+from digime_pandas._tabular.frames.batches import converted
 from digime_pandas._tabular.frames.objects.advice import shown, type_name
 from digime_pandas._tabular.frames.source import ColumnSource, column_source_of
 from digime_pandas._tabular.frames.streamed.readings import Inspect
 from digime_pandas._tabular.inspection import ColumnInspection, inspect_columns
-from digime_pandas._tabular.rules.rule import Verdict
 from digime_pandas._tabular.rules.sentences import joined_to
-from digime_pandas._tabular.schema.making import WrittenSchema, written_schema
+from digime_pandas._tabular.schema.known import KnownBySchema, key_of
+from digime_pandas._tabular.schema.making import WrittenSchema, is_implied, written_schema
 from digime_pandas._tabular.schema.stored import Schema
 from digime_pandas.errors import FidelityError, FidelityWarning, warn
 
-_WARNINGS: Mapping[Verdict, str] = MappingProxyType(
-    {"lost": "Not everything is in the file", "changed": "Written in another form"}
-)
 _NO_OPTIONS: Mapping[str, object] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class _Conclusions:
+    """What follows from the columns of a frame and what was found in their values; see `SerializableFrame`."""
+
+    columns: tuple[ColumnVerdict, ...]
+    reasons: tuple[Reason, ...]
+    warnings: tuple[str, ...]
+    schema: WrittenSchema
+
+
+_KNOWN: KnownBySchema[_Conclusions] = KnownBySchema()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -136,7 +148,8 @@ class SerializableFrame:
 
         def read_inspected(rows: int) -> pa.RecordBatch | None:
             nonlocal position
-            batch = read(rows)
+            found = read(rows)
+            batch = None if found is None else converted(found)
             if batch is None:
                 self.rows = position
                 return None
@@ -232,32 +245,48 @@ def inspect_source(
     inspections = inspect_columns(source.columns, source.rows, format)
     if source.survey is not None:
         source, inspections = _surveyed(source, source.survey, inspections, format)
-    findings = _findings(source.columns, inspections, format)
-    verdicts, reasons = judge_columns(source.columns, findings, format, options, warn_of_cut=warn_of_cut)
-    refusal = _refusal(verdicts, inspections, source)
+    key = key_of(source)
+    if key is not None:
+        implied = not format.stores_types and options["typed"] and is_implied(source, format, options)
+        key = key, format, *options.values(), warn_of_cut, implied, *(each.findings for each in inspections)
+    known = _KNOWN.get(key, partial(_conclude, source, inspections, format, options, warn_of_cut=warn_of_cut))
+    refusal = _refusal(known.columns, inspections, source)
     if refusal is None and source.rows and not source.columns:
         refusal = FidelityError(f"The frame has {source.rows} rows and no column. Give index=True to write its index.")
+    return SerializableFrame(
+        format=format,
+        rows=source.rows,
+        single_pass=source.single_pass,
+        columns=known.columns,
+        warnings=known.warnings,
+        refusal=refusal,
+        schema=known.schema.beside,
+        reasons=known.reasons,
+        schema_inside=known.schema.inside,
+        source=source,
+        options=options,
+        inspections=inspections,
+    )
+
+
+def _conclude(
+    source: ColumnSource,
+    inspections: Sequence[ColumnInspection],
+    format: Format,
+    options: Mapping[str, Any],
+    *,
+    warn_of_cut: bool,
+) -> _Conclusions:
+    findings = _findings(source.columns, inspections, format)
+    verdicts, reasons = judge_columns(source.columns, findings, format, options, warn_of_cut=warn_of_cut)
     schema = WrittenSchema()
-    if refusal is None:
+    if all(each.verdict != "impossible" for each in verdicts) and (source.columns or not source.rows):
         schema = written_schema(source, format, options)
         if source.labels is not None and source.labels.findings:
             about_labels = judge_labels(source.labels.findings, format, options, warn_of_cut=warn_of_cut)
             reasons += [(verdict, f"column labels: {note}") for verdict, note in about_labels]
         reasons += [("lost", each) for each in schema.lost]
-    return SerializableFrame(
-        format=format,
-        rows=source.rows,
-        single_pass=source.single_pass,
-        columns=verdicts,
-        warnings=warning_sentences(reasons),
-        refusal=refusal,
-        schema=schema.beside,
-        reasons=tuple(reasons),
-        schema_inside=schema.inside,
-        source=source,
-        options=options,
-        inspections=inspections,
-    )
+    return _Conclusions(verdicts, tuple(reasons), warning_sentences(reasons), schema)
 
 
 def _surveyed(
@@ -318,10 +347,3 @@ def _example(column: Column, verdict: ColumnVerdict, rows: int) -> str:
             value = values[place].as_py()
             return f" (row {start + place} has {shown(value)}, of type {type_name(type(value))})"
     return ""
-
-
-def warning_sentences(reasons: Iterable[Reason]) -> tuple[str, ...]:
-    """Return one sentence per verdict that there is to warn of, for reasons such as a frame's."""
-    found = list(reasons)
-    by_verdict = {verdict: [text for each, text in found if each == verdict] for verdict in _WARNINGS}
-    return tuple(f"{_WARNINGS[verdict]}: {'; '.join(texts)}." for verdict, texts in by_verdict.items() if texts)

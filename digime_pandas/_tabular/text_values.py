@@ -18,6 +18,7 @@ from digime_pandas._tabular.arrow import rule_of_type
 from digime_pandas._tabular.columns import TICKS_PER_SECOND, RuleName
 from digime_pandas._tabular.engines.iso_text import (
     duration_texts,
+    few_date_texts,
     few_time_texts,
     local_times,
     offset_text,
@@ -122,7 +123,8 @@ class _Date(_Form):
         if not pa.types.is_date32(array.type):
             return array.cast(pa.string())
         if len(array) <= _FEW:
-            return array.cast(pa.string())
+            few = few_date_texts(array)
+            return array.cast(pa.string()) if few is None else few
         # The same dates are in many rows: each is turned into text once.
         distinct = array.dictionary_encode()
         return distinct.dictionary.cast(pa.string()).take(distinct.indices)
@@ -248,7 +250,11 @@ class _Dictionary(_Form):
         return text_type(type.value_type)
 
     def to_text(self, array: pa.Array) -> pa.Array:
-        return to_text(array.dictionary).take(array.indices)
+        texts = to_text(array.dictionary)
+        if max(len(texts), len(array)) > _FEW or pa.types.is_nested(texts.type):
+            return texts.take(array.indices)
+        few = [*texts.to_pylist(), None]
+        return pa.array([few[-1 if each is None else each] for each in array.indices.to_pylist()], texts.type)
 
     def from_text(self, array: pa.Array, type: pa.DataType) -> pa.Array:
         return from_text(array, type.value_type).dictionary_encode().cast(type)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from digime_pandas._service.authorization import Authorization, Postbox, Token, UserAccessToken
@@ -11,6 +12,8 @@ from digime_pandas.errors import InputError
 from digime_pandas.sandbox._context import Access, Registration, SandboxContext
 from digime_pandas.sandbox._store.keys import public_pem
 from digime_pandas.sandbox._store.records import IssuedTokens
+
+_THREADS = 16
 
 
 class TokenStore(Protocol):
@@ -44,8 +47,11 @@ def keep_all(authorizations: Iterable[Authorization], tokens: TokenStore, enviro
         tokens: The store.
         environment: Base URL of the API.
     """
-    for authorization in authorizations:
-        tokens.put(environment, str(authorization.client_id), authorization)
+    # Each waits until its file is on the disk, and a disk that many threads wait for writes many files at a time.
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="digime-sandbox-approve") as threads:
+        puts = [threads.submit(tokens.put, environment, str(each.client_id), each) for each in authorizations]
+    for put in puts:
+        put.result()
 
 
 def _checked(account_ids: Iterable[str]) -> tuple[str, ...]:

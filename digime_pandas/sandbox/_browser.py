@@ -10,7 +10,7 @@ from urllib.parse import urlencode, urlsplit
 
 from digime_pandas._service.contract import Contract
 from digime_pandas._service.descriptor import check_accounts
-from digime_pandas.errors import AuthorizationError, ConfigurationError, InputError
+from digime_pandas.errors import AuthorizationError, ConfigurationError, InputError, in_words
 from digime_pandas.sandbox._app import CONSENT_PATH, VERSIONS
 from digime_pandas.sandbox._server import HOST
 
@@ -32,10 +32,12 @@ def submit_consent_form(
         The address that the response redirects to, which is not requested.
 
     Raises:
-        InputError: The address is not on `origin`.
+        InputError: The address is not on `origin`, or no text.
         AuthorizationError: The page rejects the link.
         ConfigurationError: Nothing answers there.
     """
+    if not isinstance(url, str):
+        raise InputError(f"url is {in_words(url)}. Pass the `url` of a flow that was begun with this sandbox.")
     parts = urlsplit(url)
     if f"{parts.scheme}://{parts.netloc}" != origin:
         raise InputError(f"url is not on this sandbox ({origin}). Pass the `url` of a flow that was begun with it.")

@@ -28,6 +28,7 @@ from digime_pandas.errors import (
     SecretError,
     ServiceUnreachableError,
     TokenStoreError,
+    UnknownNameError,
 )
 from digime_pandas.sandbox import Sandbox
 
@@ -415,3 +416,14 @@ class TestEnvironment:
         client = Client(sandbox.contract, tokens=MemoryTokenStore(), max_attempts=1)
         with client, pytest.raises(ServiceUnreachableError, match="ALL_PROXY"):
             client.begin_authorization("p", callback="https://app.test/back")
+
+
+def test_a_client_offers_what_is_for_its_users(client: Client) -> None:
+    offered = {name for name in dir(client) if not name.startswith("_")}
+    assert {"write", "files", "consents", "tokens", "base_url", "sandbox"} <= offered
+    inner = {"note_written", "was_refused", "write_consents"}
+    assert all(hasattr(client, name) for name in inner)
+    assert not offered & inner
+    with pytest.raises(UnknownNameError, match="It has authorization") as caught:
+        client.zzz  # type: ignore[attr-defined]  # noqa: B018
+    assert not any(name in str(caught.value) for name in inner)

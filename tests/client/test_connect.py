@@ -22,7 +22,7 @@ from digime_pandas._client.client import BASE_URL, ONBOARD_URL, Client
 from digime_pandas._client.connect import connect, current_client, temporary_default
 from digime_pandas._service.contract import Contract
 from digime_pandas._service.oauth.token_store import MemoryTokenStore
-from digime_pandas.errors import ConfigurationError, DigimeWarning
+from digime_pandas.errors import ConfigurationError, DigimeWarning, OptionError
 from digime_pandas.sandbox import Sandbox
 
 T = TypeVar("T")
@@ -338,3 +338,12 @@ def test_a_default_for_a_while_ends_with_its_block_whatever_happens_in_it(
     assert current_client() is client
     with ThreadPoolExecutor(1) as thread:
         assert thread.submit(current_client).result() is client
+
+
+def test_an_unknown_option_is_answered_with_each_that_there_is_once() -> None:
+    with pytest.raises(OptionError, match=r"Options are (.*)\.$") as caught:
+        connect("sandbox", zzz=5)
+    named = str(caught.value).partition("Options are ")[2].rstrip(".").split(", ")
+    assert len(named) == len(set(named))
+    assert {"read_contract", "data_dir", "tokens"} <= set(named)
+    assert "target" not in named

@@ -115,7 +115,6 @@ def test_what_a_write_would_warn_of_is_in_the_verdicts_and_not_warned_of() -> No
     assert column.row == 1
 
 
-@pytest.mark.skipif(int(pa.__version__.split(".")[0]) < 24, reason="this pyarrow writes no such texts to Parquet")
 def test_what_pandas_cannot_show_is_said_in_place_of_the_rows() -> None:
     frame = pd.DataFrame({"a": pd.array(pa.array(["x", None]), dtype=pd.ArrowDtype(pa.string_view()))})
 

@@ -112,6 +112,9 @@ def test_a_file_that_is_not_there_is_named_with_the_way_to_look(client: Client, 
         ({"account_id": 1.5}, DescriptorError),
         ({"sha256": "short"}, InputError),
         ({"sha256": b"0" * 64}, InputError),
+        ({"timeout": "60"}, InputError),
+        ({"timeout": -1}, InputError),
+        ({"timeout": float("nan")}, InputError),
     ],
     ids=str,
 )
@@ -120,6 +123,22 @@ def test_bad_input_is_an_error_of_input(client: Client, change: dict[str, Any], 
     for call in (read_file, read_frame, read_batches):
         with pytest.raises(kind):
             call(**(arguments | change))
+
+
+def test_a_list_takes_no_time_that_is_none(client: Client, reader: Authorization) -> None:
+    with pytest.raises(InputError, match=r"timeout is None\. Pass how many seconds"):
+        client.files(reader.account_id, timeout=None)  # type: ignore[arg-type]
+
+
+def test_one_file_may_have_a_name_that_looks_like_that_of_a_dataset(client: Client, reader: Authorization) -> None:
+    frame = pd.DataFrame({"pulse": [61, 70]})
+    receipt = write(frame, "ward-*.csv", reader.account_id, client=client)
+    for digest in (None, receipt.sha256):
+        arguments: dict[str, Any] = {"account_id": reader.account_id, "client": client, "sha256": digest}
+        pd.testing.assert_frame_equal(read_frame("ward-*.csv", **arguments), frame)
+        assert read_file("ward-*.csv", **arguments) == b"pulse\r\n61\r\n70\r\n"
+        (batch,) = read_batches("ward-*.csv", **arguments)
+        pd.testing.assert_frame_equal(batch, frame)
 
 
 def test_a_file_that_is_no_table_is_not_made_one(client: Client, reader: Authorization) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 from digime_pandas._client.client import Client
 from digime_pandas._client.read import read_frame
 from digime_pandas._client.write_each import write_each
+from digime_pandas._service.authorization import Authorization
 from digime_pandas._service.oauth.token_store import FileTokenStore, MemoryTokenStore
-from digime_pandas.errors import ConfigurationError, DigimeError, InputError, SecretError
+from digime_pandas.errors import ConfigurationError, DigimeError, InputError, SecretError, TokenStoreError
 from digime_pandas.sandbox import Sandbox
 from tests.faults.forked import forked
 
@@ -86,6 +88,30 @@ def test_any_store_of_a_client_will_do(own_sandbox: Sandbox, connected: Callable
     for tokens in (MemoryTokenStore(), FileTokenStore(tmp_path / "tokens")):
         (made,) = own_sandbox.approve_all(["p"], tokens=tokens)
         assert connected(own_sandbox, tokens=tokens).authorization("p") == made
+
+
+def test_many_are_stored_at_a_time(own_sandbox: Sandbox) -> None:
+    class WaitsForAnother(MemoryTokenStore):
+        both = threading.Barrier(2)
+
+        def put(self, environment: str, contract: str, authorization: Authorization) -> None:
+            self.both.wait(timeout=10)
+            super().put(environment, contract, authorization)
+
+    tokens = WaitsForAnother()
+    own_sandbox.approve_all([f"p{number}" for number in range(32)], tokens=tokens)
+    assert len(tokens.list()) == 32
+
+
+def test_a_store_that_fails_is_an_error(own_sandbox: Sandbox) -> None:
+    class Full(MemoryTokenStore):
+        def put(self, environment: str, contract: str, authorization: Authorization) -> None:
+            if authorization.account_id == "q":
+                raise TokenStoreError("full")
+            super().put(environment, contract, authorization)
+
+    with pytest.raises(TokenStoreError, match="full"):
+        own_sandbox.approve_all(["p", "q", "r"], tokens=Full())
 
 
 def test_no_token_shows(own_sandbox: Sandbox) -> None:

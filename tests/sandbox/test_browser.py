@@ -3,8 +3,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
 from urllib.parse import parse_qsl
 
+import pandas as pd
 import pytest
 
 from digime_pandas.errors import AuthorizationError, InputError
@@ -57,6 +59,12 @@ def test_a_page_that_rejects_the_link_is_an_error_with_its_heading(origin: str) 
     with pytest.raises(AuthorizationError, match=r"answered 410: Used already\."):
         submit_consent_form(f"{origin}/page?code=y", "refuse", origin=origin)
     assert _Page.submitted == []
+
+
+@pytest.mark.parametrize("url", [None, 5, pd.NA, b"http://127.0.0.1/page"], ids=repr)
+def test_what_is_no_address_is_an_error_of_input(origin: str, url: Any) -> None:
+    with pytest.raises(InputError, match="url is"):
+        submit_consent_form(url, "approve", origin=origin)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/page", "https://{origin}/page", "page", ""])

@@ -121,6 +121,9 @@ def test_where_nothing_tells_a_copy_an_error_that_leaves_it_open_says_so(
         Service(*answers).upload(file=file)
     notes = " ".join(getattr(raised.value, "__notes__", []))
     assert ("nothing would tell a copy" in notes) is said
+    is_open = raised.value.outcome == "unknown"
+    assert ("Whether the file is in the library is not known" in notes) is is_open
+    assert ("Written again with the same journal" in notes) is (is_open and bool(reference))
 
 
 @pytest.mark.parametrize("first", [PENDING, invalid()], ids=["pending", "401"])

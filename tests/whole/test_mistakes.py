@@ -110,6 +110,8 @@ MISTAKES: dict[str, tuple[str, str]] = {
         'digime.read_frame("visits.parquet", who, columns=["puls"], client=client)',
         "Did you mean 'pulse'",
     ),
+    "the account of one file": ('everyone.digime.write_each("id", "a.csv", account_id=who)', "column that by= names"),
+    "no column of accounts": ('everyone.digime.write_each(None, "a.csv")', r"account ids\. The columns are"),
     "a misspelt column of accounts": ('everyone.digime.write_each("pateint", "a.csv")', "Did you mean 'patient'"),
     # Values of another kind
     "a frame as the account": ('df.digime.write("a.csv", df)', r"account_id is a DataFrame\. Pass a text"),

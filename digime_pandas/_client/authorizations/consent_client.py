@@ -8,7 +8,7 @@ from functools import partial
 
 import pandas as pd
 
-from digime_pandas._client.authorizations.invitations import check_address, check_invited, invite_all
+from digime_pandas._client.authorizations.invitations import check_invited, invitation_address, invite_all
 from digime_pandas._client.authorizations.tables import consents_table
 from digime_pandas._service.authorization import (
     ACCESSES,
@@ -152,7 +152,8 @@ class ConsentClient:
             account_ids: The people's ids in your own system.
             access: As for `begin_authorization`.
             callback: Address of your own web application, registered on the contract, that passes what comes back to
-                `complete_authorization`. Default: the contract's `redirect_uri`.
+                `complete_authorization`. Default: the contract's `redirect_uri`; in a sandbox, where there is none, an
+                address of this computer at which nothing listens, and which the browser then shows in full.
 
         Returns:
             One row per account, in their order: `account_id`, `url`, `expires` (UTC; until when an answer is taken
@@ -167,8 +168,9 @@ class ConsentClient:
         accounts = check_invited(account_ids)
         _check_texts(callback=callback)
         contract = self._for(access).api.contract
-        check_address(callback or contract.redirect_uri, base_url=self.base_url, variable=_VARIABLES[access])
-        return invite_all(accounts, partial(self._begin, access=access, callback=callback, listens=False))
+        given = callback or contract.redirect_uri
+        address = invitation_address(given, base_url=self.base_url, variable=_VARIABLES[access])
+        return invite_all(accounts, partial(self._begin, access=access, callback=address, listens=False))
 
     @explains_calls()
     def consents(self) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from digime_pandas.errors import ConfigurationError, DescriptorError, DigimeErro
 
 _THREADS = 4
 _MOST_FAILURES_IN_A_ROW = 8
+_REHEARSAL = "http://localhost:8765/digime"  # at which nothing listens: the browser still shows what came back
 
 
 def invite_all(accounts: tuple[str, ...], begin: Callable[[str], AuthorizationFlow]) -> pd.DataFrame:
@@ -84,10 +85,10 @@ def _check_different(account_ids: list[str]) -> None:
         seen[known] = account_id
 
 
-def check_address(address: str | None, *, base_url: str, variable: str) -> None:
-    """Check that people who are elsewhere can come back to a redirect address.
+def invitation_address(address: str | None, *, base_url: str, variable: str) -> str:
+    """Return a redirect address to which people who are elsewhere can come back.
 
-    On this computer it may be where the service is on this computer too, as a sandbox is.
+    It may be on this computer where the service is on this computer too, as a sandbox is; there it need not be set.
 
     Args:
         address: The redirect address, or None where none is set.
@@ -105,6 +106,8 @@ def check_address(address: str | None, *, base_url: str, variable: str) -> None:
         "authorize --address -",
     )
     if address is None:
+        if is_loopback_url(base_url):
+            return _REHEARSAL
         raise ConfigurationError(
             "Invitations need a redirect address: people who are elsewhere cannot come back to this process.", **ways
         )
@@ -114,3 +117,4 @@ def check_address(address: str | None, *, base_url: str, variable: str) -> None:
             "there.",
             **ways,
         )
+    return address

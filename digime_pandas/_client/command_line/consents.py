@@ -124,7 +124,8 @@ def _forget(arguments: argparse.Namespace) -> int:
         print_json([{"account_id": arguments.account, "access": each, "forgotten": known[each]} for each in wanted])
         return DONE
     for access, was_known in known.items():
-        print(f"{access}: {'forgotten here; the consent itself stays given' if was_known else 'nothing was stored'}")
+        what = "forgotten here; a consent that was given stays given" if was_known else "nothing was stored"
+        print(f"{access}: {what}")
     return DONE
 
 

@@ -24,10 +24,9 @@ from digime_pandas._client.command_line.output import (
     print_table,
 )
 from digime_pandas._client.command_line.service import connected
-from digime_pandas._client.dataset.manifest import is_dataset_name
 from digime_pandas._client.library.file import LibraryFile
 from digime_pandas._client.library.target_file import put_file
-from digime_pandas._client.read import ReadArguments, ReadRequest, dataset_of, read_file, read_frame
+from digime_pandas._client.read import ReadArguments, ReadRequest, dataset_if_any, read_file, read_frame
 from digime_pandas._service.receipt import Receipt
 from digime_pandas._tabular.formats import format_of
 from digime_pandas._tabular.serialize import inspect_frame
@@ -145,9 +144,8 @@ def _put(path: Path, file_name: str, content: bytes) -> dict[str, Any]:
 
 def _read_into(folder: Path, request: ReadRequest) -> list[dict[str, Any]]:
     """Put each file of a name into a folder, under its own name, as it is."""
-    if is_dataset_name(request.file_name):
-        parts = dataset_of(request).parts
-        return [_put(folder / part.part.name, part.part.name, part.read()) for part in parts]
+    if (dataset := dataset_if_any(request)) is not None:
+        return [_put(folder / part.part.name, part.part.name, part.read()) for part in dataset.parts]
     return [_put(folder / request.file_name, request.file_name, _content(request))]
 
 

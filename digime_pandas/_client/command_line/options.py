@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Iterable, Iterator
-from typing import NoReturn
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NoReturn
 
 from digime_pandas._client.command_line.failures import USAGE, print_error_json
 from digime_pandas._tabular.formats import FORMATS
@@ -21,16 +21,29 @@ class Parser(argparse.ArgumentParser):
     """A parser that says what is wrong with the usage in words."""
 
     as_json = False
+    _given: Sequence[str] = ()
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Keep the arguments, so that one which is misspelled can be named where a required one is missing."""
+        self._given = args or ()
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Print what is wrong, and which names are near, and exit with 2."""
         found = _UNKNOWN.search(message)
-        near = did_you_mean(found[1], _names(self), "{}") if found else ""
+        near = did_you_mean(found[1], _names(self), "{}") if found else self._misspelled()
         message = ". ".join(filter(None, (message, near)))
         if not self.as_json:
             super().error(message)
         print_error_json({"type": "UsageError", "message": message, "usage": " ".join(self.format_usage().split())})
         sys.exit(USAGE)
+
+    def _misspelled(self) -> str:
+        """Return which of the options that were given is none, and what was meant, as far as a name is near."""
+        names = list(_names(self))
+        given = (each.split("=")[0] for each in self._given if each.startswith("--"))
+        near = ((each, did_you_mean(each, names, "{}")) for each in given if each not in names)
+        return next((f"{each} is no option of it. {meant}" for each, meant in near if meant), "")
 
 
 class JsonParser(Parser):

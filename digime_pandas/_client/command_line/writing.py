@@ -25,6 +25,7 @@ from digime_pandas._service.receipt import Receipt
 from digime_pandas._service.streams import Progress
 from digime_pandas._service.upload import as_upload
 from digime_pandas.errors import InputError
+from digime_pandas.errors.names import did_you_mean
 
 _TRUTH = {"true": True, "false": False}
 
@@ -66,9 +67,9 @@ def _option(text: str) -> tuple[str, Any]:
     """Return name and value of an option of a format; `write` refuses values that it has not."""
     name, _, value = text.partition("=")
     if name not in OPTION_DEFAULTS:
-        raise InputError(
-            f"--option names {name!r}, which is no option of a format. Give one of {', '.join(OPTION_DEFAULTS)}."
-        )
+        near = did_you_mean(name, OPTION_DEFAULTS, "{}")
+        remedy = f"{near} Give one of {', '.join(OPTION_DEFAULTS)}.".lstrip()
+        raise InputError(f"--option names {name!r}, which is no option of a format.", remedy=remedy)
     return name, _TRUTH.get(value.lower(), value)
 
 

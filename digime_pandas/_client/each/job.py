@@ -25,6 +25,7 @@ from digime_pandas._tabular.frames.source import is_default_index
 from digime_pandas.errors import DescriptorError, InputError
 
 _FIELD = "{account_id}"
+_SAME_NAME = f"Leave {_FIELD} out: each file goes into a library of its own, so that all may have one name."
 _ANYONE = "account"  # in the place of an account id in what is checked for all accounts
 
 
@@ -147,7 +148,8 @@ def _check_names(job: EachJob) -> None:
             check_file_name(job.file_name(account_id))
         except DescriptorError as error:
             raise DescriptorError(
-                f"{_FIELD} in file_name cannot be filled in for account {account_id!r}: {error}"
+                f"{_FIELD} in file_name cannot be filled in for account {account_id!r}: {error.args[0]}",
+                remedy=_SAME_NAME,
             ) from None
 
 

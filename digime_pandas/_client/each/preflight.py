@@ -11,10 +11,10 @@ import pandas as pd
 
 from digime_pandas._client.each.job import EachJob
 from digime_pandas._client.write_plan import inspect_rows
-from digime_pandas._tabular.fidelity import Reason
+from digime_pandas._tabular.fidelity import Reason, warning_sentences
 from digime_pandas._tabular.frames.parts import Block, rows_between
 from digime_pandas._tabular.parts.part_files import InspectPart, PartFile, part_files, part_inspector
-from digime_pandas._tabular.serialize import SerializableFrame, warning_sentences
+from digime_pandas._tabular.serialize import SerializableFrame
 from digime_pandas.errors import FidelityError, InputError
 
 

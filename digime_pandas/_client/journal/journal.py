@@ -45,7 +45,7 @@ class Journal(NearNames, WriteJournal):
 
     Args:
         path: The file; made where there is none. It has to be on a disk of this computer. SQLite keeps two more files
-            beside it while it is open.
+            beside it while it is open. A copy that cannot be written, or in a folder that cannot be, can be read.
 
     Raises:
         ConfigurationError: The path leads to what is no journal, or to one of a later version of this package.
@@ -95,8 +95,10 @@ def opened_journal(journal: JournalLike | None, resources: ExitStack) -> Journal
 
     Raises:
         ConfigurationError: It is neither a journal nor the path of one.
-        JournalError: The file cannot be opened or made.
+        JournalError: The file cannot be opened or made, or not written.
     """
-    if journal is None or isinstance(journal, Journal):
-        return journal
-    return resources.enter_context(Journal(journal))
+    if journal is None:
+        return None
+    opened = journal if isinstance(journal, Journal) else resources.enter_context(Journal(journal))
+    opened.check_writable()
+    return opened

@@ -267,7 +267,8 @@ class LibraryFile(NearNames):
             download.close()
             raise DigestMismatchError(
                 f"{self.name!r} was read and its SHA-256 is not the expected one: the newest file of that name is "
-                "another one, or it was damaged on its way."
+                "another one, or it was damaged on its way.",
+                remedy="Without sha256= the newest is read; client.files(account_id, name=...) lists all of that name.",
             )
         return download
 

@@ -38,27 +38,30 @@ font-weight:600;white-space:nowrap}
 .digime-card .digime-notice.digime-good{border-color:#2e7d32;background:#43a04722}
 .digime-card .digime-notice ul{margin:0;padding-left:1.2em}
 .digime-card .digime-scroll{margin:0 0 8px;overflow-x:auto}
-.digime-card table{width:auto;margin:0;border:0;border-collapse:collapse;table-layout:auto;font-size:13px}
+.digime-card table{width:auto;color:inherit;margin:0;border:0;border-collapse:collapse;table-layout:auto;font-size:13px}
 .digime-card tr{background:none!important}
 .digime-card th,.digime-card td{max-width:none;padding:4px 16px 4px 0;border:0;text-align:left!important;
 vertical-align:top;white-space:normal;overflow-wrap:break-word;color:inherit}
 .digime-card th{color:var(--digime-quiet);font-weight:400;white-space:nowrap}
 .digime-card .digime-grid th{vertical-align:bottom;white-space:normal}
 .digime-card .digime-grid td,.digime-card .dataframe td{white-space:nowrap}
-.digime-card .digime-grid .digime-text{min-width:18em;white-space:normal}
+.digime-card .digime-grid .digime-text{min-width:13em;white-space:normal}
 .digime-card thead th,.digime-card thead+tbody td{border-bottom:1px solid var(--digime-line)}
 .digime-card .digime-number{text-align:right!important;white-space:nowrap}
 .digime-card pre,.digime-card code{padding:0;border:0;background:none;color:inherit;
 font:13px/1.5 var(--jp-code-font-family,ui-monospace,Menlo,Consolas,monospace)}
-.digime-card pre{margin:0 0 8px;padding:8px 12px;border-radius:4px;background:#8882;overflow-x:auto;white-space:pre}
-.digime-card pre.digime-copy{user-select:all;white-space:pre-wrap}
+div.digime-card pre{margin:0 0 8px;padding:8px 12px;border-radius:4px;background:#8882;overflow-x:auto;white-space:pre;
+word-break:normal}
+div.digime-card pre.digime-copy{user-select:all;white-space:pre-wrap}
 .digime-card details{margin:0 0 8px}
 .digime-card summary{cursor:pointer;color:var(--digime-quiet)}
 .digime-card details>*+*{margin-top:8px}
 .digime-card a{color:var(--jp-content-link-color,var(--vscode-textLink-foreground,LinkText));text-decoration:underline}
 @media (max-width:600px){.digime-card{padding:12px}
 .digime-card th,.digime-card td{padding-right:8px}
-.digime-card .digime-grid .digime-text{min-width:7em}}
+.digime-card .digime-grid td{min-width:4.5em;white-space:normal;overflow-wrap:anywhere}
+.digime-card .digime-grid td.digime-number{min-width:0;white-space:nowrap}
+.digime-card .digime-grid .digime-text{min-width:7em;overflow-wrap:break-word}}
 </style>"""
 
 

@@ -89,7 +89,8 @@ class Database:
 
     Raises:
         ConfigurationError: The path leads to something that is no journal, or to one of a later version.
-        JournalError: The file cannot be opened or made.
+        JournalError: The file cannot be opened or made. One that holds something and cannot be written is opened to be
+            read.
     """
 
     def __init__(self, path: Path, *, wait: float, connect: Connect | None = None) -> None:
@@ -98,6 +99,7 @@ class Database:
         self._connect = connect or _connect
         self._lock = threading.RLock()
         self._is_closed = False
+        self._is_read_only = False
         # In a list, which what closes it at the end of the process can hold without holding this object.
         self._open: list[tuple[sqlite3.Connection, int]] = []
         weakref.finalize(self, _close_all, self._open)
@@ -134,6 +136,18 @@ class Database:
                 _roll_back(connection)
                 raise
 
+    def check_writable(self) -> None:
+        """Check that the file was not opened to be read alone, since it or its folder cannot be written.
+
+        Raises:
+            JournalError: It was.
+        """
+        if self._is_read_only:
+            raise JournalError(
+                f"The journal {self.path} can be read, and not written. Nothing was recorded.",
+                remedy="Set permissions of the file and its folder, or use another journal.",
+            )
+
     def read(self, statement: str) -> list[tuple[Any, ...]]:
         """Return all rows of a query.
 
@@ -154,6 +168,7 @@ class Database:
             raise ConfigurationError(f"The journal {self.path} is closed. Open it again with Journal(path).")
         if not self._open:
             _make_file(self.path)
+            self._is_read_only = _is_kept(self.path)
             connection = self._connect(self.path, self._wait)
             try:
                 _prepare(connection, self.path)
@@ -199,7 +214,27 @@ class Database:
 def _connect(path: Path, wait: float) -> sqlite3.Connection:
     import sqlite3  # as above
 
-    return sqlite3.connect(path, timeout=wait, isolation_level=None, check_same_thread=False)
+    name = f"{path.resolve().as_uri()}?{_access(path)}"
+    return sqlite3.connect(name, timeout=wait, isolation_level=None, check_same_thread=False, uri=True)
+
+
+def _access(path: Path) -> str:
+    """Return how SQLite is to open the file: a journal that cannot be written, a backup say, can be read."""
+    if not _is_kept(path):
+        return "mode=rw"
+    # Without a log beside it nothing changes the file, and SQLite is not to make one.
+    place = path.resolve()
+    return "mode=ro" if place.with_name(f"{place.name}-wal").exists() else "mode=ro&immutable=1"
+
+
+def _is_kept(path: Path) -> bool:
+    """Tell whether the file holds something and cannot be written, or no log made beside it."""
+    place = path.resolve()
+    return not (_is_writable(place) and _is_writable(place.parent)) and place.is_file() and place.stat().st_size > 0
+
+
+def _is_writable(path: Path) -> bool:
+    return os.access(path, os.W_OK)
 
 
 def _make_file(path: Path) -> None:
@@ -239,6 +274,8 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
             f"The journal {path} has version {version}, and this package knows versions up to {_VERSION}. Update it: "
             "pip install -U digime-pandas"
         )
+    if _is_kept(path):
+        return
     [[mode]] = connection.execute("PRAGMA journal_mode=WAL").fetchall()
     if mode != "wal":
         raise JournalError(

@@ -159,6 +159,14 @@ class WriteJournal(ClosesAtExit):
         """
         return [receipt_of(text) for (text,) in self._database.read(_RECEIPTS)]
 
+    def check_writable(self) -> None:
+        """Check that writes can be recorded, as far as that is known beforehand.
+
+        Raises:
+            JournalError: They cannot: the file, or its folder, can only be read.
+        """
+        self._database.check_writable()
+
     def close(self) -> None:
         """Close the file. The journal must not be used afterwards."""
         self._database.close()

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, lru_cache, partial
 from io import BytesIO
-from itertools import chain, islice, pairwise
-from typing import Any, BinaryIO
+from itertools import islice, pairwise
+from typing import Any, BinaryIO, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,13 +23,17 @@ from digime_pandas._tabular.codecs.writing.parquet_settings import (
     where_repetitive,
 )
 from digime_pandas._tabular.columns import first_line_of, raise_about_column
-from digime_pandas._tabular.frames.batches import SizedBatches
+from digime_pandas._tabular.frames.batches import SizedBatches, converted, few_rows_of
+from digime_pandas._tabular.frames.conversion.pandas_rows import RowsOfColumns
 from digime_pandas._tabular.reading.limits import DEFAULT_LIMITS, Limits
 
 ROW_GROUP_BYTES = 8 << 20
 _PROBE_ROWS = 256  # by which the rows of a row group are measured, as `ColumnSource.first_rows` does
 _TRIAL_ROWS = 64
 _LARGE_BYTES = 1 << 20
+_ENCODERS = 2  # also on two cores: encoding takes more time than all that is done to the file afterwards
+
+_Rows: TypeAlias = pa.RecordBatch | RowsOfColumns
 
 
 class ParquetCodec:
@@ -46,22 +50,27 @@ class ParquetCodec:
         decides on more: see `settings_of_groups`.
         """
         schema = file_schema(job.source, job.schema)
-        batches = SizedBatches(job.source, size=ROW_GROUP_BYTES, first_bytes=ROW_GROUP_BYTES, of_arrow=True)
-        groups = _row_groups(batches, schema)
-        few = list(islice(groups, 2))
         compression = job.options["compression"]
+        few_rows = few_rows_of(job.source, most_bytes=ROW_GROUP_BYTES)
+        if few_rows is not None:
+            batch = _storable(few_rows, schema)
+            yield _file([batch], schema, settings_of_rows(batch, compression))
+            return
+        batches = SizedBatches(job.source, size=ROW_GROUP_BYTES, first_bytes=ROW_GROUP_BYTES, of_arrow=True)
+        groups = batches.unconverted()
+        few = list(islice(groups, 2))
+        first = [_row_group(rows, schema) for rows in few[:1]]
         if len(few) < 2:  # noqa: PLR2004 - one row group, or none: nothing to join
             file = _file(
-                few, schema, settings_of_rows(few[0], compression) if few else settings_of((), (), compression)
+                first, schema, settings_of_rows(first[0], compression) if first else settings_of((), (), compression)
             )
-            if len(file) > _LARGE_BYTES:
-                pa.default_memory_pool().release_unused()
+            _release_after(len(file))
             yield file
             return
-        settings = settings_of_groups(few[0], compression)
-        can_join = _can_join(few[0], schema, settings)
-        every = chain(few, groups)
-        del few  # or both would stay until the end
+        settings = settings_of_groups(first[0], compression)
+        can_join = _can_join(first[0], settings)
+        every = _in_turn([first.pop(), few.pop()], groups)
+        few.clear()
         yield from (_joined if can_join else _written_serially)(every, schema, settings, run)
 
     @staticmethod
@@ -114,12 +123,19 @@ def small_files(job: EncodeJob, columns: Sequence[pa.Array], bounds: Sequence[in
             continue
         sink = pa.BufferOutputStream()  # which costs less per write than a file of Python
         _write_file(sink, [table.slice(start, rows)], schema_of(rows), settings_by(of_file))
+        _release_after(sink.tell())
         yield sink.getvalue().to_pybytes()
 
 
-def _row_groups(batches: SizedBatches, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        yield _storable(batch.columns, schema)
+def _in_turn(few: list[_Rows], groups: Iterator[_Rows]) -> Iterator[_Rows]:
+    """Yield the first rows, of which nothing is kept as `itertools.chain` would until the end, and then the others."""
+    while few:
+        yield few.pop(0)
+    yield from groups
+
+
+def _row_group(rows: _Rows, schema: pa.Schema) -> pa.RecordBatch:
+    return _storable(converted(rows).columns, schema)
 
 
 def _storable(columns: Sequence[pa.Array], schema: pa.Schema) -> pa.RecordBatch:
@@ -139,26 +155,28 @@ def _as_stored(array: pa.Array, type: pa.DataType) -> pa.Array:
     return array.cast(type)
 
 
-def _joined(
-    batches: Iterator[pa.RecordBatch], schema: pa.Schema, settings: Mapping[str, Any], run: Run
-) -> Iterator[Piece]:
+def _joined(groups: Iterator[_Rows], schema: pa.Schema, settings: Mapping[str, Any], run: Run) -> Iterator[Piece]:
     """Yield the file of row groups that are encoded as files of their own, possibly several at the same time."""
     joiner = RowGroupJoiner()
-    for file in run(partial(_file, [batch], schema, settings) for batch in batches):
+    tasks = (partial(_file_of_group, rows, schema, settings) for rows in groups)
+    for file in run(tasks, workers=_ENCODERS):
         yield joiner.add(file)
     yield joiner.finish()
 
 
 def _written_serially(
-    batches: Iterator[pa.RecordBatch], schema: pa.Schema, settings: Mapping[str, Any], run: Run
+    groups: Iterator[_Rows], schema: pa.Schema, settings: Mapping[str, Any], run: Run
 ) -> Iterator[Piece]:
     """Yield the file of row groups that one writer encodes one after the other."""
     del run
     buffer = _DrainedBuffer()
     with pq.ParquetWriter(buffer, schema, version="2.6", **settings) as writer:
-        for batch in batches:
+        for rows in groups:
+            batch = _row_group(rows, schema)
             writer.write_table(_as_table(batch), row_group_size=batch.num_rows)
-            yield buffer.drain()
+            piece = buffer.drain()
+            _release_after(len(piece))
+            yield piece
     yield buffer.drain()
 
 
@@ -182,13 +200,30 @@ class _DrainedBuffer(BytesIO):
         return content
 
 
-def _can_join(batch: pa.RecordBatch, schema: pa.Schema, settings: Mapping[str, Any]) -> bool:
-    """Return whether joining gives the file that pyarrow writes: a version to come may have another layout."""
+def _can_join(batch: pa.RecordBatch, settings: Mapping[str, Any]) -> bool:
+    """Return whether joining gives the file that pyarrow writes: a version to come may have another layout.
+
+    Of columns that have a type and settings in common, one stands for all.
+    """
+    kinds = {
+        (field.type, *_settings_of_column(field.name, settings)): place for place, field in enumerate(batch.schema)
+    }
+    tried = batch.select(sorted(kinds.values()))
     rows = min(batch.num_rows, _TRIAL_ROWS)
     half = max(1, rows // 2)  # of a batch with one row, both halves are that row
-    halves = [batch.slice(0, half), batch.slice(rows - half, half)]
-    parts = [_file([half], schema, settings) for half in halves]
-    return joins_as_written(parts, _file(halves, schema, settings))
+    halves = [tried.slice(0, half), tried.slice(rows - half, half)]
+    parts = [_file([half], tried.schema, settings) for half in halves]
+    return joins_as_written(parts, _file(halves, tried.schema, settings))
+
+
+def _settings_of_column(name: str, settings: Mapping[str, Any]) -> tuple[bool, ...]:
+    return tuple(name in named for named in settings.values() if isinstance(named, list | dict))
+
+
+def _file_of_group(rows: _Rows, schema: pa.Schema, settings: Mapping[str, Any]) -> memoryview:
+    file = _file([_row_group(rows, schema)], schema, settings)
+    _release_after(len(file))  # now that the rows are gone
+    return file
 
 
 def _file(batches: Sequence[pa.RecordBatch], schema: pa.Schema, settings: Mapping[str, Any]) -> memoryview:
@@ -203,7 +238,10 @@ def _write_file(sink: Any, tables: Iterable[pa.Table], schema: pa.Schema, settin
     with pq.ParquetWriter(sink, schema, version="2.6", **settings) as writer:
         for table in tables:
             writer.write_table(table, row_group_size=table.num_rows)
-    if sink.tell() > _LARGE_BYTES:
+
+
+def _release_after(size: int) -> None:
+    if size > _LARGE_BYTES:
         # The allocator of each thread would keep what a row group took.
         pa.default_memory_pool().release_unused()
 

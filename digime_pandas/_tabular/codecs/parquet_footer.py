@@ -20,6 +20,8 @@ _TAIL_BYTES = _LENGTH_BYTES + len(_MAGIC)
 # Types of the compact protocol. It has maps too, and parquet.thrift has none.
 _TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BINARY, _LIST, _SET = range(1, 11)
 _STRUCT = 12
+_INTEGERS = frozenset((_I16, _I32, _I64))
+_KIND_BITS = 0x0F  # of the head of a field; the others say by how much its number is greater than that before
 _SIZES = {_TRUE: 0, _FALSE: 0, _BYTE: 1, _DOUBLE: 8}
 _MORE = 0x80  # in a byte of a varint: another one follows
 _MOST_BITS = 64
@@ -193,12 +195,18 @@ def read_integers(data: bytes, *, depth: int) -> tuple[dict[tuple[int, ...], int
 
 def _read_struct(data: bytes, position: int, path: tuple[int, ...], depth: int, found: dict[Any, int]) -> int:
     number = 0
-    while data[position]:
-        kind, number, position = _field_head(data, position, number)
-        if kind in {_I16, _I32, _I64}:
-            value = _unsigned(data, position)
+    # A file has thousands of these: what is met most is done here, without a call.
+    while head := data[position]:
+        kind = head & _KIND_BITS
+        number, position = (number + (head >> 4), position + 1) if head > _KIND_BITS else _numbered(data, position)
+        if kind in _INTEGERS:
+            value = data[position]
+            if value < _MORE:
+                position += 1
+            else:
+                value, position = _unsigned(data, position), _after_varint(data, position)
             found[*path, number] = value >> 1 if not value & 1 else -(value >> 1) - 1
-        if kind == _STRUCT and depth > 1:
+        elif kind == _STRUCT and depth > 1:
             position = _read_struct(data, position, (*path, number), depth - 1, found)
         else:
             position = _walk_value(data, position, kind, _NOTHING, [])
@@ -223,23 +231,31 @@ def _only(spans: Sequence[_FieldSpan], meaning: _Meaning) -> _FieldSpan:
 def _walk_struct(data: bytes, position: int, rule: _StructRule, spans: list[_FieldSpan]) -> int:
     """Note what `rule` names in the struct that starts at `position`, in its order; return where it ends."""
     start, number = position, 0
-    while data[position]:
-        kind, number, position = _field_head(data, position, number)
-        end = _walk_value(data, position, kind, rule.structs.get(number, _NOTHING), spans)
-        if number in rule.integers:
-            spans.append(_FieldSpan(rule.integers[number], position, end))
+    integers, structs = rule.integers, rule.structs
+    # A file has thousands of these: what is met most is done here, without a call.
+    while head := data[position]:
+        kind = head & _KIND_BITS
+        number, position = (number + (head >> 4), position + 1) if head > _KIND_BITS else _numbered(data, position)
+        end = position
+        if kind in _INTEGERS:
+            while data[end] >= _MORE:
+                end += 1
+            end += 1
+        elif kind == _BINARY and data[end] < _MORE:
+            end += 1 + data[end]
+        else:
+            end = _walk_value(data, position, kind, structs.get(number, _NOTHING), spans)
+        if number in integers:
+            spans.append(_FieldSpan(integers[number], position, end))
         position = end
     if rule.meaning is not None:
         spans.append(_FieldSpan(rule.meaning, start, position + 1))
     return position + 1
 
 
-def _field_head(data: bytes, position: int, before: int) -> tuple[int, int, int]:
-    """Return type and number of the field that starts at `position`, after that of a number, and where its value is."""
-    head = data[position]
-    if head >> 4:
-        return head & 0x0F, before + (head >> 4), position + 1
-    return head & 0x0F, _integer(data, position + 1), _after_varint(data, position + 1)
+def _numbered(data: bytes, position: int) -> tuple[int, int]:
+    """Return the number of the field at `position`, which says it in full, and where its value is."""
+    return _integer(data, position + 1), _after_varint(data, position + 1)
 
 
 def _walk_value(data: bytes, position: int, kind: int, rule: _StructRule, spans: list[_FieldSpan]) -> int:
@@ -250,7 +266,7 @@ def _walk_value(data: bytes, position: int, kind: int, rule: _StructRule, spans:
         return _walk_list(data, position, rule, spans)
     if kind == _BINARY:
         return _after_varint(data, position) + _unsigned(data, position)
-    if kind in {_I16, _I32, _I64}:
+    if kind in _INTEGERS:
         return _after_varint(data, position)
     if kind not in _SIZES:
         raise ValueError(f"type {kind} of Thrift's compact protocol is not known here")

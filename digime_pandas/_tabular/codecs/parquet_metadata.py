@@ -15,10 +15,12 @@ from digime_pandas._tabular.arrow import with_inner_types
 from digime_pandas._tabular.columns import Column
 from digime_pandas._tabular.frames.labels import without_names
 from digime_pandas._tabular.frames.source import ColumnSource
+from digime_pandas._tabular.schema.known import KnownBySchema, key_of
 from digime_pandas._tabular.schema.stored import Schema
 
 SCHEMA_KEY = b"digime_pandas"
 ATTRS_KEY = b"PANDAS_ATTRS"
+_FILE_SCHEMAS: KnownBySchema[tuple[pa.Schema, Schema | None]] = KnownBySchema()
 
 
 def file_schema(source: ColumnSource, restoring: Schema | None) -> pa.Schema:
@@ -28,6 +30,13 @@ def file_schema(source: ColumnSource, restoring: Schema | None) -> pa.Schema:
         source: What is written.
         restoring: The schema by which it comes back, or None to leave it out.
     """
+    key = key_of(source)
+    # The schema is kept as well, so that no other one gets its id.
+    follows_from = None if key is None else (key, source.rows, id(restoring))
+    return _FILE_SCHEMAS.get(follows_from, lambda: (_file_schema(source, restoring), restoring))[0]
+
+
+def _file_schema(source: ColumnSource, restoring: Schema | None) -> pa.Schema:
     metadata = {} if restoring is None else {SCHEMA_KEY: restoring.to_json().encode()}
     if source.labels is not None:
         metadata[b"pandas"] = json.dumps(_pandas_metadata(source)).encode()

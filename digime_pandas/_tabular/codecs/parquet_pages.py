@@ -162,7 +162,8 @@ class PageHeads:
         if first is None or first.get(_ENCODINGS[first[_KIND]]) not in _WITH_DICTIONARY:
             return None
         # What is read of the first page is its row and the whole dictionary.
-        batch = next(self._with_dictionaries.iter_batches(1, row_groups=[group], columns=[leaf.path]), None)
+        pages = self._with_dictionaries.iter_batches(1, row_groups=[group], columns=[leaf.path], use_threads=False)
+        batch = next(pages, None)
         values = None if batch is None or batch.num_columns != 1 else _innermost(batch.column(0))
         if values is None or not pa.types.is_dictionary(values.type):
             return None
@@ -211,7 +212,7 @@ def _head_at(stream: BinaryIO, position: int) -> tuple[_Head, int]:
                 break
             size *= 8
             continue
-        if _KIND in found and all(value >= 0 for value in found.values()):
+        if _KIND in found and min(found.values()) >= 0:
             return found, used
         break
     raise ValueError(f"the head of the page at byte {position:,} cannot be read")

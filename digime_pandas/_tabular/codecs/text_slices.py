@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import pyarrow as pa
 
 from digime_pandas._tabular.codecs.codec import EncodeJob, Piece, Run
 from digime_pandas._tabular.columns import raise_about_column
-from digime_pandas._tabular.frames.batches import SizedBatches
+from digime_pandas._tabular.frames.batches import SizedBatches, few_rows_of
 from digime_pandas._tabular.text_values import to_text
 
 SLICE_BYTES = 4 << 20  # of those that are encoded at the same time together
@@ -29,16 +29,14 @@ def encode_slices(job: EncodeJob, encode: EncodeSlice, run: Run) -> Iterator[Pie
         run: Runs the tasks that encode one slice each.
     """
     names = [each.name for each in job.source.columns]
+    few = few_rows_of(job.source, most_bytes=FIRST_SLICE_BYTES // _TEXT_GROWTH)
+    if few is not None:
+        yield encode(_as_text(few, names, job), True)
+        return
     batches = SizedBatches(job.source, size=SLICE_BYTES // job.workers, first_bytes=FIRST_SLICE_BYTES // _TEXT_GROWTH)
 
     def encode_slice(batch: pa.RecordBatch, *, first: bool) -> Piece:
-        arrays = []
-        for name, array, file_type in zip(names, batch.columns, job.file_types, strict=True):
-            try:
-                arrays.append(to_text(array if file_type is None else array.cast(file_type)))
-            except BaseException as error:  # noqa: BLE001 - raised again
-                raise_about_column(error, name)
-        piece = encode(pa.RecordBatch.from_arrays(arrays, names=names), first)
+        piece = encode(_as_text(batch.columns, names, job), first)
         batches.adapt(batch.num_rows, len(piece))
         if len(piece) > FIRST_SLICE_BYTES:
             # Each thread's allocator would keep what a slice took, and several slices are encoded at the same time.
@@ -54,4 +52,15 @@ def encode_slices(job: EncodeJob, encode: EncodeSlice, run: Run) -> Iterator[Pie
             yield partial(encode_slice, batch, first=first)
             first = False
 
-    return run(tasks(), workers=job.workers)
+    yield from run(tasks(), workers=job.workers)
+
+
+def _as_text(columns: Sequence[pa.Array], names: Sequence[str], job: EncodeJob) -> pa.RecordBatch:
+    """Return rows in types that text formats have."""
+    arrays = []
+    for name, array, file_type in zip(names, columns, job.file_types, strict=True):
+        try:
+            arrays.append(to_text(array if file_type is None else array.cast(file_type)))
+        except BaseException as error:  # noqa: BLE001 - raised again
+            raise_about_column(error, name)
+    return pa.RecordBatch.from_arrays(arrays, names=names)

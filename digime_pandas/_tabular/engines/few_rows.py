@@ -5,9 +5,10 @@ The text is the one that polars writes, by the byte. Types of which that is not 
 
 from __future__ import annotations
 
-import json
 import re
 import sys
+from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import Any
 
 import pyarrow as pa
@@ -16,8 +17,6 @@ _FEW = 1_024  # values that take Python no longer than polars takes to begin
 _FEW_WITHOUT_POLARS = 32_768  # values that take Python no longer than polars takes to load
 _QUOTED = re.compile('[",\r\n]')
 _PLAIN_EXPONENT = -5  # polars writes 0.00001, Python 1e-05
-
-_encode_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def is_few(batch: pa.RecordBatch) -> bool:
@@ -50,8 +49,7 @@ def json_objects(batch: pa.RecordBatch) -> list[str]:
     Args:
         batch: What is written; it has columns.
     """
-    members = (f"{_encode_json(name)}:".replace("%", "%%") + "%s" for name in batch.schema.names)
-    template = f"{{{','.join(members)}}}"
+    template = _object_template(tuple(batch.schema.names))
     return [template % row for row in zip(*_texts(batch, _JSON_TEXT, missing="null"), strict=True)]
 
 
@@ -61,6 +59,12 @@ def _texts(batch: pa.RecordBatch, text_of: Any, *, missing: str) -> list[list[st
         make = text_of[array.type.id]
         found.append([missing if value is None else make(value) for value in array.to_pylist()])
     return found
+
+
+@lru_cache(maxsize=128)
+def _object_template(names: tuple[str, ...]) -> str:
+    members = (f"{encode_basestring(name)}:".replace("%", "%%") + "%s" for name in names)
+    return f"{{{','.join(members)}}}"
 
 
 def _quoted(text: str) -> str:
@@ -97,4 +101,4 @@ _WHOLE = [getattr(pa, name)().id for name in ("int8", "int16", "int32", "int64",
 _SHARED: dict[int, Any] = {pa.null().id: str, pa.bool_().id: _truth, **dict.fromkeys(_WHOLE, str)}
 _TEXT_TYPES = pa.string().id, pa.large_string().id
 _CSV_TEXT = {**_SHARED, pa.float64().id: _csv_number, **dict.fromkeys(_TEXT_TYPES, _quoted)}
-_JSON_TEXT = {**_SHARED, pa.float64().id: _json_number, **dict.fromkeys(_TEXT_TYPES, _encode_json)}
+_JSON_TEXT = {**_SHARED, pa.float64().id: _json_number, **dict.fromkeys(_TEXT_TYPES, encode_basestring)}

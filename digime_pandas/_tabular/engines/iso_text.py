@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, timedelta
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,12 +16,13 @@ _TIME = r"^(?P<second>.{10}[T ].{8})(?:\.(?P<f>\d{1,9}))?(?P<zone>Z|[+-].{5})?$"
 _LAST_NANOSECOND_OF_EVERY_ZONE = 2**63 - 2 * 86_400 * 10**9
 _FEW_TIMES = 256
 _MINUTE = 60
-_SECOND_LETTERS = 19  # of a time without the fraction
+_FIRST_DAY = date(1970, 1, 1).toordinal()
+_FIRST_TIME = datetime(1970, 1, 1)  # noqa: DTZ001 - of the clock, wherever it is
 _PLACES = {"s": 0, "ms": 3, "us": 6, "ns": 9}
 
 
 def few_time_texts(local: pa.Array, instants: pa.Array) -> pa.Array | None:
-    """Return ``2024-05-01T08:30:00[.ffffff][+02:00]`` by numpy, whose calls cost less than Arrow's.
+    """Return ``2024-05-01T08:30:00[.ffffff][+02:00]`` by Python, which costs less than the calls of Arrow.
 
     Args:
         local: Times as clocks show them, of the years 1 to 9999.
@@ -32,18 +33,40 @@ def few_time_texts(local: pa.Array, instants: pa.Array) -> pa.Array | None:
     """
     if len(local) > _FEW_TIMES or local.null_count or not len(local):
         return None
-    unit = local.type.unit
-    ticks = local.view(pa.int64()).to_numpy()
-    texts: list[str] = np.datetime_as_string(ticks.view(f"M8[{unit}]")).tolist()
-    length = _SECOND_LETTERS + _PLACES[unit] + bool(_PLACES[unit])
-    if any(len(each) != length or each.startswith("-") for each in texts):  # of the years beyond
+    second = TICKS_PER_SECOND[local.type.unit]
+    places = _PLACES[local.type.unit]
+    ticks: list[int] = local.view(pa.int64()).to_pylist()
+    try:
+        texts = [(_FIRST_TIME + timedelta(seconds=each // second)).isoformat() for each in ticks]
+    except OverflowError:  # of the years beyond
         return None
+    if places:
+        texts = [f"{text}.{each % second:0{places}d}" for text, each in zip(texts, ticks, strict=True)]
     if local is not instants:
-        offsets = ((ticks - instants.view(pa.int64()).to_numpy()) // TICKS_PER_SECOND[unit]).tolist()
+        offsets = [
+            (each - other) // second for each, other in zip(ticks, instants.view(pa.int64()).to_pylist(), strict=True)
+        ]
         if any(each % _MINUTE for each in offsets):
             return None
         suffixes = {each: offset_text(each // _MINUTE) for each in set(offsets)}
         texts = [text + suffixes[each] for text, each in zip(texts, offsets, strict=True)]
+    return pa.array(texts, pa.string())
+
+
+def few_date_texts(days: pa.Array) -> pa.Array | None:
+    """Return ``2024-05-01`` by Python, which costs less than a call of Arrow; nulls stay null.
+
+    Args:
+        days: Dates of few rows, as days.
+
+    Returns:
+        The texts; None where a year is beyond 1 to 9999.
+    """
+    ordinals = days.view(pa.int32()).to_pylist()
+    try:
+        texts = [None if each is None else date.fromordinal(_FIRST_DAY + each).isoformat() for each in ordinals]
+    except (ValueError, OverflowError):
+        return None
     return pa.array(texts, pa.string())
 
 

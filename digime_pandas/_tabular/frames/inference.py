@@ -126,7 +126,8 @@ def is_inferable(column: Column, rows: int, format: Format) -> bool:
         return False
     if column.spec.dtype_family == "numpy":
         return str(column.type) in {"int64", "double", "bool"}
-    if column.rule != "text" or column.dtype != str(TEXT_DTYPE):
+    is_readable = all(each.rule != "text with a lone surrogate" for each in column.findings)
+    if column.rule != "text" or column.dtype != str(TEXT_DTYPE) or not is_readable:
         return False
     parameters = column.spec.parameters
     if isinstance(parameters, StringParameters) and parameters.storage != getattr(TEXT_DTYPE, "storage", None):

@@ -33,7 +33,7 @@ from digime_pandas._tabular.frames.arrow_input.type_facts import is_encodable, s
 from digime_pandas._tabular.frames.conversion.pandas_rows import read_rows, to_arrow
 from digime_pandas._tabular.frames.frequencies import INDEX_OF_TIMES, named_frequency
 from digime_pandas._tabular.frames.object_columns import describe_objects, first_unconvertible_row
-from digime_pandas._tabular.frames.used_values import code_blocks, new_positions, used_positions
+from digime_pandas._tabular.frames.used_values import are_all_used, code_blocks, new_positions, used_positions
 
 # The errors by which pandas, pyarrow or the package of a type report that it has no Arrow form.
 _NO_ARROW_FORM = (TypeError, NotImplementedError, pa.ArrowException)
@@ -48,8 +48,16 @@ _MASKED_DTYPES: frozenset[type] = frozenset(
 
 def describe_columns(frame: pd.DataFrame, *, keep_unused: bool = False) -> tuple[Column, ...]:
     """Return the columns of a frame, named by the text of their labels; see `describe`."""
-    pairs = zip(frame.columns, _values_of_columns(frame), strict=True)
-    return tuple(describe(str(label), values, keep_unused=keep_unused) for label, values in pairs)
+    pairs = zip(_texts_of_labels(frame.columns), _values_of_columns(frame), strict=True)
+    return tuple([describe(text, values, keep_unused=keep_unused) for text, values in pairs])
+
+
+def _texts_of_labels(labels: pd.Index[Any]) -> list[str]:
+    dtype = labels.dtype
+    if isinstance(dtype, pd.StringDtype) and dtype.storage == "pyarrow" and not labels.hasnans:
+        texts: list[str] = raw_values(labels).__arrow_array__().to_pylist()  # one by one takes ten times as long
+        return texts
+    return list(map(str, labels))
 
 
 def _values_of_columns(frame: pd.DataFrame) -> Iterator[Any]:
@@ -246,14 +254,17 @@ def _plain_fill(value: Any) -> Any:
 
 def _category(name: str, values: Any, *, keep_unused: bool) -> Column:
     categories, codes, ordered = values.categories, values.codes, bool(values.ordered)
-    used = used_positions(code_blocks(codes), len(categories))
-    unused = int(np.count_nonzero(~used))
-    positions = new_positions(used) if unused and not keep_unused else None
-    if positions is not None:
-        categories = categories[used]
+    positions, unused = None, 0
+    if not are_all_used(codes, len(categories)):
+        used = used_positions(code_blocks(codes), len(categories))
+        unused = int(np.count_nonzero(~used))
+        if unused and not keep_unused:
+            positions, categories = new_positions(used), categories[used]
     inner = describe(name, raw_values(categories))
-    kept = np.flatnonzero(used) if positions is not None else np.arange(len(used))
-    found = tuple(_of_rows(each, codes, kept) for each in inner.findings)
+    found: tuple[Finding, ...] = ()
+    if inner.findings:
+        kept = np.arange(len(categories)) if positions is None else np.flatnonzero(positions[:-1] >= 0)
+        found = tuple(_of_rows(each, codes, kept) for each in inner.findings)
     if not inner.readable:
         return replace(inner, rule="category", dtype=str(values.dtype), findings=found)
     if inner.spec.dtype_family in {"arrow", "object"} and not is_encodable(inner.type):

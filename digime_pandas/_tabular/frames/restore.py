@@ -45,10 +45,8 @@ def restore(  # noqa: C901, PLR0911 - one case per dtype family
             return _category(values, inner, parameters, as_text=as_text)
         case "sparse", fill, ColumnSpec() as inner:
             return _sparse(restore(values, inner, as_text=as_text), fill)
-    if as_text:
-        values = from_text(as_array(values), spec.type)
-    elif values.type != spec.type:
-        values = _cast(values, spec.type)
+    if values.type != spec.type:
+        values = from_text(as_array(values), spec.type) if as_text else _cast(values, spec.type)
     match spec.dtype_family, spec.parameters:
         case "numpy", _:
             return _numpy(values, spec.type)

@@ -28,7 +28,7 @@ from digime_pandas._tabular.frames.arrow_input.arrow_columns import (
     describe_stream,
 )
 from digime_pandas._tabular.frames.arrow_input.polars_columns import describe_polars
-from digime_pandas._tabular.frames.conversion.pandas_rows import SlicesOfColumns
+from digime_pandas._tabular.frames.conversion.pandas_rows import RowsOfColumns, SlicesOfColumns
 from digime_pandas._tabular.frames.frequencies import frequencies_of
 from digime_pandas._tabular.frames.labels import label_columns, level_columns, used_labels
 from digime_pandas._tabular.frames.pandas_columns import describe_columns
@@ -38,7 +38,7 @@ from digime_pandas._tabular.frames.streamed.readings import Inspect, Readings, c
 from digime_pandas.errors import InputError
 
 # Returns the next rows, at most so many and at least one, or None at the end.
-BatchReader = Callable[[int], "pa.RecordBatch | None"]
+BatchReader = Callable[[int], "pa.RecordBatch | RowsOfColumns | None"]
 
 _PROBE_ROWS = 256
 _STREAM_ROWS = 1_024
@@ -135,7 +135,8 @@ def column_source_of(frame: object, *, index: bool | None = None, keep_unused: b
         InputError: It is none of these.
     """
     source = _source_of(frame, index, keep_unused=keep_unused)
-    return replace(source, columns=_with_findings_of_names(source.columns, source.labels))
+    columns = _with_findings_of_names(source.columns, source.labels)
+    return source if columns is source.columns else replace(source, columns=columns)
 
 
 def is_default_index(index: pd.Index[Any]) -> bool:
@@ -211,11 +212,10 @@ def _with_findings_of_names(columns: tuple[Column, ...], labels: PandasLabels | 
         of_columns = labels.columns if labels.levels else ()  # without levels of their own, they are text
         names = [*(name for name in labels.index_names if name is not None), *of_columns]
         not_text = {str(name) for name in names if not isinstance(name, str)}
-    found = [_findings_of(each.name, counts, not_text) for each in columns]
-    return tuple(
-        replace(column, findings=(*column.findings, *findings)) if findings else column
-        for column, findings in zip(columns, found, strict=True)
-    )
+    if len(counts) == len(columns) and not not_text and all(map(str.isascii, counts)):
+        return columns
+    found = [(each, _findings_of(each.name, counts, not_text)) for each in columns]
+    return tuple(replace(each, findings=(*each.findings, *of_name)) if of_name else each for each, of_name in found)
 
 
 def _findings_of(name: str, counts: Counter[str], not_text: set[str]) -> tuple[Finding, ...]:

@@ -138,7 +138,8 @@ def key_column(frame: pd.DataFrame, by: Hashable) -> pd.Series[Any]:
             "Rename all but the column of account ids."
         )
     if not found:
-        advice = " It is in the index: call reset_index() first." if by in set(frame.index.names) else ""
+        is_level = by is not None and by in set(frame.index.names)
+        advice = " It is in the index: call reset_index() first." if is_level else ""
         names = [each for each in frame.columns if isinstance(each, str)]
         near = did_you_mean(by, names) if isinstance(by, str) else ""
         raise InputError(

@@ -17,6 +17,8 @@ import pyarrow as pa
 from digime_pandas._tabular.arrow import with_inner_types
 from digime_pandas._tabular.columns import BLOCK_ROWS
 
+_FEW_ROWS = 256  # that Python goes through in less time than calls of numpy take
+
 Codes = npt.NDArray[np.integer]
 Used = npt.NDArray[np.bool_]
 TypePath = tuple[int, ...]
@@ -35,6 +37,16 @@ def used_positions(blocks: Iterable[Codes], count: int) -> Used:
             break
         used[codes] = True
     return used[:count]
+
+
+def are_all_used(codes: Codes, count: int) -> bool:
+    """Return whether each of `count` values is used, as far as that shows in a few rows.
+
+    Args:
+        codes: The codes of all rows; -1 is a missing value.
+        count: How many values there are.
+    """
+    return len(codes) <= _FEW_ROWS and len({*codes.tolist(), -1}) == count + 1
 
 
 def code_blocks(codes: Codes) -> Iterator[Codes]:

@@ -19,8 +19,7 @@ class NearNames:
         def __getattr__(self, name: str) -> Any:
             if name.startswith("_"):  # which other programs ask for, to find out what an object can do
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
-            names = dict.fromkeys([*dir(type(self)), *getattr(self, "__dict__", ())])
-            raise unknown_name(f"{type(self).__name__!r} object", name, list(names))
+            raise unknown_name(f"{type(self).__name__!r} object", name, dir(self))
 
 
 def unknown_name(owner: str, name: str, names: list[str]) -> UnknownNameError:

@@ -9,7 +9,7 @@ import httpx
 import pandas as pd
 import pytest
 
-from digime_pandas._client.authorizations.invitations import check_address, check_invited, invite_all
+from digime_pandas._client.authorizations.invitations import check_invited, invitation_address, invite_all
 from digime_pandas._client.client import Client
 from digime_pandas._service.authorization import Authorization
 from digime_pandas._service.contract import Contract
@@ -155,10 +155,16 @@ class TestAccounts:
 
 
 class TestAddress:
-    def test_without_one_the_variables_and_the_argument_are_named(self, client: Client) -> None:
-        for access, variable in (("write", "DIGIME_REDIRECT_URI"), ("read", "DIGIME_READ_REDIRECT_URI")):
-            with pytest.raises(ConfigurationError, match=rf"callback=.*{variable}.*complete_authorization"):
-                client.invite(["p"], access=access)  # type: ignore[arg-type] # a loop's variable
+    @pytest.mark.parametrize("variable", ["DIGIME_REDIRECT_URI", "DIGIME_READ_REDIRECT_URI"])
+    def test_without_one_the_variable_and_the_argument_are_named(self, variable: str) -> None:
+        with pytest.raises(ConfigurationError, match=rf"callback=.*{variable}.*complete_authorization"):
+            invitation_address(None, base_url="https://api.digi.me/v1.7/", variable=variable)
+
+    def test_without_one_a_sandbox_is_rehearsed_with(self, sandbox: Sandbox, client: Client) -> None:
+        (url,) = client.invite(["rehearses"])["url"]
+        address = sandbox.approve(url)
+        assert address.startswith("http://localhost:8765/digime?")
+        assert client.complete_authorization(address).account_id == "rehearses"
 
     @pytest.mark.parametrize(
         "address",
@@ -172,12 +178,12 @@ class TestAddress:
     )
     def test_one_on_this_computer_is_for_services_on_this_computer(self, address: str) -> None:
         with pytest.raises(ConfigurationError, match="leads to this computer"):
-            check_address(address, base_url="https://api.digi.me/v1.7/", variable="X")
-        check_address(address, base_url="http://127.0.0.1:1/v1.7/", variable="X")
+            invitation_address(address, base_url="https://api.digi.me/v1.7/", variable="X")
+        invitation_address(address, base_url="http://127.0.0.1:1/v1.7/", variable="X")
 
     @pytest.mark.parametrize("address", ["https://app.example.test/callback", "digime-ca://callback", "http://[/x"])
     def test_one_elsewhere_is_left_to_the_service_to_judge(self, address: str) -> None:
-        check_address(address, base_url="https://api.digi.me/v1.7/", variable="X")
+        invitation_address(address, base_url="https://api.digi.me/v1.7/", variable="X")
 
     def test_one_that_is_not_registered_is_named_per_person(self, client: Client) -> None:
         (error,) = client.invite(["p"], callback="https://elsewhere.example.test/")["error"]

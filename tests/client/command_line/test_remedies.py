@@ -42,7 +42,7 @@ COMMANDS: dict[str, str] = {
     f"write damaged.parquet --name a.csv --account {PERSON}": r"Say with --from which format it is",
     f"write damaged.csv --name a.json --account {PERSON}": r"no csv file",
     f"write lists.json --name a.csv --account {PERSON}": r"--option nested=json writes them as text",
-    f"write a.csv --name a.json --option decimal=x --account {PERSON}": r"--option names 'decimal'",
+    f"write a.csv --name a.json --option decimal=x --account {PERSON}": r"names .decimal.*Did you mean decimals\?",
     f"write a.csv --name a.parquet --option compression=zst --account {PERSON}": r"Did you mean 'zstd'",
     f"write a.csv --name a.parquet --option nested=json --account {PERSON}": r"--option nested= is an option of csv",
     # Reading
@@ -158,6 +158,7 @@ def test_the_remedy_is_a_member_for_machines_in_the_same_words(person: str, caps
 MISSPELT = {
     "wirte a.csv": "Did you mean write?",
     "write a.csv --account p --jornal x": "Did you mean --journal?",
+    "write a.csv --acount=p": "--acount is no option of it. Did you mean --account?",
     "files --account p --access raed": "Did you mean --access?",
     "authorize --account p --access raed": "Did you mean read?",
     "write a.csv --account p --format parqet": "Did you mean parquet?",

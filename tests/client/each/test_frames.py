@@ -158,7 +158,11 @@ def test_the_account_id_is_filled_into_the_name(three: dict[str, str], sandbox: 
         ("v-{who}.csv", "x", r"of braces, only {account_id}"),
         ("v-{.csv", "x", r"of braces, only {account_id}"),
         ("v-{account_id}}.csv", "x", r"of braces, only {account_id}"),
-        ("{account_id}.csv", "ward/7", r"for account 'ward/7': file_name 'ward/7.csv' holds '/'"),
+        (
+            "{account_id}.csv",
+            "ward/7",
+            r"for account 'ward/7': file_name 'ward/7.csv' holds '/'\. Leave {account_id} out",
+        ),
         ("{account_id}.csv", "x" * 300, r"cannot be filled in .* at most 255"),
         ("{account_id}", "x", "suffix|format"),
     ],

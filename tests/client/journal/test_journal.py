@@ -225,7 +225,11 @@ class TestRecord:
             write(FRAME, "a.csv", person.account_id, client=through(upload), journal=journal)
         found = row(journal)
         assert (found["status"], found["error_type"], found["attempts"]) == (status, error.__name__, 1)
-        assert found["error"] == str(raised.value)
+        notes = getattr(raised.value, "__notes__", [])
+        assert found["error"] == " ".join([str(raised.value), *notes])
+        assert ["Whether the file is in the library is not known" in each for each in notes] == [True] * (
+            status == "unknown"
+        )
         assert found["sha256"] is pd.NA
 
     def test_of_a_consent_that_ended_says_that_nothing_was_sent(

@@ -54,6 +54,36 @@ def test_the_files_and_their_folder_are_for_this_user_alone(path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("closed", ["file", "folder"])
+def test_what_cannot_be_written_can_be_read_and_leaves_nothing_beside_it(
+    path: Path, closed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Database(path, wait=1.0)
+    commit(first, insert)
+    first.close()
+    # Root may write everything, whatever the modes are.
+    monkeypatch.setattr(database_module, "_is_writable", lambda each: (each == path) is (closed == "folder"))
+    database = Database(path, wait=1.0)
+    assert database.read("SELECT count(*) FROM outcomes") == [(1,)]
+    assert list(path.parent.iterdir()) == [path]
+    with pytest.raises(JournalError, match="can be read, and not written"):
+        database.check_writable()
+    with pytest.raises(JournalError, match="readonly"):
+        commit(database, insert)
+    database.close()
+
+
+def test_a_copy_with_its_log_is_read_with_what_is_in_the_log(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Database(path, wait=1.0)
+    first.check_writable()
+    commit(first, insert)
+    monkeypatch.setattr(database_module, "_is_writable", lambda _: False)
+    second = Database(path, wait=1.0)
+    assert second.read("SELECT count(*) FROM outcomes") == [(1,)]
+    second.close()
+    first.close()
+
+
 def test_it_is_a_write_ahead_log_that_is_synced_where_it_is_asked_for(path: Path) -> None:
     connections = Connections()
     database = Database(path, wait=1.0, connect=connections)

@@ -1,9 +1,14 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from typing import Any, TypeVar
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,9 +17,11 @@ import pytest
 from digime_pandas._tabular.codecs import parquet
 from digime_pandas._tabular.codecs.codec import EncodeJob
 from digime_pandas._tabular.codecs.parquet import ParquetCodec
-from digime_pandas._tabular.codecs.parquet_footer import _varint
+from digime_pandas._tabular.codecs.parquet_footer import _varint, joins_as_written
 from digime_pandas._tabular.codecs.parquet_reader import ParquetReader
+from digime_pandas._tabular.columns import Column
 from digime_pandas._tabular.formats import PARQUET, check_options
+from digime_pandas._tabular.frames.conversion.pandas_rows import SlicesOfColumns
 from digime_pandas._tabular.frames.source import column_source_of
 from digime_pandas.errors import ReadError
 
@@ -151,3 +158,49 @@ def test_whole_numbers_that_pandas_would_round_stay_as_they_are() -> None:
     found = next(frames)
     assert found["n"].tolist() == [2**53 + 1, pd.NA]
     assert found["m"].dtype == "float64"
+
+
+def test_row_groups_are_converted_in_the_threads_that_encode_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "ROW_GROUP_BYTES", 50_000)
+    source = column_source_of(pd.DataFrame({"n": np.arange(40_000), "f": np.arange(40_000) / 7}))
+    readers: list[int] = []
+
+    def watched(column: Column) -> Column:
+        def read(start: int, stop: int) -> pa.Array:
+            readers.append(threading.get_ident())
+            return column.read(start, stop)
+
+        return replace(column, read=read)
+
+    columns = tuple(map(watched, source.columns))
+    source = replace(source, columns=columns, open=partial(SlicesOfColumns, columns, 40_000))
+    asked: list[int] = []
+
+    def run(tasks: Iterable[Callable[[], Any]], /, *, workers: int = 1) -> Iterator[Any]:
+        asked.append(workers)
+        with ThreadPoolExecutor(1) as threads:
+            yield from threads.map(lambda task: task(), list(tasks))
+
+    job = EncodeJob(source=source, options=check_options(PARQUET, {}), file_types=[None, None])
+    content = b"".join(map(bytes, ParquetCodec().encode(job, run)))
+    groups = pq.read_metadata(io.BytesIO(content)).num_row_groups
+    here = threading.get_ident()
+    assert groups > 4
+    assert [readers.count(here), len(readers)] == [2, 2 * groups]  # here those of the first, by which settings are made
+    assert asked == [2]  # whatever `run` does by itself
+
+
+def test_one_column_of_each_kind_is_joined_on_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+
+    def joins(parts: Any, whole: Any) -> bool:
+        tried.append(pq.read_metadata(io.BytesIO(whole)).num_columns)
+        return joins_as_written(parts, whole)
+
+    monkeypatch.setattr(parquet, "ROW_GROUP_BYTES", 500_000)
+    monkeypatch.setattr(parquet, "joins_as_written", joins)
+    values = np.random.default_rng(1).random((20_000, 12))
+    frame = pd.DataFrame(values, columns=list("abcdefghijkl")).assign(n=1, m=2)
+    content, _ = _encoded(frame)
+    assert tried == [2]
+    pd.testing.assert_frame_equal(pd.read_parquet(io.BytesIO(content)), frame)

@@ -32,7 +32,7 @@ from digime_pandas._tabular.parse import parse
 from digime_pandas._tabular.rules.rule import Outcome
 from digime_pandas._tabular.serialize import inspect_frame
 from digime_pandas.errors import FidelityError, FidelityWarning
-from tests.cells import objects, same_cells
+from tests.cells import objects, same_cells, skip_what_pyarrow_lacks
 
 pytestmark = pytest.mark.slow
 
@@ -688,6 +688,7 @@ def content(frame: object, format: Format, **options: object) -> tuple[bytes, st
 def test_a_column_becomes_what_its_rule_says(
     format: Format, rule: RuleName, make: Callable[[], pd.Series[Any]], recwarn: pytest.WarningsRecorder
 ) -> None:
+    skip_what_pyarrow_lacks(make().dtype, format)
     warnings.simplefilter("always")
     frame = pd.DataFrame({"id": range(len(make())), "value": make()})
     verdict = inspect_frame(frame, format, options=options_of(format)).columns[1]

@@ -22,6 +22,7 @@ from digime_pandas._tabular.formats import FORMATS, Format
 from digime_pandas._tabular.parse import parse
 from digime_pandas._tabular.serialize import inspect_frame
 from digime_pandas.errors import FidelityWarning, InputError
+from tests.cells import skip_what_pyarrow_lacks
 
 pytestmark = pytest.mark.slow
 
@@ -243,6 +244,7 @@ def same(read: pd.Series[Any], written: pa.Array) -> bool:
 def test_it_comes_back_equal_or_is_warned_of_or_refused(
     array: pa.Array, make: Callable[[], Any], expected: str, format: Format
 ) -> None:
+    skip_what_pyarrow_lacks(array.type, format)
     outcome, back = round_trip(make(), format)
     if back is not None:
         assert outcome == "warned" or same(back["c"], array)
@@ -293,6 +295,7 @@ def test_what_a_format_lacks_is_refused_in_it_alone(name: str, holders: set[str]
     ids=lambda each: str(each.dtype),
 )
 def test_columns_of_polars_come_back(series: pl.Series, format: Format) -> None:
+    skip_what_pyarrow_lacks(series.to_arrow().type, format)
     for frame in (series, series.to_frame()):
         outcome, back = round_trip(frame, format)
         assert outcome == "silent"

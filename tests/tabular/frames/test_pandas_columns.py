@@ -230,7 +230,8 @@ def test_an_error_while_rows_are_read_names_the_column() -> None:
         raise OverflowError("too large")
 
     good = describe("good", np.array([1]))
-    read = SlicesOfColumns([good, replace(good, name="bad", read=fail)], 1)
+    rows = SlicesOfColumns([good, replace(good, name="bad", read=fail)], 1)(1)
+    assert rows is not None
     with pytest.raises(FidelityError, match=r"Column 'bad': .*\(OverflowError: too large\)") as caught:
-        read(1)
+        rows.convert()
     assert (caught.value.column, type(caught.value.__cause__)) == ("bad", OverflowError)

@@ -8,6 +8,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from digime_pandas._tabular.frames.batches import converted
 from digime_pandas._tabular.frames.source import column_source_of
 from digime_pandas.errors import InputError
 
@@ -15,7 +16,7 @@ from digime_pandas.errors import InputError
 def test_rows_are_taken_in_order_and_none_ends_them() -> None:
     take = column_source_of(pd.DataFrame({"a": range(10)})).open()
     found = [take(4), take(4), take(4), take(4)]
-    assert [None if each is None else each.column(0).to_pylist() for each in found] == [
+    assert [None if each is None else converted(each).column(0).to_pylist() for each in found] == [
         [0, 1, 2, 3],
         [4, 5, 6, 7],
         [8, 9],
@@ -28,7 +29,12 @@ def test_batches_of_a_stream_are_cut_and_empty_ones_skipped() -> None:
     batches = [pa.RecordBatch.from_pydict({"a": values}, schema) for values in ([], [1, 2, 3], [], [4], [])]
     take = column_source_of(pa.RecordBatchReader.from_batches(schema, batches)).open()
     found = [take(2), take(2), take(2), take(2)]
-    assert [None if each is None else each.column(0).to_pylist() for each in found] == [[1, 2], [3], [4], None]
+    assert [None if each is None else converted(each).column(0).to_pylist() for each in found] == [
+        [1, 2],
+        [3],
+        [4],
+        None,
+    ]
 
 
 def test_numbers_are_read_without_copying() -> None:

@@ -154,7 +154,7 @@ class TestWriting:
         size: int,
         broken: BaseException,
     ) -> None:
-        from httpcore._backends.sync import SyncStream
+        from digime_pandas._service.http.connections import _PlainStream
 
         send = socket.socket.send
 
@@ -169,7 +169,7 @@ class TestWriting:
             raise broken
 
         monkeypatch.setattr(socket.socket, "send", write)
-        monkeypatch.setattr(SyncStream, "read", read)
+        monkeypatch.setattr(_PlainStream, "read", read)
         known = len(tap.texts)
         kind = ServiceUnreachableError if isinstance(broken, httpcore.ReadError) else type(broken)
         with Client(

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from digime_pandas._tabular.arrow import as_array
-from digime_pandas._tabular.columns import Column, raise_about_column
+from digime_pandas._tabular.columns import Column, bits_of, raise_about_column
 
 _KEPT_ROWS = 1_024
 _KEPT_BYTES = 1 << 16
@@ -57,8 +57,60 @@ def read_rows(values: Any, type: pa.DataType, kept: list[pa.Array], start: int, 
     return array
 
 
+class RowsOfColumns:
+    """Some rows of columns, of which those whose size follows from their types are not converted yet.
+
+    `convert` may be called in any thread, once.
+
+    Args:
+        columns: The columns, which can be read at any row.
+        schema: Of the batch that they become.
+        start: Position of the first row.
+        stop: Position behind the last row.
+
+    Attributes:
+        num_rows: How many rows they are.
+        nbytes: How many bytes they have in Arrow, dictionaries included.
+    """
+
+    def __init__(self, columns: Sequence[Column], schema: pa.Schema, start: int, stop: int) -> None:
+        self._columns = columns
+        self._schema = schema
+        self._bounds = start, stop
+        self.num_rows = stop - start
+        self._arrays: list[pa.Array | None] = [None if _is_deferred(each) else self._read(each) for each in columns]
+        self.nbytes = sum(
+            (bits_of(column.type) or 0) * self.num_rows // 8 if array is None else int(array.nbytes)
+            for column, array in zip(columns, self._arrays, strict=True)
+        )
+
+    def convert(self) -> pa.RecordBatch:
+        """Return the rows as a batch.
+
+        Raises:
+            FidelityError: A library fails at a column.
+        """
+        arrays, self._arrays = self._arrays, []  # or this would keep them for as long as the batch
+        made = [
+            self._read(column) if array is None else array for column, array in zip(self._columns, arrays, strict=True)
+        ]
+        return pa.RecordBatch.from_arrays(made, schema=self._schema)
+
+    def _read(self, column: Column) -> pa.Array:
+        try:
+            return column.read(*self._bounds)
+        except BaseException as error:  # noqa: BLE001 - raised again
+            raise_about_column(error, column.name)
+
+
+def _is_deferred(column: Column) -> bool:
+    """Return whether numpy has the values of a column, in a type that says how large they are."""
+    is_of_numpy = column.spec.dtype_family in {"numpy", "masked"}
+    return is_of_numpy and bits_of(column.type) is not None and not isinstance(column.type, pa.DictionaryType)
+
+
 class SlicesOfColumns:
-    """Returns the next rows of columns at each call, as one batch, and None at the end.
+    """Returns the next rows of columns at each call, and None at the end.
 
     Args:
         columns: The columns, which can be read at any row.
@@ -71,20 +123,17 @@ class SlicesOfColumns:
         self._position = 0
         self._rows = rows
 
-    def __call__(self, count: int) -> pa.RecordBatch | None:
+    def __call__(self, count: int) -> RowsOfColumns | None:
         """Return the next rows.
 
         Args:
             count: How many at most.
+
+        Raises:
+            FidelityError: A library fails at a column.
         """
         start, stop = self._position, min(self._position + count, self._rows)
         if start == stop:
             return None
         self._position = stop
-        arrays = []
-        for column in self._columns:
-            try:
-                arrays.append(column.read(start, stop))
-            except BaseException as error:  # noqa: BLE001 - raised again
-                raise_about_column(error, column.name)
-        return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
+        return RowsOfColumns(self._columns, self._schema, start, stop)

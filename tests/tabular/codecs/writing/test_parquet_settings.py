@@ -172,3 +172,20 @@ def test_a_file_is_read_as_what_pyarrow_writes_by_itself(
     assert found.schema.equals(expected.schema, check_metadata=True)
     assert pq.read_schema(data).equals(pq.read_schema(by_itself), check_metadata=True)
     assert found.equals(expected) or str(found.to_pylist()) == str(expected.to_pylist())  # NaN is not equal to NaN
+
+
+@pytest.mark.parametrize(
+    ("values", "has_dictionary"),
+    [
+        (RANDOM.random(2 * SAMPLE_ROWS), False),
+        (np.tile(RANDOM.random(5_000), 4), True),  # which the first 5,000 rows do not show
+        (np.repeat(RANDOM.random(SAMPLE_ROWS), 2), True),
+        (RANDOM.choice(RANDOM.random(20_000), 2 * SAMPLE_ROWS), True),
+    ],
+    ids=["distinct", "in steps", "in pairs", "at random"],
+)
+def test_a_few_rows_say_that_values_are_distinct_and_never_that_they_come_again(
+    values: Any, has_dictionary: bool
+) -> None:
+    settings = settings_of_groups(batch_of(f=values), "snappy")
+    assert settings["use_dictionary"] == (["f"] if has_dictionary else False)

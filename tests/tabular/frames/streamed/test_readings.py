@@ -130,7 +130,7 @@ def test_dictionaries_that_differ_between_batches_become_one() -> None:
     assert "1 dictionary value that no row has" in frame.columns[0].note
     read = frame.source.open()
     found = read(10)
-    assert found is not None
+    assert isinstance(found, pa.RecordBatch)
     assert found.column(0).dictionary.to_pylist() == ["a", "b", "c"]
     assert found.column(0).to_pylist() == ["a", "b", None, "c", "b", "c"]
     assert read(10) is None
