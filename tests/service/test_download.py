@@ -108,6 +108,7 @@ _COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "bro
 
 
 @pytest.mark.parametrize("compression", _COMPRESSORS)
+@pytest.mark.slow
 def test_a_few_bytes_that_stand_for_many_are_kept_in_bounded_pieces(
     key: RSAPrivateKey, compression: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -210,6 +210,7 @@ def show(shell: Shell, client: digime.Client, reader: Authorization, monkeypatch
 
 
 @pytest.mark.parametrize(("code", "remedy"), MISTAKES.values(), ids=MISTAKES)
+@pytest.mark.slow
 def test_a_mistake_is_answered_in_a_few_lines_with_what_to_do(show: Any, code: str, remedy: str) -> None:
     error, lines = show(code)
     assert isinstance(error, digime.DigimeError)

@@ -16,6 +16,7 @@ from digime_pandas._client import connect as _connect
 from tests.whole.documents.pages import ROOT
 
 pytest_plugins = ["pytester"]
+pytestmark = pytest.mark.slow
 
 PAGE = (ROOT / "notebooks" / "docs" / "how-to" / "testing.md").read_text(encoding="utf-8")
 FIXTURES = ["digime_accounts", "digime_client", "digime_fail", "digime_sandbox"]

@@ -77,6 +77,7 @@ def test_a_person_is_one_account(panel: Panel) -> None:
         panel(["patient-17", "patient-18"])
 
 
+@pytest.mark.slow
 def test_a_service_that_does_not_answer_blocks_nothing_and_can_be_left(panel: Panel, silent: Client) -> None:
     shown = panel(client=silent)
     assert shown.stage == "starting"

@@ -122,6 +122,7 @@ def test_what_cannot_be_split_says_why(frame: Any, named: str, client: digime.Cl
 
 @pytest.mark.parametrize("dtype", ["object", "string", "category"])
 @pytest.mark.parametrize("make", [lambda frame: frame, pa.Table.from_pandas], ids=["pandas", "arrow"])
+@pytest.mark.slow
 def test_rows_without_an_account_id_are_left_out_where_that_is_asked_for(
     make: Callable[[pd.DataFrame], Any], dtype: Any, three: dict[str, str], sandbox: Sandbox, client: digime.Client
 ) -> None:

@@ -69,6 +69,7 @@ def test_the_same_call_sends_what_is_missing(  # noqa: PLR0917 - fixtures
     ],
     ids=str,
 )
+@pytest.mark.slow
 def test_what_makes_it_another_run(  # noqa: PLR0917 - fixtures
     change: dict[str, Any], sent: int, visits: pd.DataFrame, routed: digime.Client, network: Network, tmp_path: Path
 ) -> None:

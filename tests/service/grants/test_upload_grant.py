@@ -131,6 +131,7 @@ def test_it_does_not_outlive_the_access_token(client: digime.Client, person: dig
     ids=["bytes", "bytearray", "memoryview", "list", "file", "iterator"],
 )
 @pytest.mark.parametrize("data", [b"", CONTENT, LARGE], ids=["empty", "small", "large"])
+@pytest.mark.slow
 def test_content_of_every_kind_arrives(
     grant: digime.UploadGrant, either_sandbox: Sandbox, data: bytes, make: Callable[[bytes], Any]
 ) -> None:

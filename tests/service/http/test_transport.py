@@ -247,6 +247,7 @@ class TestAttempts:
         [(6, 2, "unknown"), (6, 1, "not sent"), (None, 2, "not sent"), (None, None, "unknown"), (6, None, "unknown")],
         ids=["sized", "sized, in part", "chunked", "chunked, to its end", "sized, to its end"],
     )
+    @pytest.mark.slow
     def test_what_a_transport_was_given_may_arrive_after_the_deadline(
         self, size: int | None, taken: int | None, outcome: str
     ) -> None:

@@ -112,6 +112,7 @@ class InterruptedDisk(Disk):
 
 
 @pytest.mark.parametrize("after", [False, True])
+@pytest.mark.slow
 def test_an_interrupt_ends_one_wait_and_the_others_have_their_results(threads: ThreadPoolExecutor, after: bool) -> None:
     disk = InterruptedDisk(after=after)
     with threads:

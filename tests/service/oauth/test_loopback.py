@@ -249,6 +249,7 @@ def test_a_client_that_drips_is_cut_off(listener: Listener, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("count", [3, 64])
+@pytest.mark.slow
 def test_of_too_many_connections_the_oldest_are_dropped_and_a_browser_is_served(
     listener: Listener, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:

@@ -100,6 +100,7 @@ def test_attrs_have_no_key() -> None:
 
 
 @pytest.mark.parametrize("format", FORMATS.values(), ids=lambda each: each.name)
+@pytest.mark.slow
 def test_no_frame_is_kept(format: Any) -> None:
     values = np.arange(3, dtype=np.int64)
     frame = pd.DataFrame({"only here": values, "kind": pd.Categorical(["a", "b", "a"])}, copy=False)

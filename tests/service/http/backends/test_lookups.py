@@ -91,6 +91,7 @@ def test_where_no_thread_can_be_started_it_is_looked_up_all_the_same(monkeypatch
 
 
 @pytest.mark.parametrize("scheme", [None, "http", "https", "socks5", "socks4"])
+@pytest.mark.slow
 def test_a_call_ends_with_its_deadline_whatever_name_is_not_looked_up(silent: NameServer, scheme: str | None) -> None:
     proxy = None if scheme is None else Proxy("ALL_PROXY", scheme, "proxy.test", 3128, None)
     route = Route(proxy, resolve=silent)

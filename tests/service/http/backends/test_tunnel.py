@@ -196,6 +196,7 @@ def drip(connection: socket.socket) -> None:
     ],
     ids=["407", "redirect", "interim", "another protocol", "endless head", "closed", "speaks first", "drips"],
 )
+@pytest.mark.slow
 def test_what_is_no_tunnel_is_said_and_nothing_was_sent(
     tunnels: Tunnels,
     through: Callable[..., Http],

@@ -31,6 +31,7 @@ def _file(random: Random) -> bytes:
 
 
 @pytest.mark.parametrize("seed", range(4))
+@pytest.mark.slow
 def test_numbers_are_read_as_by_the_rules(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     random = Random(seed)
     monkeypatch.setattr("digime_pandas._tabular.codecs.csv._SAMPLE_BYTES", 60)

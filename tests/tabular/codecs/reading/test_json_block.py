@@ -60,6 +60,7 @@ def _found(reader: JsonReader | TypedJsonReader, types: Any, rows: int | None) -
 
 @pytest.mark.parametrize("array", [True, False])
 @pytest.mark.parametrize("seed", range(4))
+@pytest.mark.slow
 def test_a_whole_file_is_read_as_value_by_value(seed: int, array: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     random = Random(seed)
     whole = 0
@@ -75,6 +76,7 @@ def test_a_whole_file_is_read_as_value_by_value(seed: int, array: bool, monkeypa
 
 @pytest.mark.parametrize("array", [True, False])
 @pytest.mark.parametrize("seed", range(4))
+@pytest.mark.slow
 def test_a_whole_file_is_read_by_types_as_it_is_in_pieces(
     seed: int, array: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
