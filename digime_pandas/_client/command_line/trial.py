@@ -8,8 +8,8 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -62,10 +62,8 @@ def _demo(arguments: argparse.Namespace) -> int:
 def _sandbox(arguments: argparse.Namespace) -> int:
     # By name: the server is an optional part, and the other commands work without it.
     sandbox_type = importlib.import_module("digime_pandas.sandbox").Sandbox
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
     with ExitStack() as resources:
+        stop = resources.enter_context(_stopped_by_signals())
         data_dir = arguments.data_dir or Path(resources.enter_context(TemporaryDirectory(prefix="digime-sandbox-")))
         sandbox = resources.enter_context(sandbox_type(data_dir, port=arguments.port, postbox=arguments.postbox))
         folder = data_dir.expanduser().resolve()
@@ -81,6 +79,18 @@ def _sandbox(arguments: argparse.Namespace) -> int:
             pass
     print("Stopped.", file=sys.stderr)
     return DONE
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[threading.Event]:
+    """Let Ctrl-C, and being ended, set an event, within a ``with`` block."""
+    stop = threading.Event()
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def environment_exports(sandbox: Any, data_dir: Path) -> str:

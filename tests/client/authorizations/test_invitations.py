@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -157,8 +158,9 @@ class TestAccounts:
 class TestAddress:
     @pytest.mark.parametrize("variable", ["DIGIME_REDIRECT_URI", "DIGIME_READ_REDIRECT_URI"])
     def test_without_one_the_variable_and_the_argument_are_named(self, variable: str) -> None:
-        with pytest.raises(ConfigurationError, match=rf"callback=.*{variable}.*complete_authorization"):
+        with pytest.raises(ConfigurationError, match=rf"callback=.*{variable}.*complete_authorization") as raised:
             invitation_address(None, base_url="https://api.digi.me/v1.7/", variable=variable)
+        assert re.search(rf"--callback or set {variable}, .* digime-pandas authorize --address -", raised.value.command)
 
     def test_without_one_a_sandbox_is_rehearsed_with(self, sandbox: Sandbox, client: Client) -> None:
         (url,) = client.invite(["rehearses"])["url"]

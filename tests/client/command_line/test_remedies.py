@@ -27,7 +27,6 @@ COMMANDS: dict[str, str] = {
     "write-each a.csv --by patient --missing skip": r"ask for it with digime-pandas authorize --account p",
     "write-each a.csv --by pateint": r"Did you mean 'patient'\?",
     "invite a a": r"Pass each account once",
-    "invite a": r"give it as --callback or set DIGIME_REDIRECT_URI, .* digime-pandas authorize --address -",
     "invite a --callback https://app.example.org/x": r"pass a registered one as --callback",
     # Files
     f"write nothing.csv --account {PERSON}": r"nothing\.csv: No such file",
