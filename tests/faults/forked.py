@@ -30,6 +30,7 @@ from cryptography.x509.oid import NameOID
 
 _HOST = "127.0.0.1"
 _PATIENCE_SECONDS = 60.0
+_SECONDS_TO_END = 0.1
 
 
 class Child:
@@ -41,6 +42,8 @@ class Child:
 
     def __init__(self, work: Callable[[], object]) -> None:
         self._end, answer = os.pipe()
+        # A thread that has ended for Python gives back what OpenSSL keeps for it after that, under a lock of OpenSSL.
+        time.sleep(_SECONDS_TO_END)
         with warnings.catch_warnings():
             # Of the threads there are, which from Python 3.12 on is warned of: they are what is tested here.
             warnings.simplefilter("ignore", DeprecationWarning)

@@ -106,10 +106,21 @@ class TestConnections:
         url, http, _ = echo
         assert is_right(http, url, "/first")
 
-        children = [Child(partial(wrong_reads, http, url, f"child-{i}")) for i in range(CHILDREN)]
+        # They begin when all are there: the server is a thread here, and a fork while it begins TLS would leave a lock
+        # of OpenSSL held in the child.
+        gate, opened = os.pipe()
+
+        def read_when_all_are_there(who: str) -> list[str]:
+            os.read(gate, 1)
+            return wrong_reads(http, url, who)
+
+        children = [Child(partial(read_when_all_are_there, f"child-{i}")) for i in range(CHILDREN)]
+        os.write(opened, bytes(CHILDREN))
         wrong = [wrong_reads(http, url, "parent")]
 
         wrong += [child.result() for child in children]
+        os.close(gate)
+        os.close(opened)
         assert wrong == [[]] * (CHILDREN + 1)
 
     def test_children_forked_while_other_threads_read_do_not_hang(self, echo: tuple[str, Http, Echo]) -> None:

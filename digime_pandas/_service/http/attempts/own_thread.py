@@ -30,7 +30,9 @@ class OwnThread:
     """A thread that makes one call after another, each waited for until a deadline; to be closed.
 
     Pieces that a call takes are made in the thread that waits for it: what they are read from may belong to that one.
-    A call that is not waited for any longer goes on, and what comes of it is discarded.
+    A call that is not waited for any longer goes on, and what comes of it is discarded. Where the calls use TLS, a
+    process that is forked in the moment in which the thread ends may find a lock of OpenSSL held in the child, whose
+    calls then end at their deadlines.
 
     Args:
         pieces: What the calls may take, from `taken`.
