@@ -51,8 +51,18 @@ from digime_pandas.errors.calls.explained import explains_calls
 BASE_URL = "https://api.digi.me/v1.7/"
 ONBOARD_URL = "https://api.digi.me/apps/saas/"
 # What other files of this package call, and no user: it is not offered beside the rest.
-_INTERNAL = {"absence", "library", "note_written", "one_deadline", "upload", "usable_authorization", "was_refused"}
-_INTERNAL |= {"write_consents"}
+_INTERNAL = frozenset(
+    [
+        "absence",
+        "library",
+        "note_written",
+        "one_deadline",
+        "upload",
+        "usable_authorization",
+        "was_refused",
+        "write_consents",
+    ]
+)
 _WRITES_BYTES = (
     "client.write sends ready bytes. A frame is written by digime.write(frame, 'visits.parquet', account_id=..., "
     "client=client), or by frame.digime.write(...)."

@@ -27,7 +27,7 @@ _PLAIN_NAME = re.compile(r"[\w.-]+", re.ASCII)  # as almost all are: nothing to 
 FileName = str | PurePath
 AccountId = str | int
 AccountIds = AccountId | Iterable[AccountId]
-_json_text = json.encoder.encode_basestring  # of `ensure_ascii=False`
+_encode_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 WRITE_ID_PREFIX = "urn:uuid:"
 """Begins the reference that identifies one write."""
@@ -80,12 +80,7 @@ class FileDescriptor(NearNames):
 
     def with_reference(self, text: str) -> FileDescriptor:
         """Return this descriptor with one reference more; the others are not checked again."""
-        _texts("reference", (text,))
-        made = object.__new__(FileDescriptor)
-        members = self.mime_type, self.accounts, (*self.reference, text), self.tags
-        for name, value in zip(FileDescriptor.__slots__, members, strict=True):
-            object.__setattr__(made, name, value)
-        return made
+        return self.with_checked(self.accounts, (*self.reference, *_texts("reference", (text,))))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the camel-case wire form; an empty `reference` or `tags` is left out (observed on the wire)."""
@@ -101,11 +96,7 @@ class FileDescriptor(NearNames):
 
     def to_json(self) -> str:
         """Return the wire form as compact JSON, non-ASCII unescaped, as the vendor's Node SDK writes it."""
-        # Not by an encoder of everything, which takes several times as long.
-        accounts = ",".join([f'{{"accountId":{_json_text(account)}}}' for account in self.accounts])
-        reference, tags = (",".join(map(_json_text, texts)) for texts in (self.reference, self.tags))
-        lists = f',"reference":[{reference}]' if reference else "", f',"tags":[{tags}]' if tags else ""
-        return f'{{"mimeType":{_json_text(self.mime_type)},"accounts":[{accounts}]{"".join(lists)}}}'
+        return _encode_json(self.to_dict())
 
     def with_checked(self, accounts: tuple[str, ...], reference: tuple[str, ...]) -> FileDescriptor:
         """Return this descriptor with other accounts and references, which were checked before."""
@@ -164,7 +155,18 @@ def check_file_name(file_name: object) -> str:
     if not file_name.strip() or file_name in {".", ".."}:
         raise DescriptorError(f"file_name is {file_name!r}.", remedy=advice)
     _check_text("file_name", file_name)
-    for character in () if _PLAIN_NAME.fullmatch(file_name) else file_name:
+    if not _PLAIN_NAME.fullmatch(file_name):
+        _check_characters(file_name, advice)
+    size = len(file_name.encode())
+    if size > MAXIMUM_FILE_NAME_BYTES:
+        raise DescriptorError(
+            f"file_name is {size} bytes of UTF-8; at most {MAXIMUM_FILE_NAME_BYTES} fit. It starts {file_name[:40]!r}."
+        )
+    return file_name
+
+
+def _check_characters(file_name: str, advice: str) -> None:
+    for character in file_name:
         if character in '/\\"':
             last = re.split(r'[/\\"]', file_name.rstrip('/\\"'))[-1]
             raise DescriptorError(
@@ -173,12 +175,6 @@ def check_file_name(file_name: object) -> str:
             )
         if unicodedata.category(character) in {"Cc", "Zl", "Zp"}:
             raise DescriptorError(f"file_name {file_name!r} holds a line break or control character.", remedy=advice)
-    size = len(file_name.encode())
-    if size > MAXIMUM_FILE_NAME_BYTES:
-        raise DescriptorError(
-            f"file_name is {size} bytes of UTF-8; at most {MAXIMUM_FILE_NAME_BYTES} fit. It starts {file_name[:40]!r}."
-        )
-    return file_name
 
 
 def _check_mime_type(mime_type: object) -> str:

@@ -6,8 +6,8 @@ It is kept by value, and nothing that is kept refers to a frame.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from functools import lru_cache
-from threading import Lock
 from typing import Generic, TypeVar
 
 import pyarrow as pa
@@ -30,8 +30,8 @@ class KnownBySchema(Generic[T]):
 
     def __init__(self, most: int = 128) -> None:
         self._most = most
+        # Without a lock, which a forked child would find held for ever: each step on a dict is a single one.
         self._kept: dict[Hashable, T] = {}
-        self._lock = Lock()
 
     def get(self, key: Hashable | None, make: Callable[[], T]) -> T:
         """Return what is kept by a key, or else is made; it is shared, and not to be changed.
@@ -44,10 +44,9 @@ class KnownBySchema(Generic[T]):
             return make()
         found = self._kept.get(key)
         if found is None:
-            found = make()
-            with self._lock:
-                self._kept[key] = found
-                while len(self._kept) > self._most:
+            found = self._kept[key] = make()
+            while len(self._kept) > self._most:
+                with suppress(KeyError, RuntimeError, StopIteration):  # another thread was quicker
                     del self._kept[next(iter(self._kept))]
         return found
 
