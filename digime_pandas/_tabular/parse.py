@@ -26,6 +26,7 @@ from digime_pandas._tabular.reading.limits import DEFAULT_LIMITS, Limits
 from digime_pandas._tabular.rebuild import FrameBuilder
 from digime_pandas._tabular.schema.stored import Schema, schema_from_json, schema_from_text
 from digime_pandas.errors import DigimeError, FidelityWarning, InputError, ReadError, warn
+from digime_pandas.errors.commands import READ_AS_IT_IS
 from digime_pandas.errors.names import did_you_mean
 
 Source = bytes | bytearray | memoryview | BinaryIO
@@ -220,7 +221,7 @@ def _with_read_errors(pieces: Iterator[pd.DataFrame], file: _File) -> Iterator[p
         raise ReadError(
             "There is not enough memory to read the file.",
             remedy="Read it in pieces, with read_batches, or only some of its columns, with columns=.",
-            command="Read it as it is: into a file of the same format.",
+            command=READ_AS_IT_IS,
         ) from error
     except BaseException as error:
         if not is_of_a_library(error):

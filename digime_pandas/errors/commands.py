@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 import shlex
 
+READ_AS_IT_IS = "Read it as it is: into a file of the same format."
+"""What to do on the command line where Python would read a file in another way."""
+
 _PROGRAM = "digime-pandas"
 _OPTIONS = {
     "access": "--access",

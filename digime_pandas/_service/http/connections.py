@@ -311,21 +311,23 @@ class _PlainStream(httpcore.NetworkStream):
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         self._seconds = timeout
         try:
-            self._wait(self._to_read)
-            return self._socket.recv(max_bytes)
-        except BlockingIOError:
-            return self.read(max_bytes, timeout)
+            while True:
+                self._wait(self._to_read)
+                try:
+                    return self._socket.recv(max_bytes)
+                except BlockingIOError:  # there was nothing after all
+                    continue
         except TimeoutError as error:
             raise httpcore.ReadTimeout(str(error)) from error
         except OSError as error:
             raise httpcore.ReadError(str(error)) from error
 
     def send(self, data: Buffer) -> int:
-        try:
-            return self._socket.send(data)
-        except BlockingIOError:
-            self._wait(self._to_send)
-        return self.send(data)
+        while True:
+            try:
+                return self._socket.send(data)
+            except BlockingIOError:
+                self._wait(self._to_send)
 
     def get_extra_info(self, info: str) -> Any:
         if info == "is_readable":

@@ -23,6 +23,7 @@ from digime_pandas._tabular.columns import TEXT_DTYPE, Column, StringParameters,
 from digime_pandas._tabular.formats import Format
 from digime_pandas._tabular.frames.pandas_columns import raw_values
 from digime_pandas.errors import ReadError
+from digime_pandas.errors.commands import READ_AS_IT_IS
 
 _WHOLE = r"^-?(0|[1-9][0-9]*)$"
 _TRUTH = r"^(true|false|True|False|TRUE|FALSE)$"
@@ -53,7 +54,7 @@ def infer_column(name: str, values: Any, format: Format) -> Any:
         raise ReadError(
             f"Column {name!r} is {values.type} and has values that pandas cannot hold ({first_line_of(error)}).",
             remedy="Leave it out with columns=, or read the bytes of the file.",
-            command="Read it as it is: into a file of the same format.",
+            command=READ_AS_IT_IS,
         ) from error
 
 

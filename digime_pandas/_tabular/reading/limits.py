@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from digime_pandas.errors import ReadError
+from digime_pandas.errors.commands import READ_AS_IT_IS
 
 MOST_BYTES = 2 << 30
 MOST_ROWS = 100_000_000
@@ -39,7 +40,7 @@ class Limits:
             raise ReadError(
                 f"The file has {found}, and max_rows is {self.rows:,}.",
                 remedy="Pass limit= to read the first ones, or a larger max_rows=.",
-                command="Read it as it is: into a file of the same format.",
+                command=READ_AS_IT_IS,
             )
 
     def check_bytes(self, size: int) -> None:
@@ -57,7 +58,7 @@ class Limits:
             raise ReadError(
                 f"The file has {columns:,} columns, and at most {MOST_COLUMNS:,} are read as a frame.",
                 remedy="Its bytes are what read_file returns.",
-                command="Read it as it is: into a file of the same format.",
+                command=READ_AS_IT_IS,
             )
 
     def check_text(self, size: int) -> None:
