@@ -29,11 +29,11 @@ from digime_pandas._client import connect as _connect
 from digime_pandas._client.client import Client
 from digime_pandas._service.authorization import Access, Authorization
 from digime_pandas._service.contract import Contract
-from digime_pandas._service.oauth.token_store import MemoryTokenStore
 from digime_pandas.sandbox import Sandbox
 from digime_pandas.sandbox._context import Registration
 from digime_pandas.sandbox._faults import changes as _changes
 from digime_pandas.sandbox._store import keys as _keys
+from tests.clients import client_of
 
 Authorize = Callable[..., Authorization]
 
@@ -189,15 +189,8 @@ def connected() -> Iterator[Callable[..., Client]]:
     """Makes clients of a sandbox that keep authorizations in memory."""
     made: list[Client] = []
 
-    def connect(running: Sandbox, **options: object) -> Client:
-        defaults = {
-            "contract": running.contract,
-            "read_contract": running.read_contract,
-            "base_url": running.base_url,
-            "onboard_url": running.onboard_url,
-            "tokens": MemoryTokenStore(),
-        }
-        made.append(Client(**(defaults | options)))  # type: ignore[arg-type] # mixed keywords
+    def connect(running: Sandbox, **options: Any) -> Client:
+        made.append(client_of(running, **options))
         return made[-1]
 
     yield connect

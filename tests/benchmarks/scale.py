@@ -9,8 +9,7 @@ import argparse
 import pickle
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,6 +27,7 @@ import digime_pandas as digime
 import digime_pandas.dask
 from digime_pandas._service.authorization import ACCESSES
 from digime_pandas.sandbox import Sandbox
+from tests.clients import client_of
 
 from .tables import show
 
@@ -67,7 +67,7 @@ def measure(parts: int, folder: Path) -> dict[str, tuple[float, str]]:
         folder: Where the journal and the tokens are.
     """
     network = _Counting()
-    with Sandbox() as sandbox, _client(sandbox, network) as client:
+    with Sandbox() as sandbox, client_of(sandbox, transport=network) as client:
         for access in ACCESSES:
             with client.begin_authorization(PERSON, access=access) as flow:
                 flow.complete(sandbox.approve(flow.url))
@@ -76,19 +76,6 @@ def measure(parts: int, folder: Path) -> dict[str, tuple[float, str]]:
         found |= _granting(client)
         found |= _stored(client, folder / "tokens")
     return found | _cryptography()
-
-
-@contextmanager
-def _client(sandbox: Sandbox, network: httpx.BaseTransport) -> Iterator[digime.Client]:
-    with digime.Client(
-        sandbox.contract,
-        read_contract=sandbox.read_contract,
-        base_url=sandbox.base_url,
-        onboard_url=sandbox.onboard_url,
-        tokens=digime.MemoryTokenStore(),
-        transport=network,
-    ) as client:
-        yield client
 
 
 def _writes(client: digime.Client, network: _Counting, path: Path, parts: int) -> dict[str, tuple[float, str]]:

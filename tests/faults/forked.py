@@ -7,26 +7,17 @@ import pickle
 import select
 import signal
 import socket
-import ssl
 import threading
 import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import uvicorn
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 _HOST = "127.0.0.1"
 _PATIENCE_SECONDS = 60.0
@@ -113,43 +104,8 @@ class Echo:
         await send({"type": "http.response.body", "body": body_of(scope["path"])})
 
 
-@dataclass(frozen=True)
-class Certificate:
-    """A certificate of this machine that nobody signed but its own key."""
-
-    file: Path
-    key: Path
-
-    def context(self) -> ssl.SSLContext:
-        """Return what makes a client trust it."""
-        return ssl.create_default_context(cafile=str(self.file))
-
-
-def make_certificate(folder: Path) -> Certificate:
-    """Make a certificate and its key in a folder."""
-    key = generate_private_key(SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(_HOST))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, SHA256())
-    )
-    made = Certificate(folder / "certificate.pem", folder / "key.pem")
-    made.file.write_bytes(certificate.public_bytes(Encoding.PEM))
-    made.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    return made
-
-
 @contextmanager
-def served(app: Any, certificate: Certificate | None = None) -> Iterator[str]:
+def served(app: Any, certificate: Path | None = None) -> Iterator[str]:
     """Serve an ASGI application; give its address, without a slash at the end."""
     with socket.create_server((_HOST, 0)) as listener:
         config = uvicorn.Config(
@@ -161,8 +117,7 @@ def served(app: Any, certificate: Certificate | None = None) -> Iterator[str]:
             log_config=None,
             log_level="critical",
             timeout_graceful_shutdown=1,
-            ssl_certfile=None if certificate is None else certificate.file,
-            ssl_keyfile=None if certificate is None else str(certificate.key),
+            ssl_certfile=certificate,  # with its key
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listener],), name="test-server", daemon=True)

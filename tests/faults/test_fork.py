@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -25,8 +26,9 @@ from digime_pandas._service.oauth.token_store import FileTokenStore, MemoryToken
 from digime_pandas.errors import AuthorizationError, ConfigurationError, ServiceUnreachableError, TokenStoreError
 from digime_pandas.sandbox import Sandbox
 from digime_pandas.sandbox._app import build_app
+from tests.certificates import certificate as make_certificate
 
-from .forked import Certificate, Child, Echo, body_of, forked, make_certificate, served
+from .forked import Child, Echo, body_of, forked, served
 
 CHILDREN = 6
 READS = 20
@@ -41,18 +43,18 @@ Authorize = Callable[..., Authorization]
 
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_certificate(tmp_path_factory.mktemp("certificate"))
 
 
 @pytest.fixture(params=["http", "own transport", "tls"])
-def echo(request: pytest.FixtureRequest, certificate: Certificate) -> Iterator[tuple[str, Http, Echo]]:
+def echo(request: pytest.FixtureRequest, certificate: Path) -> Iterator[tuple[str, Http, Echo]]:
     """A server, and what asks it: by the default transport, by one that was passed, and by one over TLS."""
     app = Echo()
     makers: dict[str, Callable[[], httpx.HTTPTransport | None]] = {
         "http": lambda: None,
         "own transport": httpx.HTTPTransport,
-        "tls": lambda: httpx.HTTPTransport(verify=certificate.context()),
+        "tls": lambda: httpx.HTTPTransport(verify=ssl.create_default_context(cafile=certificate)),
     }
     transport = makers[request.param]()
     http = Http(timeout=20, max_attempts=1, transport=transport)
@@ -220,14 +222,14 @@ class TestTransports:
 
 @pytest.fixture(params=["http", "tls"])
 def writer(
-    request: pytest.FixtureRequest, sandbox: Sandbox, certificate: Certificate, connected: Callable[..., Client]
+    request: pytest.FixtureRequest, sandbox: Sandbox, certificate: Path, connected: Callable[..., Client]
 ) -> Iterator[Client]:
     """A client of the shared sandbox."""
     if request.param == "http":
         yield connected(sandbox)
         return
     with served(build_app(sandbox._require_running().context), certificate) as url:
-        transport = httpx.HTTPTransport(verify=certificate.context())
+        transport = httpx.HTTPTransport(verify=ssl.create_default_context(cafile=certificate))
         client = connected(sandbox, base_url=f"{url}/v1.7/", transport=transport)
         yield client
         client.close()

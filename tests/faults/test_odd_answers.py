@@ -14,7 +14,7 @@ from digime_pandas._service.http.environment import Route
 from digime_pandas._service.http.request import Request
 from digime_pandas._service.http.transport import Http
 from digime_pandas.errors import APIError, ServiceUnreachableError
-from tests.service.http.certificates import certificate
+from tests.certificates import certificate
 
 from .server import Connection, FaultyServer
 

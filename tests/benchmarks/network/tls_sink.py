@@ -5,8 +5,6 @@ FILE has its certificate and key. It reads a head, so many bytes of body as `Con
 
 from __future__ import annotations
 
-import datetime as dt
-import ipaddress
 import socket
 import ssl
 import subprocess
@@ -16,11 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
+from tests.certificates import certificate
 
 _END = b"\r\n\r\n"
 _CHUNKS_END = b"0\r\n\r\n"
@@ -32,8 +26,7 @@ _ROOT = Path(__file__).parents[3]
 @contextmanager
 def running_tls_sink(folder: Path) -> Iterator[tuple[str, Path]]:
     """Run one in a process of its own; yield its base URL and the file of its certificate."""
-    path = folder / "sink.pem"
-    path.write_bytes(_certificate())
+    path = certificate(folder)
     command = [sys.executable, "-m", "tests.benchmarks.network.tls_sink", str(path)]
     with subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -41,26 +34,6 @@ def running_tls_sink(folder: Path) -> Iterator[tuple[str, Path]]:
             yield f"https://127.0.0.1:{int(process.stdout.readline())}/v1.7/", path
         finally:
             process.kill()
-
-
-def _certificate() -> bytes:
-    key = generate_private_key(SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sink")])
-    now = dt.datetime.now(dt.UTC)
-    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(address, critical=False)
-        .sign(key, SHA256())
-    )
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return made.public_bytes(Encoding.PEM) + private
 
 
 def _serve(path: Path) -> None:

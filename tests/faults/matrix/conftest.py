@@ -14,6 +14,7 @@ from digime_pandas import Client, FileTokenStore, Receipt
 from digime_pandas.errors import DigimeError
 from digime_pandas.sandbox import Sandbox, SandboxFile
 from digime_pandas.sandbox.faults import InjectedFault
+from tests.clients import client_of
 
 from .cases import Case, Step
 from .rules import MAX_ATTEMPTS, Protocol, expected
@@ -117,15 +118,7 @@ def world(
     monkeypatch.setattr(tempfile, "tempdir", str(spool))
     tokens = FileTokenStore(tmp_path / "tokens")
     options: dict[str, Any] = {"timeout": SHORT_TIMEOUT if case.is_slow else TIMEOUT, "deadline": DEADLINE}
-    client = client_class(
-        sandbox.contract,
-        read_contract=sandbox.read_contract,
-        base_url=sandbox.base_url,
-        onboard_url=sandbox.onboard_url,
-        tokens=tokens,
-        max_attempts=MAX_ATTEMPTS,
-        **options,
-    )
+    client = client_of(sandbox, client_class, tokens=tokens, max_attempts=MAX_ATTEMPTS, **options)
     for access in ("write", "read"):
         sandbox.approve_all([account_id], access=access, tokens=tokens)
     made = World(sandbox, client, account_id, tmp_path / "tokens")

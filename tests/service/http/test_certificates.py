@@ -20,7 +20,7 @@ from digime_pandas._service.http.environment import route_to
 from digime_pandas._service.http.request import Request
 from digime_pandas._service.http.transport import Http
 from digime_pandas.errors import ConfigurationError, ServiceUnreachableError
-from tests.service.http.certificates import NOW, YEAR, certificate
+from tests.certificates import NOW, YEAR, certificate
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from digime_pandas import Client, FileDescriptor, MemoryTokenStore
 from digime_pandas._service.http.request import Request
 from digime_pandas.errors import DigimeError
 from digime_pandas.sandbox import Sandbox, faults
+from tests.clients import client_of
 
 MAX_ATTEMPTS = 3
 _ACCOUNTS = count(1)
@@ -123,7 +124,7 @@ def _cell(sandbox: Sandbox, instruction: Instruction, call: Call) -> str:
     if "pending" in instruction.what and (call.at != "upload" or call.is_imported):
         return ""
     account_id, tokens = f"retry-{next(_ACCOUNTS)}", MemoryTokenStore()
-    with closing(_client(sandbox, tokens)) as client:
+    with closing(client_of(sandbox, tokens=tokens, max_attempts=MAX_ATTEMPTS)) as client:
         for access in ("write", "read"):
             sandbox.approve_all([account_id], access=access, tokens=tokens)
         if call.run is _read:
@@ -150,17 +151,6 @@ def _counted(client: Client) -> list[str]:
 
     exchanger.line.open = open_and_count  # type: ignore[method-assign,assignment] # to count
     return sent
-
-
-def _client(sandbox: Sandbox, tokens: MemoryTokenStore) -> Client:
-    return Client(
-        sandbox.contract,
-        read_contract=sandbox.read_contract,
-        base_url=sandbox.base_url,
-        onboard_url=sandbox.onboard_url,
-        tokens=tokens,
-        max_attempts=MAX_ATTEMPTS,
-    )
 
 
 def main() -> None:

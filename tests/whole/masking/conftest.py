@@ -12,6 +12,7 @@ from digime_pandas._client.client import Client
 from digime_pandas._service.authorization import Authorization
 from digime_pandas._service.oauth.token_store import FileTokenStore
 from digime_pandas.sandbox import Sandbox
+from tests.clients import client_of
 
 from .wiretap import Wiretap
 
@@ -29,15 +30,8 @@ def tap() -> Wiretap:
 
 @pytest.fixture
 def tapped(own_sandbox: Sandbox, tap: Wiretap, tmp_path: Path, no_waiting: None) -> Iterator[Client]:
-    with Client(
-        own_sandbox.contract,
-        read_contract=own_sandbox.read_contract,
-        base_url=own_sandbox.base_url,
-        onboard_url=own_sandbox.onboard_url,
-        tokens=FileTokenStore(tmp_path / "tokens"),
-        transport=tap,
-        max_attempts=2,
-    ) as client:
+    tokens = FileTokenStore(tmp_path / "tokens")
+    with client_of(own_sandbox, tokens=tokens, transport=tap, max_attempts=2) as client:
         tap.listen_to(client)
         yield client
 

@@ -18,7 +18,7 @@ from digime_pandas._service.http.request import Request
 from digime_pandas._service.http.transport import Http
 from digime_pandas._service.masking.secret import Secret
 from digime_pandas.errors import ServiceUnreachableError
-from tests.service.http.certificates import certificate
+from tests.certificates import certificate
 
 SOON = 10.0
 OK = b"HTTP/1.1 200 Connection established\r\n\r\n"
