@@ -144,10 +144,19 @@ def is_repetitive(column: pa.Array) -> bool:
     """Return whether values of a column come again, so that a dictionary pays."""
     if (known := _is_repetitive_type(column.type)) is not None:
         return known
+    distinct = _distinct(column)
+    return distinct is not None and distinct < _DISTINCT * (len(column) - column.null_count)
+
+
+def _distinct(column: pa.Array, places: pa.Array | None = None) -> int | None:
+    """Return how many values differ, of all rows or of those in some places.
+
+    None where Arrow has no such count, as of extension types, of which periods are one.
+    """
     try:
-        return bool(len(column.unique()) < _DISTINCT * (len(column) - column.null_count))
-    except pa.ArrowNotImplementedError:  # Arrow counts no distinct values of extension types, such as periods
-        return False
+        return len((column if places is None else column.take(places)).unique())
+    except pa.ArrowNotImplementedError:
+        return None
 
 
 def _differ_in_a_few_rows(column: pa.Array) -> bool:
@@ -158,10 +167,7 @@ def _differ_in_a_few_rows(column: pa.Array) -> bool:
     """
     if len(column) < SAMPLE_ROWS or _is_repetitive_type(column.type) is not None:
         return False
-    try:
-        return len(column.take(_few_places()).unique()) == _FEW_PLACES
-    except pa.ArrowNotImplementedError:
-        return False
+    return _distinct(column, _few_places()) == _FEW_PLACES
 
 
 @cache
