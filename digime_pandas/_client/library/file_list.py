@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from typing import SupportsIndex, overload
+from typing import Any, SupportsIndex, overload
 
 import pandas as pd
 
@@ -20,6 +21,8 @@ COLUMNS = dtypes_of("name", "rows", "size", "updated", "tags", "mime_type", "wri
 """The columns of the table, and their dtypes with and without rows."""
 _TITLES = ("Name", "Rows", "Size", "Changed", "Tags")
 _SHOWN = 50  # files
+# pandas prints them as they are. No file of this package has one in its name, and none can be asked for by such a name.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
 class LibraryFiles(NearNames, list[LibraryFile]):
@@ -54,10 +57,10 @@ class LibraryFiles(NearNames, list[LibraryFile]):
         Returns:
             The columns `name`, `rows`, `size` (bytes), `updated` (UTC), `tags` (text, separated by commas),
             `mime_type`, `write_id`, `contract_id` and `file_id`. Missing values where nothing is known; the dtypes are
-            the same without files.
+            the same without files. Texts that hold control characters are escaped.
         """
         rows = ({name: getattr(file, name) for name in COLUMNS} | {"tags": ", ".join(file.tags)} for file in self)
-        return typed_frame(rows, COLUMNS)
+        return typed_frame(({name: _printed(value) for name, value in row.items()} for row in rows), COLUMNS)
 
     def __repr__(self) -> str:
         rows = [_TITLES, *map(_row, self[:_SHOWN])]
@@ -72,6 +75,10 @@ class LibraryFiles(NearNames, list[LibraryFile]):
     def _count(self) -> str:
         more = f", of which these are the first {_SHOWN}" if len(self) > _SHOWN else ""
         return count_text(len(self), "file") + more
+
+
+def _printed(value: Any) -> Any:
+    return printable(value) if isinstance(value, str) and _CONTROL.search(value) else value
 
 
 def _row(file: LibraryFile) -> tuple[str, ...]:

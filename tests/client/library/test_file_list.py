@@ -48,6 +48,13 @@ def test_the_table_has_its_dtypes_with_and_without_files() -> None:
         assert each.dtypes.astype(str).to_dict() == {name: str(dtype) for name, dtype in COLUMNS.items()}
 
 
+def test_no_control_character_of_others_is_in_the_table() -> None:
+    sent = replace(FILE, name="a\x1b[2Jb.csv", tags=("t\x07",), mime_type="text/csv\x9b", file_id="i\x00d")
+    (row,) = LibraryFiles([sent]).to_frame().to_dict("records")
+    assert row["name"] == "a\\x1b[2Jb.csv"
+    assert (row["tags"], row["mime_type"], row["file_id"]) == ("t\\x07", "text/csv\\x9b", "i\\x00d")
+
+
 def test_as_text_it_is_a_table() -> None:
     assert repr(FILES).splitlines() == [
         "2 files",

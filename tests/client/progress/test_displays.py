@@ -9,6 +9,7 @@ import pytest
 
 from digime_pandas._client.progress.counts import BYTES, PERSONS, Count
 from digime_pandas._client.progress.displays import display_for
+from digime_pandas._client.progress.places import Place
 
 
 def _count(done: int, total: int | None, *, rows: tuple[int, int] | None = None, attempt: int = 1) -> Count:
@@ -126,6 +127,19 @@ def test_a_terminal_of_any_size_has_a_bar(
     bar.show(_count(5_000_000, None, rows=(500, 2_000)))
     bar.close()
     assert re.search(r"500/2,000 rows \[\d\d:\d\d<\d\d:\d\d, 5\.0 MB\]", read())
+
+
+@pytest.mark.parametrize(("place", "stream"), [("log", "err"), ("page", "out")])
+def test_one_line_is_on_standard_output_where_a_page_shows_errors_as_errors(
+    capsys: pytest.CaptureFixture[str], place: Place, stream: str
+) -> None:
+    display = display_for(place, "visits.csv", lambda: 100.0, 90.0)
+    display.show(_count(5_000_000, None, rows=(500, 2_000)))
+    display.end(_count(20_000_000, None, rows=(2_000, 2_000)))
+    display.close()
+    shown = capsys.readouterr()._asdict()
+    assert shown.pop(stream) == "visits.csv: sent 2,000 rows (20.0 MB) in 10.0 s\n"
+    assert shown == {"out" if stream == "err" else "err": ""}
 
 
 @pytest.fixture
