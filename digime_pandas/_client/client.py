@@ -22,6 +22,7 @@ from digime_pandas._service.descriptor import AccountId, FileDescriptor
 from digime_pandas._service.endpoints import Endpoints
 from digime_pandas._service.grants.granting import grant_upload, settle_upload
 from digime_pandas._service.grants.upload_grant import UploadGrant, UploadResult
+from digime_pandas._service.http.attempts.deadline import checked_timeout
 from digime_pandas._service.http.attempts.timing import Timing
 from digime_pandas._service.http.environment import Route, route_to
 from digime_pandas._service.http.lines import Transport
@@ -31,7 +32,6 @@ from digime_pandas._service.journal.recording import send_file
 from digime_pandas._service.journal.records import RunPart
 from digime_pandas._service.messages import Agent, Upload
 from digime_pandas._service.oauth.authorizations import ContractAuthorizations
-from digime_pandas._service.oauth.loopback import checked_timeout
 from digime_pandas._service.oauth.same_library import authorization_to_read
 from digime_pandas._service.oauth.token_store import FileTokenStore, TokenStore, check_token_store
 from digime_pandas._service.receipt import Receipt

@@ -24,7 +24,7 @@ from digime_pandas._client.library.query import FileQuery
 from digime_pandas._service.authorization import Authorization, check_authorization
 from digime_pandas._service.contract import Contract
 from digime_pandas._service.descriptor import AccountId, FileName, check_file_name
-from digime_pandas._service.oauth.loopback import checked_timeout
+from digime_pandas._service.http.attempts.deadline import checked_timeout
 from digime_pandas._tabular.reading.arguments import check_batch_rows, check_columns, check_limit
 from digime_pandas.errors import DigimeError, FileNotInLibraryError, InputError, collected_warnings
 from digime_pandas.errors.calls.explained import explains_calls

@@ -21,8 +21,8 @@ from digime_pandas._client.consent.descriptions import request_sentence
 from digime_pandas._client.consent.prompts import NotebookPrompt, Prompt, TerminalPrompt, is_attended, running_kernel
 from digime_pandas._client.display.services import describe_token_store
 from digime_pandas._service.authorization import Access, Authorization
+from digime_pandas._service.http.attempts.deadline import checked_timeout
 from digime_pandas._service.oauth.flow import AuthorizationFlow
-from digime_pandas._service.oauth.loopback import checked_timeout
 from digime_pandas.errors import (
     AuthorizationError,
     AuthorizationExpiredError,

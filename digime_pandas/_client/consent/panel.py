@@ -13,8 +13,8 @@ from digime_pandas._client.connect import current_client
 from digime_pandas._client.consent.descriptions import checked_access
 from digime_pandas._client.consent.session import ConsentSession
 from digime_pandas._service.authorization import Access, Authorization
+from digime_pandas._service.http.attempts.deadline import checked_timeout
 from digime_pandas._service.oauth.flow import AuthorizationFlow
-from digime_pandas._service.oauth.loopback import checked_timeout
 from digime_pandas.errors import InputError, in_words
 from digime_pandas.errors.calls.explained import explains_calls
 

@@ -12,8 +12,9 @@ from ipaddress import ip_address
 from urllib.parse import quote, urlsplit
 
 from digime_pandas._service.authorization import Access, Authorization
+from digime_pandas._service.http.attempts.deadline import checked_timeout
 from digime_pandas._service.masking.secret import Secret
-from digime_pandas._service.oauth.loopback import LoopbackListener, checked_timeout
+from digime_pandas._service.oauth.loopback import LoopbackListener
 from digime_pandas._service.oauth.pages.page import Page, given, not_completed
 from digime_pandas._service.oauth.pasted import parse_pasted
 from digime_pandas._service.oauth.redirect import RedirectResult, parse_redirect, state_of

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-import math
-import threading
 import time
 import weakref
 from collections.abc import Callable
@@ -24,8 +22,6 @@ from digime_pandas.errors import (
     AuthorizationError,
     AuthorizationTimeoutError,
     ConfigurationError,
-    InputError,
-    in_words,
 )
 
 T = TypeVar("T")
@@ -38,20 +34,6 @@ _NOT_ALLOWED = {errno.EACCES, errno.EPERM}
 # Bounded slices keep Ctrl-C alive where a lock's wait cannot be interrupted (Windows).
 _WAIT_SECONDS = 0.2
 _PASTE = "paste the address that the browser ends at into: digime-pandas authorize --address -"
-
-
-def checked_timeout(timeout: object) -> float:
-    """Return the seconds that a call may wait for a person.
-
-    Raises:
-        InputError: That is no number of seconds that can be waited for.
-    """
-    is_number = isinstance(timeout, int | float) and not isinstance(timeout, bool) and math.isfinite(timeout)
-    if not isinstance(timeout, int | float) or not is_number or not 0 <= timeout <= threading.TIMEOUT_MAX:
-        raise InputError(
-            f"timeout is {in_words(timeout)}.", remedy="Pass how many seconds to wait at most, such as 600."
-        )
-    return float(timeout)
 
 
 class LoopbackListener(ClosesAtExit, Generic[T]):

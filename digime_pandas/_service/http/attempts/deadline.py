@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import InitVar, dataclass, field
+
+from digime_pandas.errors import InputError, in_words
 
 SECOND_BYTES = 64 << 10
 """For so many bytes of a file, and for each answer, the default deadline is moved by a second."""
 SHORTEST_STEP = 0.001
 """Seconds; a socket takes 0 for "do not wait"."""
 PASSED = "the deadline of the call has passed"
+
+
+def checked_timeout(timeout: object) -> float:
+    """Return the seconds that a call may wait, for a person or for a service to be ready.
+
+    Raises:
+        InputError: That is no number of seconds that can be waited for.
+    """
+    # Neither NaN nor an infinity is between.
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 <= timeout <= threading.TIMEOUT_MAX:
+        raise InputError(
+            f"timeout is {in_words(timeout)}.", remedy="Pass how many seconds to wait at most, such as 600."
+        )
+    return float(timeout)
 
 
 @dataclass(slots=True, eq=False)
