@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from pyarrow import feather, orc
+from pyarrow import ipc, orc
 
 from digime_pandas._tabular.codecs.reading.signatures import HEAD_BYTES, certain_kind, likely_kind
 
@@ -29,6 +29,11 @@ def zipped(buffer: io.BytesIO) -> None:
         archive.writestr("xl/workbook.xml", TEXT)
 
 
+def arrow_file(buffer: io.BytesIO) -> None:
+    with ipc.new_file(buffer, TABLE.schema) as writer:
+        writer.write_table(TABLE)
+
+
 BINARY = {
     "gzip": gzip.compress(TEXT.encode()),
     "bzip2": bz2.compress(TEXT.encode()),
@@ -40,7 +45,7 @@ BINARY = {
     "UTF-16  ": TEXT.encode("utf-16-be"),
     "UTF-32": TEXT.encode("utf-32"),
     "Parquet": made(lambda buffer: pq.write_table(TABLE, buffer)),
-    "Arrow file": made(lambda buffer: feather.write_feather(TABLE, buffer)),
+    "Arrow file": made(arrow_file),
     "ORC": made(lambda buffer: orc.write_table(TABLE, buffer)),
     "encrypted Parquet": b"PARE\x40\x00\x00\x00",
 }
