@@ -38,10 +38,13 @@ class ThreadPlan:
     Args:
         serialize: Threads that serialize.
         encrypt: Threads that encrypt: 1, or 0 to encrypt in the thread that sends.
+        hash: Threads that hash what the file is made of: 1, for pieces that stay as they are, or 0 to hash in the
+            thread that sends.
     """
 
     serialize: int = 2
     encrypt: int = 1
+    hash: int = 0
 
 
 def run_in_order(tasks: Iterable[Callable[[], T]], /, *, workers: int = 2, window: int | None = None) -> Iterator[T]:

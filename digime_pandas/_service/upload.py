@@ -18,7 +18,7 @@ from digime_pandas._service.descriptor import FileDescriptor, check_file_name
 from digime_pandas._service.endpoints import Endpoints
 from digime_pandas._service.messages import Upload, UploadReply
 from digime_pandas._service.receipt import Receipt
-from digime_pandas._service.streams import SMALL_BYTES, Buffer, closing_iterator
+from digime_pandas._service.streams import SMALL_BYTES, Buffer, ThreadPlan, closing_iterator, run_in_order
 from digime_pandas.errors import APIError, DescriptorError, DigimeError, InputError, InvalidTokenError, Outcome
 
 FileData: TypeAlias = Buffer | BinaryIO | Iterable[Buffer]
@@ -91,7 +91,7 @@ def upload(
         The receipt.
     """
     started = clock()
-    hashed = HashedContent(file.content)
+    hashed = HashedContent(file.content, file.threads.hash)
     sent = file if hashed.content is file.content else replace(file, content=hashed.content)
     sending = _Sending(endpoints, sent, hashed, outcome or FileOutcome())
     result = _send_and_refresh(sending, authorization, refresh, lambda: endpoints.one_deadline(clock() - started))
@@ -205,6 +205,7 @@ class HashedContent:
 
     Args:
         content: The content of an `Upload`.
+        workers: As `ThreadPlan.hash`.
 
     Attributes:
         content: What to send instead.
@@ -212,19 +213,19 @@ class HashedContent:
         begun: Attempts that asked for the content; small content is not asked for.
     """
 
-    def __init__(self, content: Content) -> None:
-        self.latest = _HashingStream(())
+    def __init__(self, content: Content, workers: int = 0) -> None:
+        self.latest = _HashingStream((), 0)
         self.begun = 0
         if isinstance(content, bytes):
             self.content: Content = content
             self.latest.add(content)
         else:
-            self.content = partial(self._begin, content)
+            self.content = partial(self._begin, content, workers)
 
-    def _begin(self, content: Callable[[], Iterable[Buffer]]) -> Iterator[Buffer]:
+    def _begin(self, content: Callable[[], Iterable[Buffer]], workers: int) -> Iterator[Buffer]:
         # One stream per attempt, so that what is left of an earlier one changes nothing in this one.
         self.begun += 1
-        self.latest = _HashingStream(content())
+        self.latest = _HashingStream(content(), workers)
         return iter(self.latest)
 
     def outcome_of(self, error: BaseException) -> Outcome:
@@ -239,29 +240,30 @@ class _HashingStream:
 
     Args:
         chunks: The chunks.
+        workers: As `ThreadPlan.hash`.
 
     Attributes:
         size: Bytes so far.
         broken: Whether they ended in an error, so that what was sent of them is no whole file.
     """
 
-    def __init__(self, chunks: Iterable[Buffer]) -> None:
+    def __init__(self, chunks: Iterable[Buffer], workers: int) -> None:
         self._chunks = chunks
+        self._workers = workers
         self._digest = sha256()
         self.size = 0
         self.broken = False
 
-    def add(self, chunk: Buffer) -> None:
-        """Count and hash a chunk."""
+    def add(self, chunk: Buffer) -> Buffer:
+        """Count and hash a chunk, and return it."""
         self.size += memoryview(chunk).nbytes
         self._digest.update(chunk)
+        return chunk
 
     def __iter__(self) -> Iterator[Buffer]:
         try:
             with closing_iterator(self._chunks) as chunks:
-                for chunk in chunks:
-                    self.add(chunk)
-                    yield chunk
+                yield from run_in_order((partial(self.add, chunk) for chunk in chunks), workers=self._workers)
         except GeneratorExit:
             raise
         except BaseException:
@@ -293,7 +295,8 @@ def as_upload(file_data: FileData, file_name: str, file_descriptor: FileDescript
     if not isinstance(file_descriptor, FileDescriptor):
         raise DescriptorError(f"file_descriptor is a {type(file_descriptor).__name__}; pass a FileDescriptor.")
     if isinstance(file_data, bytes | bytearray | memoryview):
-        yield Upload(content_of(file_data), memoryview(file_data).nbytes, file_name, file_descriptor)
+        size = memoryview(file_data).nbytes
+        yield Upload(content_of(file_data), size, file_name, file_descriptor, threads=ThreadPlan(hash=1))
         return
     pieces = checked_pieces(file_data)
     first = list(islice(pieces, 1))  # a file opened in text mode is noticed before anything is sent

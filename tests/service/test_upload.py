@@ -14,7 +14,7 @@ from digime_pandas._service.authorization import Authorization, Postbox, Token, 
 from digime_pandas._service.descriptor import FileDescriptor
 from digime_pandas._service.masking.secret import Secret
 from digime_pandas._service.messages import Upload, UploadReply
-from digime_pandas._service.streams import Buffer
+from digime_pandas._service.streams import Buffer, ThreadPlan
 from digime_pandas._service.upload import FileOutcome, as_upload, checked_pieces, content_of, upload
 from digime_pandas.errors import (
     APIError,
@@ -211,10 +211,13 @@ def test_any_other_error_is_raised_at_once() -> None:
     assert (service.refreshed, error.attempts, hasattr(error, "__notes__")) == ([], 2, False)
 
 
-def test_digest_and_size_are_those_of_the_attempt_that_counted() -> None:
-    attempts: list[Iterable[Buffer]] = [[b"half"], CHUNKS]
+@pytest.mark.parametrize("workers", [0, 1])
+def test_digest_and_size_are_those_of_the_attempt_that_counted(workers: int) -> None:
+    attempts: list[Iterable[Buffer]] = [[b"half", b"of it"], CHUNKS]
     service = Service(invalid(), DELIVERED)
-    receipt = service.upload(file=replace(UPLOAD, content=lambda: attempts.pop(0)))
+    file = replace(UPLOAD, content=lambda: attempts.pop(0), threads=ThreadPlan(hash=workers))
+    receipt = service.upload(file=file)
+    assert [content for _, _, content in service.sent] == [b"halfof it", CONTENT]
     assert (receipt.size, receipt.sha256) == (len(CONTENT), sha256(CONTENT).hexdigest())
 
 

@@ -10,19 +10,20 @@ from httpcore._backends.sync import SyncStream  # there is no public way from a 
 
 from digime_pandas._service.http.backends.backend import Backend
 from digime_pandas._service.http.backends.lookups import Lookups
+from digime_pandas._service.http.backends.tls import TlsStream
 
 _SHORTEST_SECONDS = 0.001  # a socket takes 0 for "do not wait"
 
 
 class TcpStream(SyncStream):
-    """A connection, on which TLS that ends without saying so is an error: the end of an answer may be missing."""
+    """A connection."""
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        """Begin TLS, as httpcore does."""
-        secured = super().start_tls(ssl_context, server_hostname, timeout)
-        secured.get_extra_info("socket").suppress_ragged_eofs = False
+        """Begin TLS, as `TlsStream.begin` does."""
+        secured = TlsStream(self._sock, self.get_extra_info, ssl_context, server_hostname)
+        secured.begin(timeout)
         return secured
 
 

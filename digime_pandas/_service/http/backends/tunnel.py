@@ -15,7 +15,6 @@ import httpcore
 
 from digime_pandas._service.http.backends.backend import Backend
 from digime_pandas._service.http.backends.direct import DirectBackend, seconds_left
-from digime_pandas._service.http.backends.nested_tls import ProxyTlsStream
 from digime_pandas._service.http.environment import Proxy
 from digime_pandas._service.masking.tracebacks import FramesDropped
 
@@ -55,8 +54,7 @@ class TunnelBackend(Backend):
         try:
             if self._proxy.scheme == "https":
                 left = seconds_left(end, self._clock)
-                secured = stream.start_tls(self._context, server_hostname=self._proxy.host, timeout=left)
-                stream = ProxyTlsStream(secured.get_extra_info("socket"))
+                stream = stream.start_tls(self._context, server_hostname=self._proxy.host, timeout=left)
             with FramesDropped():  # credentials are in clear there
                 self._ask_for(f"[{host}]:{port}" if ":" in host else f"{host}:{port}", stream, end)
         except BaseException:
