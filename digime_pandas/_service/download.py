@@ -13,6 +13,7 @@ from digime_pandas._service.crypto.envelope import FileDecryptor
 from digime_pandas._service.messages import parse_file_metadata
 from digime_pandas._service.received.byte_limit import ByteLimit
 from digime_pandas._service.received.decompression import PIECE_BYTES, decompressor
+from digime_pandas._service.received.large_memory import LargeMemory
 from digime_pandas._service.streams import Buffer
 from digime_pandas.errors import SealedFileError
 
@@ -50,7 +51,7 @@ class Download:
         self._limit = limit
         self._received = 0
         self._check_received(metadata.stored_size or 0, is_whole=True)
-        self.content = EncryptedFile() if limit.in_pieces else EncryptedFile(limit.most)
+        self.content = _place_for(limit)
         self._decryptor = FileDecryptor(private_key)
         self._check = _LeadingHash() if hashed else None
         self._decompressor = decompressor(metadata.compression)
@@ -92,8 +93,12 @@ class Download:
         """Return the plain file."""
         return self.content.read_at(0, self.content.size)
 
+    def view(self) -> memoryview:
+        """Return the plain file, which is not copied where the limit says that it is read in place."""
+        return self.content.view() if isinstance(self.content, LargeMemory) else memoryview(self.read())
+
     def close(self) -> None:
-        """Discard what was kept."""
+        """Discard what was kept; what was read of it stays."""
         self.content.close()
 
     def _take(self, plain: Buffer) -> None:
@@ -110,6 +115,12 @@ class Download:
     def _keep(self, plain: Buffer) -> None:
         self._limit.check_decompressed(self.content.size + len(plain), self._received)
         self.content.append(plain)
+
+
+def _place_for(limit: ByteLimit) -> EncryptedFile | LargeMemory:
+    if limit.in_place:
+        return LargeMemory()
+    return EncryptedFile() if limit.in_pieces else EncryptedFile(limit.most)
 
 
 class _LeadingHash:

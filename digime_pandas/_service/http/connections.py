@@ -1,29 +1,27 @@
 """Connections to a service, kept open between requests: HTTP/1.1 without what a client of many services needs.
 
-httpcore's streams connect, read and write, and h11 reads answers. For small files both of its jobs take longer than all
-the rest, though. So requests are written here, and an answer that came whole, with nothing in it that can be read in
-two ways, is read here. (httpcore's own pool looks at all of its connections at each request.)
+h11 reads answers. For small files, writing requests and reading answers with it takes longer than all the rest, though.
+So requests are written here, and an answer that came whole, with nothing in it that can be read in two ways, is read
+here. (httpcore's own pool looks at all of its connections at each request.)
 
 What is sent is in clear here, so that the frames of this file are left out of tracebacks, as those of libraries are.
 """
 
 from __future__ import annotations
 
-import math
-import select
 import ssl
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from socket import socket
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import h11
 import httpcore
 
 from digime_pandas._service.http.answers import Answer, Fields, joined, simple_answer
 from digime_pandas._service.http.attempts.deadline import PASSED, SHORTEST_STEP, Deadline
+from digime_pandas._service.http.backends.backend import Backend, Stream
 from digime_pandas._service.http.opening import Origin, open_stream
 from digime_pandas._service.streams import Buffer
 
@@ -85,7 +83,7 @@ class Connections:
         clock: Monotonic clock, in seconds.
     """
 
-    def __init__(self, context: ssl.SSLContext, backend: httpcore.NetworkBackend, clock: Callable[[], float]) -> None:
+    def __init__(self, context: ssl.SSLContext, backend: Backend, clock: Callable[[], float]) -> None:
         self._context = context
         self._backend = backend
         self._clock = clock
@@ -114,7 +112,7 @@ class Connections:
             if kept.is_alive(self._clock()):
                 return kept
             self._drop(kept)
-        stream = _plain(open_stream(self._backend, self._context, origin, timeout, deadline))
+        stream = open_stream(self._backend, self._context, origin, timeout, deadline)
         connection = Connection(stream, lambda used: self._put(origin, used), self._clock)
         self._open.add(connection)
         return connection
@@ -157,14 +155,10 @@ class Connection:
         clock: Monotonic clock, in seconds.
     """
 
-    def __init__(
-        self, stream: httpcore.NetworkStream, released: Callable[[Connection], object], clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, stream: Stream, released: Callable[[Connection], object], clock: Callable[[], float]) -> None:
         self._stream = stream
         self._released = released
         self._clock = clock
-        # A write of httpcore's stream has `timeout` seconds for each part that the network takes, however small.
-        self._socket = stream.get_extra_info("socket")
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEAD_LIMIT_BYTES)
         self._end = 0.0
         self._sent_whole = False
@@ -172,7 +166,7 @@ class Connection:
 
     def is_alive(self, now: float) -> bool:
         """Tell whether it can carry another request. What can be read when nothing was asked is the service's end."""
-        return self.is_young(now) and not self._stream.get_extra_info("is_readable")
+        return self.is_young(now) and not self._stream.is_readable()
 
     def is_young(self, now: float) -> bool:
         """Tell whether it was used lately."""
@@ -233,7 +227,7 @@ class Connection:
         return event
 
     def _read(self, timeout: float, deadline: Deadline) -> bytes:
-        return self._stream.read(_READ_BYTES, timeout=_step(deadline, timeout, self._clock, httpcore.ReadTimeout))
+        return self._stream.read(_READ_BYTES, _step(deadline, timeout, self._clock, httpcore.ReadTimeout))
 
     def _receive(self, data: bytes) -> None:
         if not data and self._http.their_state is h11.SEND_RESPONSE:
@@ -267,77 +261,12 @@ class Connection:
     def _write(self, parts: list[Buffer], timeout: float, deadline: Deadline) -> None:
         for part in [b"".join(parts)] if sum(map(len, parts)) <= _JOINED_BYTES else parts:
             left: Buffer = part
-            try:
-                while size := len(left):
-                    self._socket.settimeout(_step(deadline, timeout, self._clock, httpcore.WriteTimeout))
-                    taken = self._socket.send(left)
-                    left = b"" if taken == size else memoryview(left)[taken:]
-                    if size > _JOINED_BYTES:
-                        deadline.moved(taken)
-            except TimeoutError as error:
-                raise httpcore.WriteTimeout(str(error)) from error
-            except OSError as error:
-                raise httpcore.WriteError(str(error)) from error
-
-
-def _plain(stream: httpcore.NetworkStream) -> httpcore.NetworkStream:
-    connected = stream.get_extra_info("socket")
-    is_plain = isinstance(connected, socket) and not isinstance(connected, ssl.SSLSocket)
-    return _PlainStream(connected) if is_plain and hasattr(select, "poll") else stream
-
-
-class _PlainStream(httpcore.NetworkStream):
-    """A connection without TLS, and its socket: waits only where there is something to wait for.
-
-    A time-out of a socket takes several calls of the system for each step, and after each one a thread waits for all
-    others that have something to do.
-
-    Args:
-        connected: The socket.
-    """
-
-    def __init__(self, connected: socket) -> None:
-        connected.settimeout(0)
-        self._socket = connected
-        self.close = connected.close  # type: ignore[method-assign] # the same
-        self._seconds: float | None = None
-        self._to_read, self._to_send = select.poll(), select.poll()
-        self._to_read.register(connected, select.POLLIN)
-        self._to_send.register(connected, select.POLLOUT)
-
-    def settimeout(self, seconds: float | None) -> None:
-        self._seconds = seconds
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        self._seconds = timeout
-        try:
-            while True:
-                self._wait(self._to_read)
-                try:
-                    return self._socket.recv(max_bytes)
-                except BlockingIOError:  # there was nothing after all
-                    continue
-        except TimeoutError as error:
-            raise httpcore.ReadTimeout(str(error)) from error
-        except OSError as error:
-            raise httpcore.ReadError(str(error)) from error
-
-    def send(self, data: Buffer) -> int:
-        while True:
-            try:
-                return self._socket.send(data)
-            except BlockingIOError:
-                self._wait(self._to_send)
-
-    def get_extra_info(self, info: str) -> Any:
-        if info == "is_readable":
-            return self._socket.fileno() < 0 or bool(self._to_read.poll(0))
-        return self if info == "socket" else None
-
-    def _wait(self, poll: select.poll) -> None:
-        seconds = self._seconds
-        if self._socket.fileno() >= 0 and not poll.poll(None if seconds is None else math.ceil(seconds * 1000)):
-            raise TimeoutError("timed out")
+            while size := len(left):
+                # Each part that the network takes has `timeout` seconds; all of them have the deadline.
+                taken = self._stream.write(left, _step(deadline, timeout, self._clock, httpcore.WriteTimeout))
+                left = b"" if taken == size else memoryview(left)[taken:]
+                if size > _JOINED_BYTES:
+                    deadline.moved(taken)
 
 
 def _step(deadline: Deadline, timeout: float, clock: Callable[[], float], error: type[Exception]) -> float:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import httpcore
 
 from digime_pandas._service.http.attempts.deadline import Deadline
+from digime_pandas._service.http.backends.backend import Backend, Stream
 
 
 class Origin(NamedTuple):
@@ -19,8 +20,8 @@ class Origin(NamedTuple):
 
 
 def open_stream(
-    backend: httpcore.NetworkBackend, context: ssl.SSLContext, origin: Origin, timeout: float, deadline: Deadline
-) -> httpcore.NetworkStream:
+    backend: Backend, context: ssl.SSLContext, origin: Origin, timeout: float, deadline: Deadline
+) -> Stream:
     """Open a connection.
 
     Args:
@@ -30,12 +31,11 @@ def open_stream(
         timeout: Seconds that one step may take.
         deadline: When all of it has to be over.
     """
-    stream = backend.connect_tcp(origin.host, origin.port, timeout=deadline.step(timeout, httpcore.ConnectTimeout))
+    stream = backend.connect(origin.host, origin.port, deadline.step(timeout, httpcore.ConnectTimeout))
     if not origin.secure:
         return stream
     try:
-        seconds = deadline.step(timeout, httpcore.ConnectTimeout)
-        return stream.start_tls(context, server_hostname=origin.host, timeout=seconds)
+        return stream.start_tls(context, origin.host, deadline.step(timeout, httpcore.ConnectTimeout))
     except BaseException:
         stream.close()
         raise

@@ -19,6 +19,7 @@ _OWN_SENDERS = {
         "attempts.own_thread",
         "backends.backend",
         "backends.direct",
+        "backends.tcp",
         "backends.tls",
         "backends.tunnel",
         "connections",

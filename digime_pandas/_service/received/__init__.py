@@ -1,4 +1,4 @@
-"""What keeps bytes of others within bounds: sizes, JSON text, decompression.
+"""What bytes of others go through: bounds of sizes, JSON text, decompression, memory.
 
-May import: `errors`. Files from bottom to top: ``byte_limit``, ``json_text``, ``decompression``.
+May import: `errors`. Files from bottom to top: ``byte_limit``, ``large_memory``, ``json_text``, ``decompression``.
 """

@@ -24,33 +24,36 @@ class ByteLimit:
         is_default: Whether the caller gave no number. Then compressed files of more than 64 MiB may not have more
             than 1,000 times the bytes that were received.
         in_pieces: Whether the file is read in pieces, in bounded memory: a large one is kept on disk meanwhile.
+        in_place: Whether the file is read where it is, by what takes a view of memory for bytes.
     """
 
     most: int = MOST_WHOLE_BYTES
     is_default: bool = True
     in_pieces: bool = False
+    in_place: bool = False
 
     @classmethod
-    def of(cls, max_bytes: object, *, in_pieces: bool = False) -> ByteLimit:
+    def of(cls, max_bytes: object, *, in_pieces: bool = False, in_place: bool = False) -> ByteLimit:
         """Return the limit that an argument `max_bytes` stands for.
 
         Args:
             max_bytes: The argument; None for the default, which is 2 GiB, or 16 GiB of what is read in pieces.
             in_pieces: Whether the file is read in pieces.
+            in_place: Whether it is read where it is.
 
         Raises:
             InputError: It is no whole number above 0.
         """
         default = MOST_STREAMED_BYTES if in_pieces else MOST_WHOLE_BYTES
         if max_bytes is None:
-            return cls(default, in_pieces=in_pieces)
+            return cls(default, in_pieces=in_pieces, in_place=in_place)
         try:
             most = 0 if isinstance(max_bytes, bool) else operator.index(max_bytes)  # type: ignore[arg-type] # it is checked
         except TypeError:
             most = 0
         if most < 1:
             raise InputError(f"max_bytes is {max_bytes!r}; give a whole number above 0, or None for {default:,}.")
-        return cls(most, is_default=False, in_pieces=in_pieces)
+        return cls(most, is_default=False, in_pieces=in_pieces, in_place=in_place)
 
     def check(self, size: int, *, is_whole: bool = False) -> None:
         """Check how many bytes a file has.

@@ -13,17 +13,19 @@ import h11
 import httpcore
 import httpx
 import pytest
-from httpcore._backends.sync import SyncStream
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from digime_pandas._service.http.answers import joined, simple_answer
 from digime_pandas._service.http.attempts.deadline import Deadline
+from digime_pandas._service.http.backends import backend
+from digime_pandas._service.http.backends.tcp import TcpStream
 from digime_pandas._service.http.connections import Connections, Head
 from digime_pandas._service.http.lines import DirectLine
 from digime_pandas._service.http.opening import Origin
 from digime_pandas._service.http.request import Request
 from digime_pandas._service.http.request_body import RequestBody
+from digime_pandas._service.streams import Buffer
 
 HERE = Origin(secure=False, host="api.test", port=80)
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -31,8 +33,8 @@ IN_TWO = [OK[:-1], OK[-1:]]
 LARGE = 1 << 20
 
 
-class Stream(httpcore.NetworkStream):
-    """A socket whose other side has said everything beforehand; each of its texts is one read."""
+class Stream(backend.Stream):
+    """A connection whose other side has said everything beforehand; each of its texts is one read."""
 
     def __init__(self, answers: Iterable[bytes]) -> None:
         self.answers = list(answers)
@@ -40,38 +42,39 @@ class Stream(httpcore.NetworkStream):
         self.closed = False
         self.readable = False
         self.broken = False
-        self.timeouts: list[float] = []
+        self.timeouts: list[float | None] = []
 
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002 - of the interface
+    def recv(self, max_bytes: int, seconds: float | None) -> bytes:  # noqa: ARG002 - of the interface
         assert not self.closed
         return self.answers.pop(0) if self.answers else b""
 
-    def settimeout(self, seconds: float) -> None:
-        self.timeouts.append(seconds)
-
-    def send(self, buffer: bytes) -> int:
+    def send(self, data: Buffer, seconds: float | None) -> int:
         assert not self.closed
-        assert len(buffer)
+        assert len(data)
+        self.timeouts.append(seconds)
         if self.broken:
             raise BrokenPipeError("broken pipe")
-        self.writes.append(buffer)
-        return len(buffer)
+        self.writes.append(data)
+        return len(data)
 
     def close(self) -> None:
         self.closed = True
 
-    def get_extra_info(self, info: str) -> Any:
-        return {"is_readable": self.readable, "socket": self}.get(info)
+    def is_readable(self) -> bool:
+        return self.readable
+
+    def start_tls(self, context: ssl.SSLContext, host: str, seconds: float | None) -> backend.Stream:
+        raise NotImplementedError
 
 
-class Network(httpcore.NetworkBackend):
+class Network(backend.Backend):
     """Connects to streams in turn."""
 
-    def __init__(self, *streams: Stream) -> None:
+    def __init__(self, *streams: backend.Stream) -> None:
         self.streams = list(streams)
         self.connected: list[tuple[str, int]] = []
 
-    def connect_tcp(self, host: str, port: int, *_: Any, **__: Any) -> httpcore.NetworkStream:
+    def connect(self, host: str, port: int, seconds: float | None) -> backend.Stream:  # noqa: ARG002 - of the interface
         self.connected.append((host, port))
         return self.streams[len(self.connected) - 1]
 
@@ -214,9 +217,9 @@ class TestAnswers:
         stream = Stream(bytewise(b"HTTP/1.1 200 OK\r\nA: " + b"a" * 100))
         asking, read = Asking(stream), stream.read
 
-        def read_slowly(max_bytes: int, timeout: float | None = None) -> bytes:
+        def read_slowly(max_bytes: int, seconds: float | None) -> bytes:
             asking.now += 1
-            return read(max_bytes, timeout)
+            return read(max_bytes, seconds)
 
         stream.read = read_slowly  # type: ignore[method-assign] # a slow one
         with pytest.raises(httpcore.ReadTimeout, match="deadline"):
@@ -229,9 +232,9 @@ class TestAnswers:
         stream = Stream([OK[:-2], b"o", b"k"])
         asking, read = Asking(stream), stream.read
 
-        def read_slowly(max_bytes: int, timeout: float | None = None) -> bytes:
+        def read_slowly(max_bytes: int, seconds: float | None) -> bytes:
             asking.now += 1
-            return read(max_bytes, timeout)
+            return read(max_bytes, seconds)
 
         stream.read = read_slowly  # type: ignore[method-assign] # a slow one
         answer = asking.connections.exchange(HERE, Head("GET", "/", {}, 0), (), timeout=10, deadline=asking.deadline(2))
@@ -243,9 +246,10 @@ class TestAnswers:
         stream = Stream([OK])
         asking = Asking(stream)
 
-        def send_slowly(buffer: bytes) -> int:
+        def send_slowly(data: Buffer, seconds: float | None) -> int:
             asking.now += 1
-            stream.writes.append(buffer[:1])
+            stream.timeouts.append(seconds)
+            stream.writes.append(data[:1])
             return 1
 
         stream.send = send_slowly  # type: ignore[method-assign] # a slow one
@@ -399,10 +403,10 @@ class TestReuse:
         late, other = Stream(parts), Stream([OK])
         read = late.read
 
-        def read_or_fail(max_bytes: int, timeout: float | None = None) -> bytes:
+        def read_or_fail(max_bytes: int, seconds: float | None) -> bytes:
             if not late.answers:
                 raise error
-            return read(max_bytes, timeout)
+            return read(max_bytes, seconds)
 
         late.read = read_or_fail  # type: ignore[method-assign]
         asking = Asking(late, other)
@@ -492,8 +496,7 @@ class TestSockets:
 
     @staticmethod
     def over(ours: socket.socket) -> Connections:
-        backend: Any = Network(SyncStream(ours))  # type: ignore[arg-type] # in the place of a fake
-        return Connections(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), backend, time.monotonic)
+        return Connections(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), Network(TcpStream(ours)), time.monotonic)
 
     @staticmethod
     def ask(connections: Connections, body: bytes = b"", timeout: float = 5.0) -> int:

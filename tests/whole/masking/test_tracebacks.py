@@ -154,7 +154,7 @@ class TestWriting:
         size: int,
         broken: BaseException,
     ) -> None:
-        from digime_pandas._service.http.connections import _PlainStream
+        from digime_pandas._service.http.backends.tcp import TcpStream
 
         send = socket.socket.send
 
@@ -165,11 +165,11 @@ class TestWriting:
                     raise broken
             return send(self, buffer, *flags)
 
-        def read(self: object, max_bytes: int, timeout: float | None = None) -> bytes:
+        def read(self: object, max_bytes: int, seconds: float | None) -> bytes:
             raise broken
 
         monkeypatch.setattr(socket.socket, "send", write)
-        monkeypatch.setattr(_PlainStream, "read", read)
+        monkeypatch.setattr(TcpStream, "read", read)
         known = len(tap.texts)
         kind = ServiceUnreachableError if isinstance(broken, httpcore.ReadError) else type(broken)
         with Client(

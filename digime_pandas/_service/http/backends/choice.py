@@ -5,8 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 
-import httpcore
-
+from digime_pandas._service.http.backends.backend import Backend
 from digime_pandas._service.http.backends.direct import DirectBackend
 from digime_pandas._service.http.backends.lookups import Lookups
 from digime_pandas._service.http.backends.socks import SocksBackend
@@ -14,7 +13,7 @@ from digime_pandas._service.http.backends.tunnel import TunnelBackend
 from digime_pandas._service.http.environment import HTTP_PROXIES, Route
 
 
-def backend_of(route: Route, context: ssl.SSLContext, clock: Callable[[], float]) -> httpcore.NetworkBackend:
+def backend_of(route: Route, context: ssl.SSLContext, clock: Callable[[], float]) -> Backend:
     """Return what connects on a route.
 
     Args:

@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable
 
 import httpcore
-from httpcore._backends.sync import SyncStream  # there is no public way from a socket to a stream
 
-from digime_pandas._service.http.backends.backend import Backend
+from digime_pandas._service.http.backends.backend import Backend, Stream
 from digime_pandas._service.http.backends.lookups import Lookups
-from digime_pandas._service.http.backends.tls import TlsStream
+from digime_pandas._service.http.backends.tcp import TcpStream
 
 _SHORTEST_SECONDS = 0.001  # a socket takes 0 for "do not wait"
 
 
-class TcpStream(SyncStream):
-    """A connection."""
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        """Begin TLS, as `TlsStream.begin` does."""
-        secured = TlsStream(self._sock, self.get_extra_info, ssl_context, server_hostname)
-        secured.begin(timeout)
-        return secured
-
-
 class DirectBackend(Backend):
-    """Connects to whichever address of a host takes it, within `timeout` seconds for the look-up and all of them.
+    """Connects to whichever address of a host takes it, within `seconds` for the look-up and all of them.
 
     Args:
         lookups: Looks names up.
@@ -40,15 +26,15 @@ class DirectBackend(Backend):
         self._clock = clock
         self._sockets = httpcore.SyncBackend()
 
-    def connect(self, host: str, port: int, timeout: float | None) -> httpcore.NetworkStream:
+    def connect(self, host: str, port: int, seconds: float | None) -> Stream:
         """Connect to a host.
 
         Raises:
             httpcore.ConnectError: There is no such host, or none of its addresses takes a connection.
             httpcore.ConnectTimeout: None did so in time, or the name was not looked up in time.
         """
-        end = None if timeout is None else self._clock() + timeout
-        addresses = self._lookups.addresses(host, timeout)
+        end = None if seconds is None else self._clock() + seconds
+        addresses = self._lookups.addresses(host, seconds)
         failure: Exception | None = None
         for tried, address in enumerate(addresses):
             share = None if end is None else (end - self._clock()) / (len(addresses) - tried)

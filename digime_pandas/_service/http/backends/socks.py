@@ -13,9 +13,10 @@ import httpcore
 
 from digime_pandas._service.http.attempts.deadline import Deadline
 from digime_pandas._service.http.attempts.own_thread import OwnThread
-from digime_pandas._service.http.backends.backend import Backend
-from digime_pandas._service.http.backends.direct import TcpStream, seconds_left
+from digime_pandas._service.http.backends.backend import Backend, Stream
+from digime_pandas._service.http.backends.direct import seconds_left
 from digime_pandas._service.http.backends.lookups import Lookups
+from digime_pandas._service.http.backends.tcp import TcpStream
 from digime_pandas._service.http.environment import Proxy
 from digime_pandas._service.masking.tracebacks import FramesDropped
 from digime_pandas.errors import ConfigurationError
@@ -58,22 +59,22 @@ class SocksBackend(Backend):
         self._lookups = lookups
         self._clock = clock
 
-    def connect(self, host: str, port: int, timeout: float | None) -> httpcore.NetworkStream:
+    def connect(self, host: str, port: int, seconds: float | None) -> Stream:
         """Connect to a host by way of the proxy.
 
         Raises:
             httpcore.ConnectTimeout: The proxy did not connect in time.
             httpcore.ProxyError: There is no such proxy, or it refused.
         """
-        end = None if timeout is None else self._clock() + timeout
+        end = None if seconds is None else self._clock() + seconds
         if self._proxy.scheme in _RESOLVES_NAMES_HERE:
-            host = self._of_version_4(host, timeout)
+            host = self._of_version_4(host, seconds)
         address = self._lookups.addresses(self._proxy.host, seconds_left(end, self._clock))[0]
         try:
             with FramesDropped():
                 connected = self._connected_within(seconds_left(end, self._clock), address, host, port)
         except TimeoutError as error:
-            raise httpcore.ConnectTimeout(f"the SOCKS proxy did not connect within {timeout} seconds") from error
+            raise httpcore.ConnectTimeout(f"the SOCKS proxy did not connect within {seconds} seconds") from error
         except Exception as error:  # its errors are of several families, and only its own are known to hold no secret
             reason = str(error) if isinstance(error, self._own_error) else type(error).__name__
             raise httpcore.ProxyError(reason) from error

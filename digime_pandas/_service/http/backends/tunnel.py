@@ -13,7 +13,7 @@ from collections.abc import Callable
 import h11
 import httpcore
 
-from digime_pandas._service.http.backends.backend import Backend
+from digime_pandas._service.http.backends.backend import Backend, Stream
 from digime_pandas._service.http.backends.direct import DirectBackend, seconds_left
 from digime_pandas._service.http.environment import Proxy
 from digime_pandas._service.masking.tracebacks import FramesDropped
@@ -24,7 +24,7 @@ _OK, _REDIRECT = 200, 300
 
 
 class TunnelBackend(Backend):
-    """Connects through an HTTP proxy to wherever it is asked to, within `timeout` seconds for all of it.
+    """Connects through an HTTP proxy to wherever it is asked to, within `seconds` for all of it.
 
     Args:
         proxy: The proxy.
@@ -41,7 +41,7 @@ class TunnelBackend(Backend):
         self._direct = direct
         self._clock = clock
 
-    def connect(self, host: str, port: int, timeout: float | None) -> httpcore.NetworkStream:
+    def connect(self, host: str, port: int, seconds: float | None) -> Stream:
         """Connect to a host by way of the proxy.
 
         Raises:
@@ -49,12 +49,12 @@ class TunnelBackend(Backend):
             httpcore.ConnectTimeout: The proxy did not connect in time.
             httpcore.ProxyError: It refused, or does not answer as a proxy does.
         """
-        end = None if timeout is None else self._clock() + timeout
-        stream = self._direct.connect(self._proxy.host, self._proxy.port, timeout)
+        end = None if seconds is None else self._clock() + seconds
+        stream = self._direct.connect(self._proxy.host, self._proxy.port, seconds)
         try:
             if self._proxy.scheme == "https":
                 left = seconds_left(end, self._clock)
-                stream = stream.start_tls(self._context, server_hostname=self._proxy.host, timeout=left)
+                stream = stream.start_tls(self._context, self._proxy.host, left)
             with FramesDropped():  # credentials are in clear there
                 self._ask_for(f"[{host}]:{port}" if ":" in host else f"{host}:{port}", stream, end)
         except BaseException:
@@ -62,13 +62,14 @@ class TunnelBackend(Backend):
             raise
         return stream
 
-    def _ask_for(self, target: str, stream: httpcore.NetworkStream, end: float | None) -> None:
+    def _ask_for(self, target: str, stream: Stream, end: float | None) -> None:
         """Send the request for a tunnel, and read the answer to it."""
         http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEAD_LIMIT_BYTES)
         asked = http.send(h11.Request(method="CONNECT", target=target, headers=self._fields(target)))
         asked += http.send(h11.EndOfMessage()) or b""
         try:
-            stream.write(asked, timeout=seconds_left(end, self._clock))
+            while asked:
+                asked = asked[stream.write(asked, seconds_left(end, self._clock)) :]
             while not isinstance(event := http.next_event(), h11.Response):
                 if event is h11.NEED_DATA:
                     http.receive_data(self._read(stream, end))
@@ -82,8 +83,8 @@ class TunnelBackend(Backend):
         if http.trailing_data[0]:
             raise httpcore.ProxyError("the proxy sent something before it was asked for it")
 
-    def _read(self, stream: httpcore.NetworkStream, end: float | None) -> bytes:
-        data = stream.read(_READ_BYTES, timeout=seconds_left(end, self._clock))
+    def _read(self, stream: Stream, end: float | None) -> bytes:
+        data = stream.read(_READ_BYTES, seconds_left(end, self._clock))
         if not data:
             raise httpcore.ReadError("it ended the connection")
         return data
