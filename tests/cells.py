@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from digime_pandas._tabular.engines.few_rows import TextRows
 from digime_pandas._tabular.formats import Format
 
 
@@ -67,3 +68,8 @@ def skip_what_pyarrow_lacks(type: object, format: Format) -> None:
         pytest.skip("this pyarrow cannot read lists of a fixed size with nulls from Parquet")
     if "dictionary<values=halffloat" in str(type):
         pytest.skip("this pyarrow makes other dictionaries of half floats")
+
+
+def text_rows(batch: pa.RecordBatch) -> TextRows:
+    """Return a batch as what text formats are written from."""
+    return TextRows(batch.schema.names, batch.columns)

@@ -34,6 +34,7 @@ from digime_pandas._tabular.codecs.reading.row_pieces import in_pieces
 from digime_pandas._tabular.codecs.text_slices import encode_slices
 from digime_pandas._tabular.engines import arrow_text, few_rows, polars_text
 from digime_pandas._tabular.frames.inference import typed_text
+from digime_pandas._tabular.engines.few_rows import TextRows
 from digime_pandas._tabular.reading.limits import DEFAULT_LIMITS, Limits
 
 _LINE_END = "\r\n"
@@ -64,7 +65,7 @@ class CsvCodec:
             yield piece
             empty = False
         if empty:
-            yield encode_csv(pa.RecordBatch.from_arrays([pa.nulls(0, pa.string())] * len(names), names), header=True)
+            yield encode_csv(TextRows(names, [pa.nulls(0, pa.string())] * len(names)), header=True)
 
     def failure_of(self, type: pa.DataType) -> None:
         """Return None: there is text for every type."""
@@ -253,21 +254,22 @@ class CsvReader:
         return parse_json_texts(as_array(unescaped), type) if pa.types.is_nested(type) else unescaped
 
 
-def encode_csv(batch: pa.RecordBatch, *, header: bool) -> bytes:
-    """Return the lines of a batch of integers, floats, booleans and text.
+def encode_csv(rows: TextRows, *, header: bool) -> bytes:
+    """Return the lines of rows of integers, floats, booleans and text.
 
     Args:
-        batch: What is written.
-        header: Whether the names come first. A batch without columns has no lines at all.
+        rows: What is written.
+        header: Whether the names come first. Rows without columns have no lines at all.
     """
-    if not batch.num_columns:
+    if not rows.arrays:
         return b""
-    make_lines = polars_text.csv_lines if polars_text.polars_is_usable() else arrow_text.csv_lines
-    if few_rows.is_few(batch):
-        make_lines = few_rows.csv_lines
-    lines = make_lines(batch, header=header, line_end=_LINE_END)
+    if few_rows.is_few(rows):
+        lines = few_rows.csv_lines(rows, header=header, line_end=_LINE_END)
+    else:
+        make_lines = polars_text.csv_lines if polars_text.polars_is_usable() else arrow_text.csv_lines
+        lines = make_lines(rows.batch(), header=header, line_end=_LINE_END)
     if header and lines.startswith(BOM_UTF8):  # unquoted, the first name would lose its first letter to readers
-        name = batch.schema.names[0].encode()
+        name = rows.names[0].encode()
         return b'"%b"%b' % (name, lines[len(name) :])
     return lines
 
@@ -290,9 +292,9 @@ def unescape(array: pa.Array) -> pa.Array:
     return pc.if_else(pc.match_substring_regex(array, _ESCAPED), pc.binary_replace_slice(array, 0, 1, ""), array)
 
 
-def _encode_slice(batch: pa.RecordBatch, first: bool, *, names: list[str], escaped: frozenset[int]) -> bytes:
-    arrays = [_field_values(array, escaped=i in escaped) for i, array in enumerate(batch.columns)]
-    return encode_csv(pa.RecordBatch.from_arrays(arrays, names=names), header=first)
+def _encode_slice(rows: TextRows, first: bool, *, names: list[str], escaped: frozenset[int]) -> bytes:
+    arrays = [_field_values(array, escaped=i in escaped) for i, array in enumerate(rows.arrays)]
+    return encode_csv(TextRows(names, arrays), header=first)
 
 
 def _field_values(array: pa.Array, *, escaped: bool) -> pa.Array:

@@ -20,6 +20,7 @@ from digime_pandas._tabular.codecs.json_array import commas_to_newlines
 from digime_pandas._tabular.codecs.reading.json_reader import JsonReader, TypedJsonReader
 from digime_pandas._tabular.codecs.text_slices import encode_slices
 from digime_pandas._tabular.engines import arrow_text, few_rows, polars_text
+from digime_pandas._tabular.engines.few_rows import TextRows
 from digime_pandas._tabular.engines.json_depth import check_json_depth
 from digime_pandas._tabular.reading.limits import DEFAULT_LIMITS, Limits
 
@@ -58,16 +59,17 @@ class JsonCodec:
         return (TypedJsonReader if typed else JsonReader)(stream, limits, array=self._array)
 
 
-def encode_ndjson(batch: pa.RecordBatch, *, number_columns: Collection[str] = ()) -> Piece:
+def encode_ndjson(rows: TextRows, *, number_columns: Collection[str] = ()) -> Piece:
     """Return one object a row, each followed by a line feed.
 
     Args:
-        batch: Rows, at least one, of types that text formats have. NaN and the infinities become null.
+        rows: Rows, at least one, with columns. NaN and the infinities become null.
         number_columns: Names of the columns whose texts are written as numbers, without quotes.
     """
-    objects = _objects(batch, number_columns)
+    objects = _objects(rows, number_columns)
     if objects is not None:
         return "".join(f"{each}\n" for each in objects).encode()
+    batch = rows.batch()
     array = polars_text.json_array(batch)
     if commas_to_newlines(array[1:-1], batch.num_rows):
         array[-1] = ord("\n")
@@ -75,20 +77,20 @@ def encode_ndjson(batch: pa.RecordBatch, *, number_columns: Collection[str] = ()
     return polars_text.json_lines(batch)
 
 
-def encode_array_part(batch: pa.RecordBatch, *, first: bool, number_columns: Collection[str] = ()) -> Piece:
+def encode_array_part(rows: TextRows, *, first: bool, number_columns: Collection[str] = ()) -> Piece:
     """Return one object a row as the next elements of an array, all on one line, without its line end.
 
     Args:
-        batch: As for `encode_ndjson`.
+        rows: As for `encode_ndjson`.
         first: Whether these are the first rows of the file.
         number_columns: As for `encode_ndjson`.
     """
-    objects = _objects(batch, number_columns)
+    objects = _objects(rows, number_columns)
     if objects is not None:
         return (("[" if first else ",\n") + ",".join(objects)).encode()
     if first:
-        return polars_text.json_array(batch)[:-1]
-    array = polars_text.json_array(batch, after=b",")
+        return polars_text.json_array(rows.batch())[:-1]
+    array = polars_text.json_array(rows.batch(), after=b",")
     array[1] = ord("\n")  # instead of the bracket
     return array[:-1]
 
@@ -124,20 +126,20 @@ def parse_json_texts(array: pa.Array, type: pa.DataType) -> pa.Array:
     return as_array(table.column(0))
 
 
-def _encode_slice(batch: pa.RecordBatch, first: bool, *, array: bool, number_columns: Collection[str]) -> Piece:
+def _encode_slice(rows: TextRows, first: bool, *, array: bool, number_columns: Collection[str]) -> Piece:
     if array:
-        return encode_array_part(batch, first=first, number_columns=number_columns)
-    return encode_ndjson(batch, number_columns=number_columns)
+        return encode_array_part(rows, first=first, number_columns=number_columns)
+    return encode_ndjson(rows, number_columns=number_columns)
 
 
-def _objects(batch: pa.RecordBatch, number_columns: Collection[str]) -> list[str] | None:
+def _objects(rows: TextRows, number_columns: Collection[str]) -> list[str] | None:
     """Return each row as an object; None where polars is to write them all at once."""
-    if not number_columns and few_rows.is_few(batch):
-        return few_rows.json_objects(batch)
+    if not number_columns and few_rows.is_few(rows):
+        return few_rows.json_objects(rows)
     if not number_columns and polars_text.polars_is_usable():
         return None
     parts: list[Any] = []
-    for name, values in zip(batch.schema.names, batch.columns, strict=True):
+    for name, values in zip(rows.names, rows.arrays, strict=True):
         texts = values.cast(pa.large_string()) if name in number_columns else to_json_texts(values)
         parts += [("{" if not parts else ",") + json.dumps(name, ensure_ascii=False) + ":", texts.fill_null("null")]
     objects = pc.binary_join_element_wise(*(_large(part) for part in parts), _large("}"), _large(""))

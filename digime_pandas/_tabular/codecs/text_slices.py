@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from digime_pandas._tabular.codecs.codec import EncodeJob, Piece, Run
 from digime_pandas._tabular.columns import raise_about_column
+from digime_pandas._tabular.engines.few_rows import TextRows
 from digime_pandas._tabular.frames.batches import SizedBatches, few_rows_of
 from digime_pandas._tabular.text_values import to_text
 
@@ -16,8 +17,8 @@ SLICE_BYTES = 4 << 20  # of those that are encoded at the same time together
 FIRST_SLICE_BYTES = 1 << 20  # what is smaller is encoded as a whole before anything is sent
 _TEXT_GROWTH = 2  # text is about so much larger than the same values in Arrow
 
-EncodeSlice = Callable[[pa.RecordBatch, bool], Piece]
-"""Encodes rows, of types that text formats have; the second argument says whether they are the first of the file."""
+EncodeSlice = Callable[[TextRows, bool], Piece]
+"""Encodes rows; the second argument says whether they are the first of the file."""
 
 
 def encode_slices(job: EncodeJob, encode: EncodeSlice, run: Run) -> Iterator[Piece]:
@@ -55,7 +56,7 @@ def encode_slices(job: EncodeJob, encode: EncodeSlice, run: Run) -> Iterator[Pie
     yield from run(tasks(), workers=job.workers)
 
 
-def _as_text(columns: Sequence[pa.Array], names: Sequence[str], job: EncodeJob) -> pa.RecordBatch:
+def _as_text(columns: Sequence[pa.Array], names: Sequence[str], job: EncodeJob) -> TextRows:
     """Return rows in types that text formats have."""
     arrays = []
     for name, array, file_type in zip(names, columns, job.file_types, strict=True):
@@ -63,4 +64,4 @@ def _as_text(columns: Sequence[pa.Array], names: Sequence[str], job: EncodeJob) 
             arrays.append(to_text(array if file_type is None else array.cast(file_type)))
         except BaseException as error:  # noqa: BLE001 - raised again
             raise_about_column(error, name)
-    return pa.RecordBatch.from_arrays(arrays, names=names)
+    return TextRows(names, arrays)

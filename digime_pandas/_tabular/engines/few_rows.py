@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Sequence
 from functools import lru_cache
 from json.encoder import encode_basestring
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -19,43 +20,59 @@ _QUOTED = re.compile('[",\r\n]')
 _PLAIN_EXPONENT = -5  # polars writes 0.00001, Python 1e-05
 
 
-def is_few(batch: pa.RecordBatch) -> bool:
-    """Return whether a batch is faster written here than by polars.
+class TextRows(NamedTuple):
+    """Rows of types that text formats have, without what it takes to make a batch of them.
+
+    Attributes:
+        names: Names of the columns.
+        arrays: Their values, of equal lengths.
+    """
+
+    names: Sequence[str]
+    arrays: Sequence[pa.Array]
+
+    def batch(self) -> pa.RecordBatch:
+        """Return them as a batch."""
+        return pa.RecordBatch.from_arrays(self.arrays, names=self.names)
+
+
+def is_few(rows: TextRows) -> bool:
+    """Return whether rows are faster written here than by polars.
 
     Args:
-        batch: Of types that text formats have.
+        rows: The rows, with columns.
     """
     most = _FEW if "polars" in sys.modules else _FEW_WITHOUT_POLARS
-    return batch.num_rows * batch.num_columns <= most and all(each.id in _CSV_TEXT for each in batch.schema.types)
+    return len(rows.arrays[0]) * len(rows.arrays) <= most and all(each.type.id in _CSV_TEXT for each in rows.arrays)
 
 
-def csv_lines(batch: pa.RecordBatch, *, header: bool, line_end: str) -> bytes:
-    """Return the lines of a batch for which `is_few` is true.
+def csv_lines(rows: TextRows, *, header: bool, line_end: str) -> bytes:
+    """Return the lines of rows for which `is_few` is true.
 
     Args:
-        batch: What is written; it has columns.
+        rows: What is written.
         header: Whether the names come first.
         line_end: What ends each line.
     """
-    lines = [",".join(map(_quoted, batch.schema.names))] if header else []
-    lines += map(",".join, zip(*_texts(batch, _CSV_TEXT, missing=""), strict=True))
+    lines = [",".join(map(_quoted, rows.names))] if header else []
+    lines += map(",".join, zip(*_texts(rows, _CSV_TEXT, missing=""), strict=True))
     lines.append("")
     return line_end.join(lines).encode()
 
 
-def json_objects(batch: pa.RecordBatch) -> list[str]:
-    """Return each row of a batch for which `is_few` is true as a JSON object; NaN and the infinities become null.
+def json_objects(rows: TextRows) -> list[str]:
+    """Return each of the rows, for which `is_few` is true, as a JSON object; NaN and the infinities become null.
 
     Args:
-        batch: What is written; it has columns.
+        rows: What is written.
     """
-    template = _object_template(tuple(batch.schema.names))
-    return [template % row for row in zip(*_texts(batch, _JSON_TEXT, missing="null"), strict=True)]
+    template = _object_template(tuple(rows.names))
+    return [template % row for row in zip(*_texts(rows, _JSON_TEXT, missing="null"), strict=True)]
 
 
-def _texts(batch: pa.RecordBatch, text_of: Any, *, missing: str) -> list[list[str]]:
+def _texts(rows: TextRows, text_of: Any, *, missing: str) -> list[list[str]]:
     found = []
-    for array in batch.columns:
+    for array in rows.arrays:
         make = text_of[array.type.id]
         found.append([missing if value is None else make(value) for value in array.to_pylist()])
     return found

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,12 +18,12 @@ _LAST_NANOSECOND_OF_EVERY_ZONE = 2**63 - 2 * 86_400 * 10**9
 _FEW_TIMES = 256
 _MINUTE = 60
 _FIRST_DAY = date(1970, 1, 1).toordinal()
-_FIRST_TIME = datetime(1970, 1, 1)  # noqa: DTZ001 - of the clock, wherever it is
+_FIRST_SECOND, _END_SECOND = -62_135_596_800, 253_402_300_800  # of the years 1 to 9999
 _PLACES = {"s": 0, "ms": 3, "us": 6, "ns": 9}
 
 
 def few_time_texts(local: pa.Array, instants: pa.Array) -> pa.Array | None:
-    """Return ``2024-05-01T08:30:00[.ffffff][+02:00]`` by Python, which costs less than the calls of Arrow.
+    """Return ``2024-05-01T08:30:00[.ffffff][+02:00]`` by numpy, which costs less than the calls of Arrow.
 
     Args:
         local: Times as clocks show them, of the years 1 to 9999.
@@ -33,15 +34,13 @@ def few_time_texts(local: pa.Array, instants: pa.Array) -> pa.Array | None:
     """
     if len(local) > _FEW_TIMES or local.null_count or not len(local):
         return None
-    second = TICKS_PER_SECOND[local.type.unit]
-    places = _PLACES[local.type.unit]
-    ticks: list[int] = local.view(pa.int64()).to_pylist()
-    try:
-        texts = [(_FIRST_TIME + timedelta(seconds=each // second)).isoformat() for each in ticks]
-    except OverflowError:  # of the years beyond
+    unit = local.type.unit
+    second = TICKS_PER_SECOND[unit]
+    values = local.view(pa.int64()).to_numpy()
+    ticks: list[int] = values.tolist()
+    if min(ticks) < _FIRST_SECOND * second or max(ticks) >= _END_SECOND * second:
         return None
-    if places:
-        texts = [f"{text}.{each % second:0{places}d}" for text, each in zip(texts, ticks, strict=True)]
+    texts: list[str] = np.datetime_as_string(values.view(f"M8[{unit}]")).tolist()
     if local is not instants:
         offsets = [
             (each - other) // second for each, other in zip(ticks, instants.view(pa.int64()).to_pylist(), strict=True)

@@ -10,26 +10,24 @@ import pytest
 
 from digime_pandas._tabular.codecs import csv
 from digime_pandas._tabular.codecs.csv import CsvCodec, encode_csv, escape, unescape
-
-
-def batch(**columns: object) -> pa.RecordBatch:
-    return pa.RecordBatch.from_pydict(columns)
+from digime_pandas._tabular.engines.few_rows import TextRows
 
 
 def test_lines_end_in_crlf_and_the_header_comes_when_asked_for() -> None:
-    rows = batch(a=[1, None], t=["x", ""])
+    rows = TextRows(["a", "t"], [pa.array([1, None]), pa.array(["x", ""])])
+    none = TextRows(["a", "t"], [pa.nulls(0, pa.int64()), pa.nulls(0, pa.string())])
     assert encode_csv(rows, header=True) == b'a,t\r\n1,x\r\n,""\r\n'
     assert encode_csv(rows, header=False) == b'1,x\r\n,""\r\n'
-    assert encode_csv(rows.slice(0, 0), header=True) == b"a,t\r\n"
+    assert encode_csv(none, header=True) == b"a,t\r\n"
 
 
 def test_without_columns_there_are_no_lines() -> None:
-    assert encode_csv(pa.RecordBatch.from_arrays([], names=[]), header=True) == b""
+    assert encode_csv(TextRows([], []), header=True) == b""
 
 
 @pytest.mark.parametrize("names", [["", "column_0"], ["a\x00b", "a"], ['say "hi"', "a,b"], ["x\r\ny", "\n"]])
 def test_odd_names_are_written_as_they_are(names: list[str]) -> None:
-    data = encode_csv(pa.RecordBatch.from_arrays([pa.array([1])] * 2, names=names), header=True)
+    data = encode_csv(TextRows(names, [pa.array([1])] * 2), header=True)
     assert next(reader(io.StringIO(data.decode(), newline=""))) == names
 
 

@@ -14,20 +14,21 @@ from digime_pandas._tabular.codecs.json import (
     parse_json_texts,
     to_json_texts,
 )
+from digime_pandas._tabular.engines.few_rows import TextRows
 
-BATCH = pa.RecordBatch.from_pydict({"n": ["1.50", None], "t": ["},{", "x"]})
+ROWS = TextRows(["n", "t"], [pa.array(["1.50", None]), pa.array(["},{", "x"])])
 
 
 def test_rows_are_lines_or_parts_of_one_array() -> None:
-    assert bytes(encode_ndjson(BATCH)) == b'{"n":"1.50","t":"},{"}\n{"n":null,"t":"x"}\n'
-    array = bytes(encode_array_part(BATCH, first=True)) + bytes(encode_array_part(BATCH, first=False)) + b"]"
-    assert json.loads(array) == BATCH.to_pylist() * 2
+    assert bytes(encode_ndjson(ROWS)) == b'{"n":"1.50","t":"},{"}\n{"n":null,"t":"x"}\n'
+    array = bytes(encode_array_part(ROWS, first=True)) + bytes(encode_array_part(ROWS, first=False)) + b"]"
+    assert json.loads(array) == ROWS.batch().to_pylist() * 2
     assert array.count(b"\n") == 1
 
 
 def test_texts_of_number_columns_are_written_as_numbers() -> None:
-    assert b'{"n":1.50,' in bytes(encode_ndjson(BATCH, number_columns=["n"]))
-    assert b'{"n":1.50,' in bytes(encode_array_part(BATCH, first=True, number_columns=["n"]))
+    assert b'{"n":1.50,' in bytes(encode_ndjson(ROWS, number_columns=["n"]))
+    assert b'{"n":1.50,' in bytes(encode_array_part(ROWS, first=True, number_columns=["n"]))
 
 
 def test_nested_values_come_back_through_their_texts() -> None:

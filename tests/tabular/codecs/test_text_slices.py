@@ -7,6 +7,7 @@ import pytest
 from digime_pandas._tabular.codecs import text_slices
 from digime_pandas._tabular.codecs.codec import EncodeJob, run_one_by_one
 from digime_pandas._tabular.codecs.text_slices import encode_slices
+from digime_pandas._tabular.engines.few_rows import TextRows
 from digime_pandas._tabular.frames.source import column_source_of
 
 
@@ -16,9 +17,9 @@ def test_each_slice_has_text_values_and_only_the_first_one_is_the_first(monkeypa
     times = pd.Series(pd.date_range("2024-01-01", periods=3_000, freq="D", unit="us"))
     seen: list[tuple[pa.RecordBatch, bool]] = []
 
-    def encode(batch: pa.RecordBatch, first: bool) -> bytes:
-        seen.append((batch, first))
-        return b"x" * (10 * int(batch.num_rows))
+    def encode(rows: TextRows, first: bool) -> bytes:
+        seen.append((rows.batch(), first))
+        return b"x" * (10 * len(rows.arrays[0]))
 
     source = column_source_of(times.to_frame("day"))
     job = EncodeJob(source=source, options={}, file_types=[pa.date32()])

@@ -19,6 +19,7 @@ from digime_pandas._tabular.engines import few_rows
 from digime_pandas._tabular.engines import polars_text as _polars
 from digime_pandas._tabular.engines.arrow_text import csv_lines, json_texts
 from digime_pandas._tabular.text_values import to_text
+from tests.cells import text_rows
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -65,23 +66,23 @@ NESTED = pa.struct([("l", pa.list_(pa.float64())), ("s", pa.struct([('k "', pa.s
 def test_csv_is_the_same_by_the_byte(batch: pa.RecordBatch) -> None:
     for header in (True, False):
         for part in (batch, batch.slice(1), batch.select(["text"]), batch.slice(0, 0)):
-            assert csv_lines(part, header=header, line_end="\r\n") == _csv.encode_csv(part, header=header)
+            assert csv_lines(part, header=header, line_end="\r\n") == _csv.encode_csv(text_rows(part), header=header)
 
 
 @settings(deadline=None)
 @given(batches())
 def test_json_is_the_same_by_the_byte(batch: pa.RecordBatch) -> None:
     expected = (
-        bytes(_json.encode_ndjson(batch)),
-        bytes(_json.encode_array_part(batch, first=True)),
-        bytes(_json.encode_array_part(batch, first=False)),
+        bytes(_json.encode_ndjson(text_rows(batch))),
+        bytes(_json.encode_array_part(text_rows(batch), first=True)),
+        bytes(_json.encode_array_part(text_rows(batch), first=False)),
     )
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(_polars, "_loaded_before_fork", True)
         found = (
-            bytes(_json.encode_ndjson(batch)),
-            bytes(_json.encode_array_part(batch, first=True)),
-            bytes(_json.encode_array_part(batch, first=False)),
+            bytes(_json.encode_ndjson(text_rows(batch))),
+            bytes(_json.encode_array_part(text_rows(batch), first=True)),
+            bytes(_json.encode_array_part(text_rows(batch), first=False)),
         )
     assert found == expected
 
@@ -116,7 +117,7 @@ def test_floats_are_the_same_numbers(values: list[float | None], kind: pa.DataTy
         texts = [row[0] for row in csv.reader(io.StringIO(content.decode()))]
         return [text and str(float(text)) for text in texts]
 
-    ours, theirs = csv_lines(batch, header=False, line_end="\r\n"), _csv.encode_csv(batch, header=False)
+    ours, theirs = csv_lines(batch, header=False, line_end="\r\n"), _csv.encode_csv(text_rows(batch), header=False)
     assert numbers(ours) == numbers(theirs)
     parsed = [None if text is None else json.loads(text) for text in json_texts(array).to_pylist()]
     assert parsed == [None if text is None else json.loads(text) for text in _json.to_json_texts(array).to_pylist()]

@@ -12,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from digime_pandas._tabular.engines import few_rows, polars_text
+from digime_pandas._tabular.engines.few_rows import TextRows
+from tests.cells import text_rows
 
 CHARACTERS = st.characters(exclude_categories=["Cs"])
 TEXTS = st.none() | st.text(CHARACTERS) | st.text(st.sampled_from(list('",\r\n\t\\ \0\x1f\x7f%s{}'))) | st.just("NaN")
@@ -46,17 +48,16 @@ def batches(draw: st.DrawFn) -> pa.RecordBatch:
 @settings(deadline=None, max_examples=25)
 @given(batches(), st.booleans())
 def test_csv_is_the_same_by_the_byte(batch: pa.RecordBatch, header: bool) -> None:
-    assert few_rows.is_few(batch)
-    found, expected = (
-        make(batch, header=header, line_end="\r\n") for make in (few_rows.csv_lines, polars_text.csv_lines)
-    )
-    assert found == expected
+    rows = text_rows(batch)
+    assert few_rows.is_few(rows)
+    found = few_rows.csv_lines(rows, header=header, line_end="\r\n")
+    assert found == polars_text.csv_lines(batch, header=header, line_end="\r\n")
 
 
 @settings(deadline=None, max_examples=25)
 @given(batches())
 def test_json_is_the_same_by_the_byte(batch: pa.RecordBatch) -> None:
-    objects = few_rows.json_objects(batch)
+    objects = few_rows.json_objects(text_rows(batch))
     assert f"[{','.join(objects)}]".encode() == bytes(polars_text.json_array(batch))
     assert "".join(f"{each}\n" for each in objects).encode() == polars_text.json_lines(batch)
 
@@ -66,10 +67,10 @@ def test_floats_at_the_ends_of_what_is_rounded_alike_have_the_same_text(values: 
     near = np.array(values)
     every = np.concatenate([near, np.nextafter(near, np.inf), np.nextafter(near, -np.inf)])
     batch = pa.RecordBatch.from_arrays([pa.array(every)], names=["v"])
-    assert few_rows.csv_lines(batch, header=False, line_end="\n") == polars_text.csv_lines(
+    assert few_rows.csv_lines(text_rows(batch), header=False, line_end="\n") == polars_text.csv_lines(
         batch, header=False, line_end="\n"
     )
-    assert f"[{','.join(few_rows.json_objects(batch))}]".encode() == bytes(polars_text.json_array(batch))
+    assert f"[{','.join(few_rows.json_objects(text_rows(batch)))}]".encode() == bytes(polars_text.json_array(batch))
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -78,7 +79,7 @@ def test_random_floats_have_the_same_text(seed: int) -> None:
     bits = random.integers(0, 2**64, 5_000, dtype=np.uint64).view(np.float64)
     every = np.concatenate([bits, random.standard_normal(5_000), np.round(random.lognormal(3, 4, 5_000), 2)])
     batch = pa.RecordBatch.from_arrays([pa.array(every)], names=["v"])
-    assert few_rows.csv_lines(batch, header=False, line_end="\n") == polars_text.csv_lines(
+    assert few_rows.csv_lines(text_rows(batch), header=False, line_end="\n") == polars_text.csv_lines(
         batch, header=False, line_end="\n"
     )
 
@@ -88,15 +89,15 @@ def test_random_floats_have_the_same_text(seed: int) -> None:
 )
 def test_other_types_are_left_to_polars(type: pa.DataType) -> None:
     batch = pa.RecordBatch.from_arrays([pa.nulls(1, pa.int8()), pa.nulls(1, type)], names=["a", "b"])
-    assert few_rows.is_few(batch.select(["a"]))
-    assert not few_rows.is_few(batch)
+    assert few_rows.is_few(text_rows(batch.select(["a"])))
+    assert not few_rows.is_few(text_rows(batch))
 
 
 def test_more_rows_are_few_as_long_as_polars_is_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    def batch(rows: int) -> pa.RecordBatch:
-        return pa.RecordBatch.from_arrays([pa.nulls(rows), pa.nulls(rows)], names=["a", "b"])
+    def both(rows: int) -> TextRows:
+        return TextRows(["a", "b"], [pa.nulls(rows), pa.nulls(rows)])
 
     monkeypatch.setitem(sys.modules, "polars", None)
-    assert (few_rows.is_few(batch(512)), few_rows.is_few(batch(513))) == (True, False)
+    assert (few_rows.is_few(both(512)), few_rows.is_few(both(513))) == (True, False)
     monkeypatch.delitem(sys.modules, "polars")
-    assert (few_rows.is_few(batch(16_384)), few_rows.is_few(batch(16_385))) == (True, False)
+    assert (few_rows.is_few(both(16_384)), few_rows.is_few(both(16_385))) == (True, False)
