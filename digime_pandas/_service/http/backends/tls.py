@@ -9,6 +9,7 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 import httpcore
@@ -43,6 +44,7 @@ class TlsStream(Stream):
         self._outer = outer
         self._clock = clock
         self._part_bytes = _LEAST_SENT_BYTES
+        self._has_ended = False
         self._received, self._to_send = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._received, self._to_send, server_hostname=host)
 
@@ -65,10 +67,18 @@ class TlsStream(Stream):
 
     def recv(self, max_bytes: int, seconds: float | None) -> bytes:
         """Return what comes next; nothing at the end."""
-        try:
-            return self._carry(lambda: self._tls.read(max_bytes), seconds)
-        except ssl.SSLZeroReturnError:
-            return b""
+        record = self._carry(lambda: self._tls.read(max_bytes), seconds)
+        return record + self._rest(max_bytes - len(record)) if self._received.pending else record
+
+    def _rest(self, max_bytes: int) -> bytes:
+        """Return what came with a record, as far as it is whole."""
+        records: list[bytes] = []
+        with suppress(ssl.SSLWantReadError):
+            while max_bytes and self._received.pending and not self._has_ended:
+                records.append(self._tls.read(max_bytes))
+                max_bytes -= len(records[-1])
+                self._has_ended = not records[-1]
+        return b"".join(records)
 
     def send(self, data: Buffer, seconds: float | None) -> int:
         """Send a part of some bytes; return how many."""
@@ -83,7 +93,7 @@ class TlsStream(Stream):
 
     def is_readable(self) -> bool:
         """Tell whether something came, or the connection ended."""
-        return bool(self._tls.pending() or self._received.pending) or self._outer.is_readable()
+        return self._has_ended or bool(self._tls.pending() or self._received.pending) or self._outer.is_readable()
 
     def close(self) -> None:
         """Close the connection."""
