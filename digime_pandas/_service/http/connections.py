@@ -227,7 +227,13 @@ class Connection:
         return event
 
     def _read(self, timeout: float, deadline: Deadline) -> bytes:
-        return self._stream.read(_READ_BYTES, _step(deadline, timeout, self._clock, httpcore.ReadTimeout))
+        seconds = _step(deadline, timeout, self._clock, httpcore.ReadTimeout)
+        try:
+            return self._stream.recv(_READ_BYTES, seconds)
+        except TimeoutError as error:
+            raise httpcore.ReadTimeout(str(error)) from error
+        except OSError as error:
+            raise httpcore.ReadError(str(error)) from error
 
     def _receive(self, data: bytes) -> None:
         if not data and self._http.their_state is h11.SEND_RESPONSE:
@@ -261,12 +267,17 @@ class Connection:
     def _write(self, parts: list[Buffer], timeout: float, deadline: Deadline) -> None:
         for part in [b"".join(parts)] if sum(map(len, parts)) <= _JOINED_BYTES else parts:
             left: Buffer = part
-            while size := len(left):
-                # Each part that the network takes has `timeout` seconds; all of them have the deadline.
-                taken = self._stream.write(left, _step(deadline, timeout, self._clock, httpcore.WriteTimeout))
-                left = b"" if taken == size else memoryview(left)[taken:]
-                if size > _JOINED_BYTES:
-                    deadline.moved(taken)
+            try:
+                while size := len(left):
+                    # Each part that the network takes has `timeout` seconds; all of them have the deadline.
+                    taken = self._stream.send(left, _step(deadline, timeout, self._clock, httpcore.WriteTimeout))
+                    left = b"" if taken == size else memoryview(left)[taken:]
+                    if size > _JOINED_BYTES:
+                        deadline.moved(taken)
+            except TimeoutError as error:
+                raise httpcore.WriteTimeout(str(error)) from error
+            except OSError as error:
+                raise httpcore.WriteError(str(error)) from error
 
 
 def _step(deadline: Deadline, timeout: float, clock: Callable[[], float], error: type[Exception]) -> float:

@@ -215,13 +215,13 @@ class TestAnswers:
     @pytest.mark.parametrize("seconds", [11.0, 26.0])
     def test_a_head_that_trickles_in_ends_with_the_deadline(self, seconds: float) -> None:
         stream = Stream(bytewise(b"HTTP/1.1 200 OK\r\nA: " + b"a" * 100))
-        asking, read = Asking(stream), stream.read
+        asking, read = Asking(stream), stream.recv
 
         def read_slowly(max_bytes: int, seconds: float | None) -> bytes:
             asking.now += 1
             return read(max_bytes, seconds)
 
-        stream.read = read_slowly  # type: ignore[method-assign] # a slow one
+        stream.recv = read_slowly  # type: ignore[method-assign] # a slow one
         with pytest.raises(httpcore.ReadTimeout, match="deadline"):
             asking.connections.exchange(
                 HERE, Head("GET", "/", {}, 0), (), timeout=10, deadline=asking.deadline(seconds)
@@ -230,13 +230,13 @@ class TestAnswers:
 
     def test_a_body_that_trickles_in_ends_with_the_deadline(self) -> None:
         stream = Stream([OK[:-2], b"o", b"k"])
-        asking, read = Asking(stream), stream.read
+        asking, read = Asking(stream), stream.recv
 
         def read_slowly(max_bytes: int, seconds: float | None) -> bytes:
             asking.now += 1
             return read(max_bytes, seconds)
 
-        stream.read = read_slowly  # type: ignore[method-assign] # a slow one
+        stream.recv = read_slowly  # type: ignore[method-assign] # a slow one
         answer = asking.connections.exchange(HERE, Head("GET", "/", {}, 0), (), timeout=10, deadline=asking.deadline(2))
         with pytest.raises(httpcore.ReadTimeout, match="deadline"):
             list(answer.pieces)
@@ -401,14 +401,14 @@ class TestReuse:
         self, parts: list[bytes], error: BaseException
     ) -> None:
         late, other = Stream(parts), Stream([OK])
-        read = late.read
+        read = late.recv
 
         def read_or_fail(max_bytes: int, seconds: float | None) -> bytes:
             if not late.answers:
                 raise error
             return read(max_bytes, seconds)
 
-        late.read = read_or_fail  # type: ignore[method-assign]
+        late.recv = read_or_fail  # type: ignore[method-assign]
         asking = Asking(late, other)
         with pytest.raises(type(error)):
             asking.ask("POST", [b"one"], 3)

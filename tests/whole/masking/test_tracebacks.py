@@ -169,7 +169,7 @@ class TestWriting:
             raise broken
 
         monkeypatch.setattr(socket.socket, "send", write)
-        monkeypatch.setattr(TcpStream, "read", read)
+        monkeypatch.setattr(TcpStream, "recv", read)
         known = len(tap.texts)
         kind = ServiceUnreachableError if isinstance(broken, httpcore.ReadError) else type(broken)
         with Client(

@@ -5,41 +5,11 @@ from __future__ import annotations
 import ssl
 from abc import ABC, abstractmethod
 
-import httpcore
-
 from digime_pandas._service.streams import Buffer
 
 
 class Stream(ABC):
     """A connection."""
-
-    def read(self, max_bytes: int, seconds: float | None) -> bytes:
-        """Return what comes next; nothing at the end.
-
-        Raises:
-            httpcore.ReadTimeout: Nothing came in time.
-            httpcore.ReadError: The connection broke.
-        """
-        try:
-            return self.recv(max_bytes, seconds)
-        except TimeoutError as error:
-            raise httpcore.ReadTimeout(str(error)) from error
-        except OSError as error:
-            raise httpcore.ReadError(str(error)) from error
-
-    def write(self, data: Buffer, seconds: float | None) -> int:
-        """Send a part of some bytes, which are not none; return how many.
-
-        Raises:
-            httpcore.WriteTimeout: The network took none of them in time.
-            httpcore.WriteError: The connection broke.
-        """
-        try:
-            return self.send(data, seconds)
-        except TimeoutError as error:
-            raise httpcore.WriteTimeout(str(error)) from error
-        except OSError as error:
-            raise httpcore.WriteError(str(error)) from error
 
     @abstractmethod
     def start_tls(self, context: ssl.SSLContext, host: str, seconds: float | None) -> Stream:
@@ -52,11 +22,21 @@ class Stream(ABC):
 
     @abstractmethod
     def recv(self, max_bytes: int, seconds: float | None) -> bytes:
-        """Return what comes next, as `read` does; raise an `OSError` where that fails."""
+        """Return what comes next; nothing at the end.
+
+        Raises:
+            TimeoutError: Nothing came in time.
+            OSError: The connection broke.
+        """
 
     @abstractmethod
     def send(self, data: Buffer, seconds: float | None) -> int:
-        """Send a part of some bytes, as `write` does; raise an `OSError` where that fails."""
+        """Send a part of some bytes, which are not none; return how many.
+
+        Raises:
+            TimeoutError: The network took none of them in time.
+            OSError: The connection broke.
+        """
 
     @abstractmethod
     def is_readable(self) -> bool:

@@ -69,13 +69,13 @@ class TunnelBackend(Backend):
         asked += http.send(h11.EndOfMessage()) or b""
         try:
             while asked:
-                asked = asked[stream.write(asked, seconds_left(end, self._clock)) :]
+                asked = asked[stream.send(asked, seconds_left(end, self._clock)) :]
             while not isinstance(event := http.next_event(), h11.Response):
                 if event is h11.NEED_DATA:
                     http.receive_data(self._read(stream, end))
-        except httpcore.TimeoutException as error:
+        except (TimeoutError, httpcore.TimeoutException) as error:
             raise httpcore.ConnectTimeout("the proxy did not connect in time") from error
-        except (httpcore.NetworkError, h11.RemoteProtocolError) as error:
+        except (OSError, h11.RemoteProtocolError) as error:
             raise httpcore.ProxyError(f"the proxy did not answer ({error})") from error
         if not _OK <= event.status_code < _REDIRECT:
             reason = event.reason.decode("ascii", "ignore")
@@ -84,9 +84,9 @@ class TunnelBackend(Backend):
             raise httpcore.ProxyError("the proxy sent something before it was asked for it")
 
     def _read(self, stream: Stream, end: float | None) -> bytes:
-        data = stream.read(_READ_BYTES, seconds_left(end, self._clock))
+        data = stream.recv(_READ_BYTES, seconds_left(end, self._clock))
         if not data:
-            raise httpcore.ReadError("it ended the connection")
+            raise ConnectionError("it ended the connection")
         return data
 
     def _fields(self, target: str) -> list[tuple[str, str]]:
