@@ -115,7 +115,7 @@ class SerializableFrame:
             workers: How many slices of a text format at the same time; the more, the smaller they are.
 
         Yields:
-            Pieces of the file: about 4 MiB each for text formats with one worker, one row group each for Parquet. The
+            Pieces of the file: about 3 MiB each for text formats with one worker, one row group each for Parquet. The
             first and the last may be small.
 
         Raises:

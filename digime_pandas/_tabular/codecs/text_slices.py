@@ -13,7 +13,7 @@ from digime_pandas._tabular.engines.few_rows import TextRows
 from digime_pandas._tabular.frames.batches import SizedBatches, few_rows_of
 from digime_pandas._tabular.text_values import to_text
 
-SLICE_BYTES = 4 << 20  # of those that are encoded at the same time together
+SLICE_BYTES = 3 << 20  # of those that are encoded at the same time together
 FIRST_SLICE_BYTES = 1 << 20  # what is smaller is encoded as a whole before anything is sent
 _TEXT_GROWTH = 2  # text is about so much larger than the same values in Arrow
 
