@@ -19,6 +19,7 @@ _FEW_TIMES = 256
 _MINUTE = 60
 _FIRST_DAY = date(1970, 1, 1).toordinal()
 _FIRST_SECOND, _END_SECOND = -62_135_596_800, 253_402_300_800  # of the years 1 to 9999
+_FIRST_TICK = 1 - 2**63  # numpy has the one before it for NaT
 _PLACES = {"s": 0, "ms": 3, "us": 6, "ns": 9}
 
 
@@ -38,7 +39,7 @@ def few_time_texts(local: pa.Array, instants: pa.Array) -> pa.Array | None:
     second = TICKS_PER_SECOND[unit]
     values = local.view(pa.int64()).to_numpy()
     ticks: list[int] = values.tolist()
-    if min(ticks) < _FIRST_SECOND * second or max(ticks) >= _END_SECOND * second:
+    if min(ticks) < max(_FIRST_SECOND * second, _FIRST_TICK) or max(ticks) >= _END_SECOND * second:
         return None
     texts: list[str] = np.datetime_as_string(values.view(f"M8[{unit}]")).tolist()
     if local is not instants:

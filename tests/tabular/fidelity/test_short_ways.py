@@ -159,6 +159,8 @@ def test_times_are_few_up_to_a_number_and_without_nulls() -> None:
     assert iso_text.few_time_texts(times, times) is None
     assert iso_text.few_time_texts(times.slice(1), times.slice(1)) is not None
     assert iso_text.few_time_texts(pa.array([0, None], times.type), times) is None
+    first = pa.array([-(2**63), 0]).view(pa.timestamp("ns"))  # which numpy has for NaT
+    assert iso_text.few_time_texts(first, first) is None
 
 
 def test_few_bytes_of_a_column_are_converted_once() -> None:
