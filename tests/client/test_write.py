@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from hashlib import sha256
@@ -20,8 +21,10 @@ import pytest
 from digime_pandas._client import write as write_module
 from digime_pandas._client.client import Client
 from digime_pandas._client.connect import connect
-from digime_pandas._client.write import write
-from digime_pandas._service.authorization import Authorization
+from digime_pandas._client.write import _Attempts, write
+from digime_pandas._client.write_plan import check_write_request, plan_write
+from digime_pandas._service.authorization import Authorization, Postbox, Token, UserAccessToken
+from digime_pandas._service.streams import Buffer, ThreadPlan
 from digime_pandas.errors import (
     AuthorizationError,
     AuthorizationExpiredError,
@@ -172,6 +175,39 @@ def test_whatever_exports_arrow_arrives_whole_even_after_the_network_broke(
     table = pq.read_table(io.BytesIO(stored(sandbox, person)))
     assert receipt.attempts == 3
     assert table["value"].to_pylist() == large["value"].tolist()
+
+
+@pytest.mark.parametrize(("suffix", "encrypt"), [("csv", 0), ("parquet", 1)])
+def test_two_cores_encrypt_row_groups_beside_what_hashes_and_sends_them(
+    suffix: str, encrypt: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write_module, "FEW_CORES", True)
+    plan = plan_write(FRAME, check_write_request(f"a.{suffix}", "patient-17", {}))
+    token = Token("0" * 160, 4_000_000_000)
+    authorization = Authorization(
+        account_id="patient-17",
+        access="write",
+        user_access_token=UserAccessToken(token, token),
+        postbox=Postbox("postbox", "key"),
+    )
+    assert write_module._thread_plan(plan, authorization) == ThreadPlan(serialize=1, encrypt=encrypt)
+
+
+def test_chunks_are_sent_in_pieces_and_let_go_one_after_the_other() -> None:
+    chunks: list[Buffer] = [memoryview(bytearray(b"ab") * 1_000_000), memoryview(b"c"), b""]
+    alive = [weakref.ref(chunk) for chunk in chunks if isinstance(chunk, memoryview)]
+    sizes, held = [], []
+
+    def begun() -> Iterator[Buffer]:
+        while chunks:
+            yield chunks.pop(0)
+
+    for piece in _Attempts(begun(), lambda: iter(())).pieces():
+        sizes.append(len(piece))
+        del piece
+        held.append([each() is not None for each in alive])
+    assert sizes == [1 << 20, 2_000_000 - (1 << 20), 1]
+    assert held == [[True, True], [True, True], [False, True]]
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

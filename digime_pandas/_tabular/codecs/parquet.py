@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, lru_cache, partial
 from io import BytesIO
-from itertools import islice, pairwise
+from itertools import count, islice, pairwise
 from typing import Any, BinaryIO, TypeAlias
 
 import pyarrow as pa
@@ -16,13 +16,14 @@ from digime_pandas._tabular.codecs.codec import EncodeJob, Piece, Run
 from digime_pandas._tabular.codecs.parquet_footer import RowGroupJoiner, joins_as_written
 from digime_pandas._tabular.codecs.parquet_metadata import file_schema, storable_type
 from digime_pandas._tabular.codecs.parquet_reader import ParquetReader
+from digime_pandas._tabular.codecs.writing.file_memory import FileMemory, grown_file
 from digime_pandas._tabular.codecs.writing.parquet_settings import (
     settings_of,
     settings_of_groups,
     settings_of_rows,
     where_repetitive,
 )
-from digime_pandas._tabular.columns import first_line_of, raise_about_column
+from digime_pandas._tabular.columns import bits_of, first_line_of, raise_about_column
 from digime_pandas._tabular.frames.batches import SizedBatches, converted, few_rows_of
 from digime_pandas._tabular.frames.conversion.pandas_rows import RowsOfColumns
 from digime_pandas._tabular.reading.limits import DEFAULT_LIMITS, Limits
@@ -31,7 +32,10 @@ ROW_GROUP_BYTES = 8 << 20
 _PROBE_ROWS = 256  # by which the rows of a row group are measured, as `ColumnSource.first_rows` does
 _TRIAL_ROWS = 64
 _LARGE_BYTES = 1 << 20
-_ENCODERS = 2  # also on two cores: encoding takes more time than all that is done to the file afterwards
+_MOST_FILE_BYTES = 2 * ROW_GROUP_BYTES  # of a row group; a larger file takes more time, and more memory
+_LEAST_FILE_BYTES = 2 << 20  # that most of them have; as large pages mostly are
+_ENCODERS = 2  # also on two cores: encoding dictionaries and texts takes more time than encryption, sending or hashing
+_RELEASED = 4  # row groups, after half of which memory is given back: to take it again costs a tenth of encoding
 
 _Rows: TypeAlias = pa.RecordBatch | RowsOfColumns
 
@@ -158,10 +162,50 @@ def _as_stored(array: pa.Array, type: pa.DataType) -> pa.Array:
 def _joined(groups: Iterator[_Rows], schema: pa.Schema, settings: Mapping[str, Any], run: Run) -> Iterator[Piece]:
     """Yield the file of row groups that are encoded as files of their own, possibly several at the same time."""
     joiner = RowGroupJoiner()
-    tasks = (partial(_file_of_group, rows, schema, settings) for rows in groups)
-    for file in run(tasks, workers=_ENCODERS):
-        yield joiner.add(file)
+    encoder = _GroupEncoder(schema, settings)
+    files = run((partial(encoder.encode, [rows]) for rows in groups), workers=encoder.workers)
+    yield joiner.add(next(files))
+    _release_after(ROW_GROUP_BYTES)  # the first one, by which settings were made, was converted in this thread
+    for part in map(joiner.add, files):
+        yield part
+        del part  # or its memory could not be used for the next one
     yield joiner.finish()
+
+
+class _GroupEncoder:
+    """Encodes row groups as files of their own.
+
+    Args:
+        schema: Of the files.
+        settings: Of pyarrow's writer.
+
+    Attributes:
+        workers: How many it should encode at the same time.
+    """
+
+    def __init__(self, schema: pa.Schema, settings: Mapping[str, Any]) -> None:
+        self._schema = schema
+        self._settings = settings
+        self._numbers = count()
+        # Values of a fixed size that are written as they are take less time than to encrypt them, and as many bytes.
+        is_plain = not settings["use_dictionary"] and all(bits_of(field.type) is not None for field in schema)
+        self.workers = 1 if is_plain else _ENCODERS
+        self._memory = FileMemory(_MOST_FILE_BYTES, ROW_GROUP_BYTES if is_plain else _LEAST_FILE_BYTES)
+
+    def encode(self, rows: list[_Rows]) -> memoryview:
+        """Return the file of a row group. May be called in several threads at the same time.
+
+        Args:
+            rows: Its rows, which are taken out: what holds the task may hold it for long.
+        """
+        file = self._file(_as_table(_row_group(rows.pop(), self._schema)))
+        # Dictionaries grow, and leave memory in pieces that the next row group does not fit into.
+        if self._settings["use_dictionary"] and next(self._numbers) % _RELEASED >= _RELEASED // 2:
+            _release_after(len(file))  # now that the rows are gone
+        return file
+
+    def _file(self, table: pa.Table) -> memoryview:
+        return self._memory.write(partial(_write_file, tables=[table], schema=self._schema, settings=self._settings))
 
 
 def _written_serially(
@@ -220,20 +264,12 @@ def _settings_of_column(name: str, settings: Mapping[str, Any]) -> tuple[bool, .
     return tuple(name in named for named in settings.values() if isinstance(named, list | dict))
 
 
-def _file_of_group(rows: _Rows, schema: pa.Schema, settings: Mapping[str, Any]) -> memoryview:
-    file = _file([_row_group(rows, schema)], schema, settings)
-    _release_after(len(file))  # now that the rows are gone
-    return file
-
-
 def _file(batches: Sequence[pa.RecordBatch], schema: pa.Schema, settings: Mapping[str, Any]) -> memoryview:
-    buffer = BytesIO()
-    _write_file(buffer, [_as_table(batch) for batch in batches], schema, settings)
-    # Not its `getbuffer()`: where both are garbage, the file may be closed first, which is an error from Python 3.13.
-    return memoryview(buffer.getvalue())
+    tables = [_as_table(batch) for batch in batches]
+    return grown_file(partial(_write_file, tables=tables, schema=schema, settings=settings))
 
 
-def _write_file(sink: Any, tables: Iterable[pa.Table], schema: pa.Schema, settings: Mapping[str, Any]) -> None:
+def _write_file(sink: Any, tables: Sequence[pa.Table], schema: pa.Schema, settings: Mapping[str, Any]) -> None:
     """Write a file of which each table is a row group."""
     with pq.ParquetWriter(sink, schema, version="2.6", **settings) as writer:
         for table in tables:

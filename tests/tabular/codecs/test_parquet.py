@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from digime_pandas._tabular.codecs import parquet
-from digime_pandas._tabular.codecs.codec import EncodeJob
+from digime_pandas._tabular.codecs.codec import EncodeJob, Run, run_one_by_one
 from digime_pandas._tabular.codecs.parquet import ParquetCodec
 from digime_pandas._tabular.codecs.parquet_footer import _varint, joins_as_written
 from digime_pandas._tabular.codecs.parquet_reader import ParquetReader
@@ -162,7 +162,7 @@ def test_whole_numbers_that_pandas_would_round_stay_as_they_are() -> None:
 
 def test_row_groups_are_converted_in_the_threads_that_encode_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parquet, "ROW_GROUP_BYTES", 50_000)
-    source = column_source_of(pd.DataFrame({"n": np.arange(40_000), "f": np.arange(40_000) / 7}))
+    source = column_source_of(pd.DataFrame({"n": np.arange(40_000), "f": np.arange(40_000) // 7 / 7}))
     readers: list[int] = []
 
     def watched(column: Column) -> Column:
@@ -204,3 +204,70 @@ def test_one_column_of_each_kind_is_joined_on_trial(monkeypatch: pytest.MonkeyPa
     content, _ = _encoded(frame)
     assert tried == [2]
     pd.testing.assert_frame_equal(pd.read_parquet(io.BytesIO(content)), frame)
+
+
+VALUES = np.random.default_rng(2).random(40_000)
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ({"f": VALUES}, 1),
+        ({"f": VALUES, "n": np.arange(40_000)}, 1),
+        ({"f": VALUES, "again": np.arange(40_000) % 7}, 2),
+        ({"f": VALUES, "text": pd.array(list(map(str, VALUES)), "str")}, 2),
+    ],
+    ids=["floats", "counted numbers", "a dictionary", "texts"],
+)
+def test_row_groups_that_are_encoded_fast_are_encoded_one_after_the_other(
+    columns: dict[str, Any], expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "ROW_GROUP_BYTES", 50_000)
+    asked: list[int] = []
+
+    def run(tasks: Iterable[Callable[[], T]], /, *, workers: int = 1) -> Iterator[T]:
+        asked.append(workers)
+        return run_one_by_one(tasks)
+
+    _file_by(pd.DataFrame(columns), run)
+    assert asked == [expected]
+
+
+def _file_by(frame: object, run: Run) -> list[memoryview]:
+    source = column_source_of(frame)
+    job = EncodeJob(
+        source=source, options=check_options(PARQUET, {}), file_types=[None] * len(source.columns), schema=None
+    )
+    return [memoryview(bytes(piece)) for piece in ParquetCodec().encode(job, run)]
+
+
+def test_a_task_that_was_run_holds_no_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "ROW_GROUP_BYTES", 100_000)
+    before = pa.total_allocated_bytes()
+    kept: list[object] = []
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for number in range(20):
+            yield pa.RecordBatch.from_pydict({"n": pa.array(np.arange(10_000) + number)})
+
+    def run(tasks: Iterable[Callable[[], T]], /, *, workers: int = 1) -> Iterator[T]:
+        del workers
+        for task in tasks:
+            kept.append(task)
+            yield task()
+
+    _file_by(batches(), run)
+    assert len(kept) > 10
+    assert pa.total_allocated_bytes() - before < 200_000
+
+
+def test_row_groups_are_written_into_memory_that_is_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "ROW_GROUP_BYTES", 50_000)
+    source = column_source_of(FRAME)
+    job = EncodeJob(source=source, options=check_options(PARQUET, {}), file_types=[None, None])
+    places: list[int] = []
+    for piece in ParquetCodec().encode(job, run_one_by_one):
+        places.append(np.frombuffer(piece, np.uint8).ctypes.data // (1 << 20))
+        del piece
+    assert len(places) > 5
+    assert len(set(places[:-1])) == 1  # the last one is the footer

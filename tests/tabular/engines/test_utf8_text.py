@@ -51,7 +51,7 @@ def test_a_letter_that_two_values_share_is_in_neither(monkeypatch: pytest.Monkey
 
 def test_every_slice_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(utf8_text, "_LEAST_BYTES", 0)
-    monkeypatch.setattr(utf8_text, "_SLICE_ROWS", 2)
+    monkeypatch.setattr(utf8_text, "_BLOCK_BYTES", 2)
     assert is_found_utf8(pa.array(["\u00e9"] * 5).view(pa.binary()))
     assert not is_found_utf8(pa.array([*["\u00e9".encode()] * 4, b"\xff"], pa.binary()))
 

@@ -1,4 +1,4 @@
-"""What the writing halves of codecs find out from the first rows.
+"""What the writing halves of codecs find out from the first rows, and where they write.
 
-May import: `errors` only. Files from bottom to top: ``parquet_settings``.
+May import: `errors` only. Files from bottom to top: ``file_memory``, ``parquet_settings``.
 """

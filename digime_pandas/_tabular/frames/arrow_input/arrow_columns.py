@@ -33,6 +33,7 @@ from digime_pandas.errors import FidelityError
 
 _BYTES_OF = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary()}
 _FEW = 1_000  # texts, which are checked in less time than it takes to find out how
+_BLOCK_BYTES = 1 << 20  # a multiple of 8; text that is not ASCII is mostly known by its first ones
 _HIGH_BITS = 0x8080_8080_8080_8080  # of eight letters, of which none that is ASCII has one
 
 
@@ -168,7 +169,9 @@ def _is_ascii(texts: pa.Array) -> bool:
     ends = np.frombuffer(offsets, width)
     used = np.frombuffer(letters, np.uint8)[ends[texts.offset] : ends[texts.offset + len(texts)]]
     whole = len(used) // 8 * 8
-    return not (int(np.bitwise_or.reduce(used[:whole].view(np.uint64))) & _HIGH_BITS or (used[whole:] >> 7).any())
+    blocks = (used[start : min(start + _BLOCK_BYTES, whole)] for start in range(0, whole, _BLOCK_BYTES))
+    has_others = any(int(np.bitwise_or.reduce(block.view(np.uint64))) & _HIGH_BITS for block in blocks)
+    return not (has_others or (used[whole:] >> 7).any())
 
 
 def _described(name: str, values: pa.ChunkedArray, *, keep_unused: bool) -> ArrowColumn:

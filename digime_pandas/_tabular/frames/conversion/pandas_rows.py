@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from digime_pandas._tabular.columns import Column, bits_of, raise_about_column
 
 _KEPT_ROWS = 1_024
 _KEPT_BYTES = 1 << 16
+_FEW = 1_024  # values, which Arrow goes through in less time than calls of numpy take
 
 
 def to_arrow(values: Any, type: pa.DataType) -> pa.Array:
@@ -30,10 +32,32 @@ def to_arrow(values: Any, type: pa.DataType) -> pa.Array:
         values = values.asi8.view(f"M8[{values.unit}]")  # or pyarrow would name the zone again
     elif isinstance(dtype, np.dtype) and not dtype.isnative:
         values = values.astype(dtype.newbyteorder("="))
+    if len(values) > _FEW and isinstance(values, np.ndarray) and _is_stored_as(values.dtype, type):
+        return _with_nulls(values, type)
     array = pa.array(values, type=asked, from_pandas=True)
     if isinstance(array, pa.ChunkedArray):
         array = as_array(array)
     return array if array.type == type else array.cast(type)
+
+
+@lru_cache(maxsize=1024)
+def _is_stored_as(dtype: np.dtype[Any], type: pa.DataType) -> bool:
+    """Return whether values of a dtype that may be NaN or NaT are in memory what they are in an Arrow array."""
+    if dtype.kind == "f":
+        return bool(type == pa.from_numpy_dtype(dtype))
+    if dtype.kind not in "mM" or np.datetime_data(dtype)[1] != 1:
+        return False
+    is_of_times = pa.types.is_timestamp if dtype.kind == "M" else pa.types.is_duration
+    return bool(is_of_times(type) and type.unit == np.datetime_data(dtype)[0])
+
+
+def _with_nulls(values: Any, type: pa.DataType) -> pa.Array:
+    """Return values, null where they are NaN or NaT, which numpy finds many at a time and Arrow one by one."""
+    numbers = np.ascontiguousarray(values)
+    missing = np.isnan(numbers) if numbers.dtype.kind == "f" else np.isnat(numbers)
+    nulls = int(np.count_nonzero(missing))
+    valid = pa.py_buffer(np.packbits(~missing, bitorder="little")) if nulls else None
+    return pa.Array.from_buffers(type, len(numbers), [valid, pa.py_buffer(numbers)], null_count=nulls)
 
 
 def read_rows(values: Any, type: pa.DataType, kept: list[pa.Array], start: int, stop: int) -> pa.Array:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from digime_pandas._tabular.columns import Finding
+from digime_pandas._tabular.frames.arrow_input import arrow_columns
 from digime_pandas._tabular.frames.arrow_input.arrow_columns import (
     checked_batches,
     describe_arrow,
@@ -51,6 +52,17 @@ def test_the_first_text_that_is_not_utf8_is_found(
     assert first_invalid(chunked(texts)) == expected
     later = chunked(text(b"one", b"two", short=short), texts)
     assert first_invalid(later) == (None if row is None else Finding("text that is not UTF-8", before + row + 2))
+
+
+@pytest.mark.parametrize("last", [b"", b"x", b"0123456789"])
+@pytest.mark.parametrize("place", [0, 500, 1_500])
+def test_letters_are_looked_at_up_to_the_last_block(place: int, last: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrow_columns, "_BLOCK_BYTES", 16)
+    values = [b"abc"] * 1_500
+    assert first_invalid(chunked(text(*values, last))) is None
+    for bad in (b"\xff", b"a\xff", b"\xff" * 20):
+        found = first_invalid(chunked(text(*values[:place], bad, *values[place:], last)))
+        assert found == Finding("text that is not UTF-8", place)
 
 
 def test_many_texts_with_offsets_that_go_back_are_never_read() -> None:
