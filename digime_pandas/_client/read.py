@@ -16,7 +16,8 @@ from digime_pandas._client.client import Client
 from digime_pandas._client.connect import current_client
 from digime_pandas._client.dataset.manifest import DatasetName, is_dataset_name
 from digime_pandas._client.dataset.reading import Dataset, find_dataset
-from digime_pandas._client.library.file import BATCH_ROWS, LibraryFile, check_sha256
+from digime_pandas._client.library.digest import check_sha256
+from digime_pandas._client.library.file import BATCH_ROWS, LibraryFile
 from digime_pandas._client.library.file_list import LibraryFiles
 from digime_pandas._client.library.limits import ReadLimits
 from digime_pandas._client.library.listing import PersonLibrary

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from hashlib import sha256, sha512
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -14,7 +16,7 @@ from digime_pandas._service.messages import parse_file_metadata
 from digime_pandas._service.received.byte_limit import ByteLimit
 from digime_pandas._service.received.decompression import PIECE_BYTES, decompressor
 from digime_pandas._service.received.large_memory import LargeMemory
-from digime_pandas._service.streams import Buffer
+from digime_pandas._service.streams import SMALL_BYTES, Buffer
 from digime_pandas.errors import SealedFileError
 
 _SHA512_BYTES = 64
@@ -63,6 +65,15 @@ class Download:
         for piece in self.content.pieces():
             digest.update(piece)
         return digest.hexdigest()
+
+    def begin_sha256(self) -> Callable[[], str]:
+        """Begin to find out the SHA-256 in another thread; return what waits for it and returns it."""
+        if self.content.size <= SMALL_BYTES:
+            return partial(str, self.sha256)
+        thread = ThreadPoolExecutor(1, thread_name_prefix="digime-pandas")
+        begun = thread.submit(lambda: self.sha256)
+        thread.shutdown(wait=False)
+        return begun.result
 
     def write(self, piece: Buffer) -> None:
         """Take the next piece of the encrypted file.

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import pandas as pd
 import pyarrow as pa
@@ -23,6 +23,7 @@ from digime_pandas._tabular.columns import is_of_a_library
 from digime_pandas._tabular.formats import Format
 from digime_pandas._tabular.reading.arguments import check_batch_rows, check_columns, check_limit
 from digime_pandas._tabular.reading.limits import DEFAULT_LIMITS, Limits
+from digime_pandas._tabular.reading.whole_file import WholeFile
 from digime_pandas._tabular.rebuild import FrameBuilder
 from digime_pandas._tabular.schema.stored import Schema, schema_from_json, schema_from_text
 from digime_pandas.errors import DigimeError, FidelityWarning, InputError, ReadError, warn
@@ -65,7 +66,7 @@ def parse(
         FidelityWarning: The schema, a part of it, or metadata of pandas in a Parquet file, was ignored.
     """
     wanted, most = check_columns(columns), check_limit(limit)
-    stream = _stream(data)
+    stream = _stream(data, format)
     if most is not None and most <= limits.rows:
         limits = replace(limits, rows=sys.maxsize)  # no more than `most` are read
     file = _File(stream, format, limits, own=own)
@@ -102,7 +103,7 @@ def parse_batches(
         ReadError: It is no file of that format, or has more than may be read. Pieces may have been yielded before.
     """
     wanted, rows = check_columns(columns), check_batch_rows(batch_rows)
-    file = _File(_stream(source), format, limits, own=own)
+    file = _File(_stream(source, format), format, limits, own=own)
     yield from _with_read_errors(_pieces(file, schema, wanted, rows), file)
 
 
@@ -120,8 +121,15 @@ class _File:
         return CODECS[self.format.name].open(self.stream, escaped=escaped, typed=typed, limits=self.limits)
 
 
-def _stream(data: Source) -> BinaryIO:
-    return BytesIO(data) if isinstance(data, bytes | bytearray | memoryview) else data
+def reads_in_place(format: Format) -> bool:
+    """Return whether `parse` reads files of a format without copying a view of memory that it is given."""
+    return format.rules != "json"  # which is searched as bytes
+
+
+def _stream(data: Source, format: Format) -> BinaryIO:
+    if not isinstance(data, bytes | bytearray | memoryview):
+        return data
+    return cast(BinaryIO, WholeFile(data)) if reads_in_place(format) else BytesIO(data)
 
 
 def _pieces(file: _File, text: str | None, wanted: Sequence[str] | None, rows: int | None) -> Iterator[pd.DataFrame]:

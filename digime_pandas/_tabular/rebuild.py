@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -21,12 +22,15 @@ from digime_pandas._tabular.columns import (
 from digime_pandas._tabular.formats import Format
 from digime_pandas._tabular.frames.inference import infer_column
 from digime_pandas._tabular.frames.restore import restore, stored_type
+from digime_pandas._tabular.reading.threads import at_once
 from digime_pandas._tabular.schema.fitting import FittedSchema, fit
 from digime_pandas._tabular.schema.labels import index_of, label_index, with_frequencies
 from digime_pandas._tabular.schema.stored import Schema
 from digime_pandas.errors import FidelityWarning, InputError, warn
 from digime_pandas.errors.names import did_you_mean
 
+T = TypeVar("T")
+_MANY_ROWS = 100_000  # of which a column takes longer than a thread
 _MOST_PARTS = 8
 _LARGE_BYTES = 1 << 30  # a column that takes more than that must not take
 _MOST_TIMES = 64  # as much as what was read of it: of nulls, a type that is not trusted makes any number of bytes
@@ -92,8 +96,8 @@ class FrameBuilder:
         if self._by_schema is not None:
             return self._by_schema.frame(columns, self._selected)
         selected = self._select(list(columns))
-        arrays = {name: infer_column(name, columns[name], self._format) for name in selected}
-        return _frame(arrays, pd.RangeIndex(columns.rows))
+        made = _each_column(partial(self._infer, columns), selected, columns.rows)
+        return _frame(dict(zip(selected, made, strict=True)), pd.RangeIndex(columns.rows))
 
     def empty(self) -> pd.DataFrame:
         """Return the frame of a file without rows."""
@@ -101,6 +105,9 @@ class FrameBuilder:
             return pd.DataFrame({name: pd.Series(dtype=object) for name in self._wanted or self._names or ()})
         empty = {name: pa.nulls(0, self._by_schema.type_of(name) or pa.null()) for name in self._selected}
         return self.frame(Columns(empty, rows=0))
+
+    def _infer(self, columns: Columns, name: str) -> Any:
+        return infer_column(name, columns[name], self._format)
 
     def _select(self, names: Sequence[str]) -> list[str]:
         """Return the index levels and the wanted columns of all names."""
@@ -146,11 +153,16 @@ class _BySchema:
         # Decimals are strings or numbers in JSON: the one type that is read from both is their own.
         if self._format.stores_types or pa.types.is_decimal(spec.type):
             return spec.type
-        return readable_type(stored_type(spec))
+        return spec.type if self._format.only_text and _has_parser(spec) else readable_type(stored_type(spec))
 
     def frame(self, columns: Columns, selected: Sequence[str]) -> pd.DataFrame:
         """Return the next rows as a frame; see `FrameBuilder.frame`."""
-        arrays = {name: self._restored(name, columns[name]) for name in selected}
+        arrays = {}
+        made = _each_column(partial(self._restored, columns), selected, columns.rows)
+        for name, (array, unfit) in zip(selected, made, strict=True):
+            arrays[name] = array
+            for text in unfit:
+                self._add(text)
         names = [name for name in selected if name not in self._fitted.index]
         frame = _frame({name: arrays[name] for name in names}, self._index(arrays, columns.rows))
         frame.columns = self._labels_of(names)
@@ -158,38 +170,26 @@ class _BySchema:
         self._warn()
         return frame
 
-    def _restored(self, name: str, values: Any) -> Any:
-        """Return a column by its spec, or else by the rules of inference."""
-        spec = self._fitted.specs[name]
+    def _restored(self, columns: Columns, name: str) -> tuple[Any, list[str]]:
+        """Return a column by its spec, or else by the rules of inference, and what of the spec does not fit."""
+        spec, values = self._fitted.specs[name], columns[name]
+        unfit: list[str] = []
         if spec is not None and name not in self._inferred:
-            made = self._part(f"column {name!r}", self._by_spec, name, values, spec)
+            made = _attempt(unfit.append, f"column {name!r}", self._by_spec, name, values, spec, unfit)
             if made is not None:
-                return made
+                return made, unfit
             self._inferred.add(name)  # in the next pieces, too
-        return infer_column(name, values, self._format)
+        return infer_column(name, values, self._format), unfit
 
-    def _by_spec(self, name: str, values: Any, spec: ColumnSpec) -> Any:
+    def _by_spec(self, name: str, values: Any, spec: ColumnSpec, unfit: list[str]) -> Any:
         if self._format.stores_types and file_form(values.type) != file_form(spec.type):
             raise _UnfitError(f"it is of type {values.type}, not {spec.type}")
         needed = len(values) * bytes_of_a_null(spec.type)
         if needed > max(_LARGE_BYTES, _MOST_TIMES * values.nbytes):
             raise _UnfitError(f"it would take {needed >> 20:,} MiB as {spec.type}")
         if spec.dtype_family == "range" and isinstance(spec.parameters, RangeParameters):
-            return self._range(name, as_array(values), spec.parameters.step)
+            return _range(name, as_array(values), spec.parameters.step, unfit)
         return restore(values, spec, as_text=not self._format.stores_types)
-
-    def _range(self, name: str, values: pa.Array, step: int) -> Any:
-        """Return the numbers as a range where they are one."""
-        if values.null_count:
-            raise _UnfitError("numbers are missing")
-        found = values.to_numpy()
-        if not len(found):
-            return pd.RangeIndex(0, 0, step)
-        made = pd.RangeIndex(int(found[0]), int(found[0]) + step * len(found), step)
-        if np.array_equal(found, made):
-            return made
-        self._add(f"index {name!r}: its numbers are no range with steps of {step}")
-        return found
 
     def _index(self, arrays: dict[str, Any], rows: int) -> pd.Index[Any]:
         fitted = self._fitted.index
@@ -239,13 +239,7 @@ class _BySchema:
 
     def _part(self, what: str, make: Any, *arguments: Any) -> Any:
         """Return what `make` returns; None, and note it, where a part of the schema does not fit."""
-        try:
-            return make(*arguments)
-        except BaseException as error:
-            if not is_of_a_library(error):
-                raise
-            self._add(f"{what}: {error if isinstance(error, _UnfitError) else first_line_of(error)}")
-            return None
+        return _attempt(self._add, what, make, *arguments)
 
     def _add(self, text: str) -> None:
         self._unfit.setdefault(text)
@@ -262,6 +256,45 @@ class _BySchema:
 
 class _UnfitError(ValueError):
     """A column is not what the schema says, in words."""
+
+
+def _has_parser(spec: ColumnSpec) -> bool:
+    """Return whether a reader of text may make a column in its own type."""
+    if spec.dtype_family == "category" and spec.inner is not None and pa.types.is_dictionary(spec.type):
+        return spec.inner.dtype_family == "string"
+    return spec.dtype_family == "numpy" and pa.types.is_timestamp(spec.type)
+
+
+def _attempt(add: Callable[[str], None], what: str, make: Any, *arguments: Any) -> Any:
+    """Return what `make` returns; None, after `add` was called, where a part of the schema does not fit."""
+    try:
+        return make(*arguments)
+    except BaseException as error:
+        if not is_of_a_library(error):
+            raise
+        add(f"{what}: {error if isinstance(error, _UnfitError) else first_line_of(error)}")
+        return None
+
+
+def _range(name: str, values: pa.Array, step: int, unfit: list[str]) -> Any:
+    """Return the numbers as a range where they are one."""
+    if values.null_count:
+        raise _UnfitError("numbers are missing")
+    found = values.to_numpy()
+    if not len(found):
+        return pd.RangeIndex(0, 0, step)
+    made = pd.RangeIndex(int(found[0]), int(found[0]) + step * len(found), step)
+    if np.array_equal(found, made):
+        return made
+    unfit.append(f"index {name!r}: its numbers are no range with steps of {step}")
+    return found
+
+
+def _each_column(make: Callable[[str], T], names: Sequence[str], rows: int) -> list[T]:
+    """Return what is made of each column, at the same time where there are many rows."""
+    if rows < _MANY_ROWS:
+        return [make(name) for name in names]
+    return at_once([partial(make, name) for name in names])
 
 
 def _frame(arrays: dict[str, Any], index: pd.Index[Any]) -> pd.DataFrame:

@@ -22,8 +22,9 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.padding import PKCS7
 
 from digime_pandas._service.download import Download
+from digime_pandas._service.received.byte_limit import ByteLimit
 from digime_pandas._tabular.formats import FORMATS, Format
-from digime_pandas._tabular.parse import parse
+from digime_pandas._tabular.parse import parse, reads_in_place
 from digime_pandas._tabular.serialize import inspect_frame
 
 from .frames import FRAMES
@@ -81,14 +82,14 @@ def _sealed(data: bytes, key: RSAPrivateKey) -> bytes:
 
 
 def _ours(blob: bytes, key: RSAPrivateKey, format: Format, schema: str | None, *, check: bool) -> int:
-    download = Download(_HEADERS, key, hashed=False)
+    download = Download(_HEADERS, key, hashed=False, limit=ByteLimit(in_place=reads_in_place(format)))
     received = memoryview(blob)
     for start in range(0, len(received), _PIECE_BYTES):
         download.write(received[start : start + _PIECE_BYTES])
     download.finish()
-    if check:
-        assert download.sha256
-    frame = parse(download.read(), format, schema, own=True)
+    digest = download.begin_sha256() if check else None
+    frame = parse(download.view(), format, schema, own=True)
+    assert digest is None or digest()
     download.close()
     return len(frame)
 

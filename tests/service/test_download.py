@@ -10,6 +10,7 @@ from hashlib import sha256, sha512
 from typing import Any
 
 import brotli
+import numpy as np
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
@@ -57,13 +58,33 @@ def opened(opening: Download, pieces: Iterable[bytes]) -> bytes:
 
 @pytest.mark.parametrize("step", [1, 7, 16, 271, 272, 273, 1 << 20])
 @pytest.mark.parametrize("size", [0, 1, 15, 16, 17, 1000])
-def test_a_file_opens_whatever_pieces_it_comes_in(key: RSAPrivateKey, size: int, step: int) -> None:
+@pytest.mark.parametrize("limit", [ByteLimit(), ByteLimit(in_pieces=True), ByteLimit(in_place=True)])
+def test_a_file_opens_whatever_pieces_it_comes_in(key: RSAPrivateKey, size: int, step: int, limit: ByteLimit) -> None:
     plain = bytes(number % 251 for number in range(size))
     blob = sealed(plain, key)
 
     pieces = (blob[start : start + step] for start in range(0, len(blob), step))
 
-    assert opened(Download(headers(), key, hashed=False), pieces) == plain
+    assert opened(Download(headers(), key, hashed=False, limit=limit), pieces) == plain
+
+
+@pytest.mark.parametrize("limit", [ByteLimit(), ByteLimit(in_place=True)])
+def test_a_view_of_a_file_stays_when_the_download_is_closed(key: RSAPrivateKey, limit: ByteLimit) -> None:
+    download = Download(headers("gzip"), key, hashed=False, limit=limit)
+    download.write(sealed(gzip.compress(b"plain" * 1_000), key))
+    download.finish()
+    view = download.view()
+    assert download.sha256 == sha256(view).hexdigest()
+    download.close()
+    assert bytes(view) == b"plain" * 1_000
+
+
+def test_a_file_that_is_read_in_place_is_not_copied_for_its_view(key: RSAPrivateKey) -> None:
+    download = Download(headers(), key, hashed=False, limit=ByteLimit(in_place=True))
+    download.write(sealed(b"plain", key))
+    download.finish()
+    first, second = (np.frombuffer(download.view(), np.uint8) for _ in range(2))
+    assert first.ctypes.data == second.ctypes.data
 
 
 def test_the_vendors_blobs_open(vector: Callable[[str], Any]) -> None:

@@ -50,6 +50,35 @@ def test_bytes_views_and_streams_are_read_alike(format: Format) -> None:
 
 
 @EVERY
+@pytest.mark.parametrize("rows", [4, 12_000])
+@pytest.mark.filterwarnings("ignore::digime_pandas.errors.FidelityWarning")
+def test_what_was_read_can_be_assigned_to(format: Format, rows: int) -> None:
+    frame = pd.DataFrame(
+        {
+            "n": np.arange(rows),
+            "small": np.arange(rows).astype("int8"),
+            "x": np.arange(rows) / 7,
+            "missing": np.where(np.arange(rows) < 2, 1.5, np.nan),
+            "truth": np.arange(rows) % 3 == 0,
+            "nullable": pd.array([1, 2, None, 3] * (rows // 4), dtype="Int64"),
+            "t": ["a", "b"] * (rows // 2),
+            "k": pd.Categorical(["a", "b"] * (rows // 2)),
+            "when": pd.date_range("2024-01-01", periods=rows, freq="s"),
+            "local": pd.date_range("2024-01-01", periods=rows, freq="s", tz="Europe/Berlin"),
+            "took": pd.to_timedelta(np.arange(rows), unit="s"),
+        }
+    )
+    for part in (frame, frame[["n", "x", "truth"]]):
+        data, schema = written(part, format)
+        for given in (schema, None):
+            found = parse(data, format, given, own=True)
+            for name in part.columns:
+                found.loc[0, name] = found[name][1]
+                assert found[name][0] == found[name][1]
+            assert list(found.loc[1:, "n"]) == list(range(1, rows))
+
+
+@EVERY
 def test_columns_selects_and_orders_and_the_index_comes_in_any_case(format: Format) -> None:
     data, schema = written(FRAME, format)
     pd.testing.assert_frame_equal(parse(data, format, schema, columns=["when", "n"]), FRAME[["when", "n"]])

@@ -4,12 +4,16 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from digime_pandas._tabular import rebuild
 from digime_pandas._tabular.codecs.codec import Columns
 from digime_pandas._tabular.columns import ColumnSpec, RangeParameters
 from digime_pandas._tabular.formats import CSV, JSON
+from digime_pandas._tabular.parse import parse
+from digime_pandas._tabular.reading import threads
 from digime_pandas._tabular.rebuild import FrameBuilder
 from digime_pandas._tabular.schema.stored import Schema
-from digime_pandas.errors import InputError
+from digime_pandas._tabular.serialize import inspect_frame
+from digime_pandas.errors import FidelityWarning, InputError
 
 SCHEMA = Schema(
     (ColumnSpec("range", pa.int64(), RangeParameters(10, 16, 2)), ColumnSpec("numpy", pa.int8())), index_names=("n",)
@@ -44,3 +48,18 @@ def test_without_names_all_columns_are_read_as_they_are_and_inferred() -> None:
     frame = builder.frame(Columns({"a": pa.array([1]), "b": pa.array([None], pa.int64())}, rows=1))
     assert frame.dtypes.to_dict() == {"b": "Int64"}
     assert list(builder.empty().columns) == ["b"]
+
+
+def test_columns_that_are_made_at_the_same_time_are_those_made_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "thread_count", lambda: 4)
+    frame = pd.DataFrame({f"c{number}": pd.date_range("2024-01-01", periods=3) for number in range(20)})
+    inspected = inspect_frame(frame, CSV)
+    data = b"".join(bytes(chunk) for chunk in inspected.chunks()).replace(b"2024", b"first")
+    made, said = [], []
+    for many_rows in (10**9, 0):
+        monkeypatch.setattr(rebuild, "_MANY_ROWS", many_rows)
+        with pytest.warns(FidelityWarning, match="column 'c7'") as caught:
+            made.append(parse(data, CSV, inspected.schema))
+        said.append([str(each.message) for each in caught])
+    assert said[0] == said[1]
+    pd.testing.assert_frame_equal(made[0], made[1])

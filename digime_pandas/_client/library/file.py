@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from digime_pandas._client.library.digest import check_sha256, compare_sha256, sha256_compared
 from digime_pandas._client.library.limits import ReadLimits
 from digime_pandas._client.library.target_file import put_file
 from digime_pandas._service.descriptor import SCHEMA_PREFIX, WRITE_ID_PREFIX
@@ -20,9 +20,9 @@ from digime_pandas._service.display.texts import count_text, size_text, time_tex
 from digime_pandas._service.download import Download
 from digime_pandas._service.received.byte_limit import ByteLimit
 from digime_pandas._tabular.formats import Format, format_of
-from digime_pandas._tabular.parse import parse, parse_batches
+from digime_pandas._tabular.parse import parse, parse_batches, reads_in_place
 from digime_pandas._tabular.reading.arguments import check_batch_rows, check_columns, check_limit
-from digime_pandas.errors import DigestMismatchError, FormatError, InputError, SecretError, in_words, printable
+from digime_pandas.errors import FormatError, InputError, SecretError, in_words, printable
 from digime_pandas.errors.calls.attributes import NearNames
 from digime_pandas.errors.calls.explained import explains_calls
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BATCH_ROWS = 65_536
-_SHA256 = re.compile("[0-9a-f]{64}")
 _PIECE_BYTES = 1 << 20
 
 
@@ -200,10 +199,13 @@ class LibraryFile(NearNames):
         wanted, most = check_columns(columns), check_limit(limit)
         limits = ReadLimits(max_bytes, max_rows).or_else(self.limits)
         of_frame, found = limits.of_frame(), self._format()
-        with closing(self._download(sha256, limits.of_file())) as download:
-            content = download.read()
-        own = self.write_id is not None
-        return parse(content, found, self.schema, columns=wanted, limit=most, own=own, limits=of_frame)
+        own, expected = self.write_id is not None, check_sha256(sha256)
+        with (
+            closing(self.fetch(limits.of_file(in_place=reads_in_place(found)))) as download,
+            sha256_compared(self.name, download, expected),
+        ):
+            content = download.view()
+            return parse(content, found, self.schema, columns=wanted, limit=most, own=own, limits=of_frame)
 
     @explains_calls()
     def read_batches(
@@ -261,30 +263,15 @@ class LibraryFile(NearNames):
         return found
 
     def _download(self, sha256: str | None, limit: ByteLimit) -> Download:
-        sha256 = check_sha256(sha256)
+        expected = check_sha256(sha256)
         download = self.fetch(limit)
-        if sha256 not in {None, download.sha256}:
-            download.close()
-            raise DigestMismatchError(
-                f"{self.name!r} was read and its SHA-256 is not the expected one: the newest file of that name is "
-                "another one, or it was damaged on its way.",
-                remedy="Without sha256= the newest is read; client.files(account_id, name=...) lists all of that name.",
-            )
+        if expected is not None:
+            try:
+                compare_sha256(self.name, download.sha256, expected)
+            except BaseException:
+                download.close()
+                raise
         return download
-
-
-def check_sha256(sha256: str | None) -> str | None:
-    """Return a SHA-256 in lower-case hex digits, or None.
-
-    Raises:
-        InputError: It is something else.
-    """
-    if sha256 is None:
-        return None
-    digest = sha256.strip().lower() if isinstance(sha256, str) else ""
-    if not _SHA256.fullmatch(digest):
-        raise InputError(f"sha256 is {sha256!r}; pass 64 hex digits, such as a receipt's sha256.")
-    return digest
 
 
 def library_file(

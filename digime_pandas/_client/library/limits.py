@@ -32,13 +32,13 @@ class ReadLimits:
             other.max_rows if self.max_rows is None else self.max_rows,
         )
 
-    def of_file(self, *, in_pieces: bool = False) -> ByteLimit:
-        """Return how many bytes the file may have.
+    def of_file(self, *, in_pieces: bool = False, in_place: bool = False) -> ByteLimit:
+        """Return how many bytes the file may have; see `ByteLimit`.
 
         Raises:
             InputError: A limit is no whole number above 0.
         """
-        return ByteLimit.of(self.max_bytes, in_pieces=in_pieces)
+        return ByteLimit.of(self.max_bytes, in_pieces=in_pieces, in_place=in_place)
 
     def of_frame(self) -> Limits:
         """Return how much a frame may hold: of bytes, 8 times as many as the file may have, and at least 64 MiB.

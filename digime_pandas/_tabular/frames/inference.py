@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from digime_pandas._tabular.columns import TEXT_DTYPE, Column, StringParameters, first_line_of, is_of_a_library
+from digime_pandas._tabular.engines.own_memory import writable_values
 from digime_pandas._tabular.formats import Format
 from digime_pandas._tabular.frames.pandas_columns import raw_values
 from digime_pandas.errors import ReadError
@@ -72,17 +73,33 @@ def infer(values: pa.Array | pa.ChunkedArray, format: Format) -> Any:
     if missing and (pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
         nullable: Any = _NULLABLE.get(str(kind), pd.Int64Dtype())
         return nullable.__from_arrow__(array)
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
+        return writable_values(array)
+    return _assignable(raw_values(_as_series(array, kind)))
+
+
+def _as_series(array: Any, kind: pa.DataType) -> Any:
     if pa.types.is_nested(kind):
-        return raw_values(pd.Series(array.to_pylist(), dtype=object))
+        return pd.Series(array.to_pylist(), dtype=object)
     if pa.types.is_dictionary(kind) and not _has_distinct_categories(array):
-        return raw_values(array.cast(kind.value_type).to_pandas())
+        return array.cast(kind.value_type).to_pandas()
     try:
-        return raw_values(array.to_pandas())
+        return array.to_pandas()
     except (ValueError, OverflowError):
         if not pa.types.is_date(kind):
             raise
         # The dates of Python end with the year 9999.
-        return raw_values(array.cast(pa.timestamp("s" if pa.types.is_date32(kind) else "ms")).to_pandas())
+        return array.cast(pa.timestamp("s" if pa.types.is_date32(kind) else "ms")).to_pandas()
+
+
+def _assignable(values: Any) -> Any:
+    """Return values that were just made as ones that can be assigned to."""
+    if isinstance(values, np.ndarray) and not values.flags.writeable:
+        try:
+            values.flags.writeable = True  # pandas shows its own memory read-only
+        except ValueError:  # it is Arrow's
+            return values.copy()
+    return values
 
 
 def _has_distinct_categories(array: pa.Array | pa.ChunkedArray) -> bool:

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from digime_pandas._tabular.arrow import as_array
 from digime_pandas._tabular.columns import CategoryParameters, ColumnSpec, RangeParameters, StringParameters
+from digime_pandas._tabular.engines.own_memory import values_and_nulls, writable_values
 from digime_pandas._tabular.frames.frequencies import with_frequency
 from digime_pandas._tabular.text_values import from_text, text_type
 
@@ -46,7 +47,7 @@ def restore(  # noqa: C901, PLR0911 - one case per dtype family
         case "sparse", fill, ColumnSpec() as inner:
             return _sparse(restore(values, inner, as_text=as_text), fill)
     if values.type != spec.type:
-        values = from_text(as_array(values), spec.type) if as_text else _cast(values, spec.type)
+        values = _from_text(values, spec.type) if as_text else _cast(values, spec.type)
     match spec.dtype_family, spec.parameters:
         case "numpy", _:
             return _numpy(values, spec.type)
@@ -90,6 +91,12 @@ def stored_type(spec: ColumnSpec) -> pa.DataType:
     return stored_type(spec.inner) if spec.inner else text_type(spec.type)
 
 
+def _from_text(values: Any, type: pa.DataType) -> Any:
+    if not isinstance(values, pa.ChunkedArray) or not pa.types.is_temporal(type):
+        return from_text(as_array(values), type)
+    return pa.chunked_array([from_text(chunk, type) for chunk in values.chunks], type)  # texts are not copied to be one
+
+
 def _cast(values: Any, type: pa.DataType) -> Any:
     try:
         return values.cast(type)
@@ -115,13 +122,15 @@ def _numpy(values: Any, type: pa.DataType) -> Any:
         return _masked(values, type)  # only a level of a MultiIndex can be this
     if pa.types.is_timestamp(type) and type.tz:
         naive = values.cast(pa.timestamp(type.unit)).to_numpy(zero_copy_only=False)
-        return pd.DatetimeIndex(naive).tz_localize("UTC").tz_convert(type.tz).array
-    array = values.to_numpy(zero_copy_only=False)
+        return pd.DatetimeIndex(naive, copy=False).tz_localize("UTC").tz_convert(type.tz).array
+    array = writable_values(values)
     wanted = np.dtype(type.to_pandas_dtype()) if not pa.types.is_temporal(type) else None
     return array if wanted is None or array.dtype == wanted else array.astype(wanted)
 
 
 def _masked(values: Any, type: pa.DataType) -> Any:
+    if pa.types.is_integer(type):
+        return pd.arrays.IntegerArray(*values_and_nulls(values))
     name = "boolean" if pa.types.is_boolean(type) else str(np.dtype(type.to_pandas_dtype())).title()
     name = name.replace("Uint", "UInt")
     dtype: Any = pd.api.types.pandas_dtype(name)
@@ -134,7 +143,7 @@ def _string(values: Any, storage: Literal["python", "pyarrow"], na_value: str) -
         if not _HAS_STR_DTYPE:
             return pd.array(values.to_numpy(zero_copy_only=False), dtype="str")
         dtype = pd.StringDtype(storage, na_value=np.nan)
-    return dtype.__from_arrow__(values.cast(pa.large_string()))
+    return dtype.__from_arrow__(as_array(values.cast(pa.large_string())))
 
 
 def _objects(values: Any, null: Any) -> Any:
@@ -176,14 +185,21 @@ def _index(values: Any) -> pd.Index[Any]:
 
 def _category(values: Any, inner: ColumnSpec, parameters: CategoryParameters, *, as_text: bool) -> Any:
     ordered, categories, freq, name = parameters
-    found, codes = _factorized(as_array(values), inner, as_text=as_text)
+    found, codes = _factorized(_encoded(values), inner, as_text=as_text)
     known = found.sort_values() if categories is None else _index(restore(categories, inner, as_text=True))
     positions = _positions(known, found)
     if (positions < 0).any():
         raise ValueError("a value is none of the categories")
     known = with_frequency(known, freq).rename(name)
-    positions = np.append(positions, -1)  # the last one is where the code -1 of a missing value points
-    return pd.Categorical.from_codes(positions[codes], categories=known, ordered=ordered)
+    # The last one is where the code -1 of a missing value points. What is taken for each row is small.
+    positions = np.append(positions, -1).astype(np.min_scalar_type(-max(1, len(known))))
+    return pd.Categorical.from_codes(positions.take(codes), categories=known, ordered=ordered)
+
+
+def _encoded(values: Any) -> pa.Array:
+    """Return values as one array, texts as a dictionary: they are not copied to be one."""
+    is_text = pa.types.is_string(values.type) or pa.types.is_large_string(values.type)
+    return as_array(values.dictionary_encode() if is_text else values)
 
 
 def _positions(index: pd.Index[Any], values: pd.Index[Any]) -> Any:

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from digime_pandas._client.library.file import LibraryFile, library_file
 from digime_pandas._client.library.limits import ReadLimits
+from digime_pandas._service import download
 from digime_pandas._service.crypto.envelope import encrypt_bytes, wrap_key
 from digime_pandas._service.download import Download
 from digime_pandas._service.masking.secret import Secret
@@ -189,6 +190,22 @@ class TestFile:
         with pytest.raises(DigestMismatchError, match=r"visits\.csv"):
             file.read(sha256="0" * 64)
         assert [each.closed for each in fetched] == [True] * 3
+
+    @pytest.mark.parametrize("small_bytes", [0, 1 << 20], ids=["large", "small"])
+    def test_a_frame_is_made_while_its_bytes_are_compared(
+        self, file: LibraryFile, fetched: list[Fetched], small_bytes: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(download, "SMALL_BYTES", small_bytes)
+        pd.testing.assert_frame_equal(file.to_frame(sha256=sha256(CSV).hexdigest()), file.to_frame())
+        # An error that the bytes may be the reason of is not shown in the place of that they are others.
+        for columns in (None, ["none of these"]):
+            with pytest.raises(DigestMismatchError, match=r"visits\.csv") as caught:
+                file.to_frame(sha256="0" * 64, columns=columns)
+            assert caught.value.__cause__ is None
+            assert caught.value.__suppress_context__
+        with pytest.raises(InputError, match="none of these"):
+            file.to_frame(sha256=sha256(CSV).hexdigest(), columns=["none of these"])
+        assert [each.closed for each in fetched] == [True] * 5
 
     @pytest.mark.parametrize("digest", ["", "0" * 63, "g" * 64, "ü" * 64, 17, b"0" * 64])
     def test_a_digest_that_is_none_is_refused_before_anything_is_fetched(

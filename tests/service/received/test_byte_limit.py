@@ -12,7 +12,9 @@ from digime_pandas.errors import InputError, ReadError
 def test_without_an_argument_the_default_counts() -> None:
     assert ByteLimit.of(None) == ByteLimit(MOST_WHOLE_BYTES)
     assert ByteLimit.of(None, in_pieces=True).most == MOST_STREAMED_BYTES
+    assert ByteLimit.of(None, in_place=True) == ByteLimit(MOST_WHOLE_BYTES, in_place=True)
     assert ByteLimit.of(5) == ByteLimit(5, is_default=False)
+    assert ByteLimit.of(5, in_place=True) == ByteLimit(5, is_default=False, in_place=True)
 
 
 @pytest.mark.parametrize("wrong", [0, -1, 1.5, math.inf, "5", True, False, b"5", [5]])

@@ -22,10 +22,10 @@ class NumberCheck:
     def __init__(self) -> None:
         self._before = b"\n" * _AROUND
 
-    def holds(self, piece: bytes) -> bool:
+    def holds(self, piece: bytes | memoryview) -> bool:
         """Tell whether the next piece has fields without quotes that are empty or numbers, and nothing else."""
         joint = self._before + piece[:_AROUND]
-        self._before = joint[-_AROUND:] if len(piece) < _AROUND else piece[-_AROUND:]
+        self._before = joint[-_AROUND:] if len(piece) < _AROUND else bytes(piece[-_AROUND:])
         codes = np.frombuffer(piece, np.uint8)
         starts = range(0, len(codes), _SEARCHED_BYTES)
         return _is_as_written(np.frombuffer(joint, np.uint8)) and all(

@@ -18,6 +18,7 @@ import pyarrow.csv as pacsv
 
 from digime_pandas._tabular.codecs.reading.csv_numbers import NumberCheck
 from digime_pandas._tabular.reading.limits import DEFAULT_LIMITS, Limits
+from digime_pandas._tabular.reading.whole_file import WholeFile
 
 _READ_BYTES = 1 << 16
 _LINE_END = re.compile(rb"\r\n|\n|\r")
@@ -138,7 +139,7 @@ class CsvRows:
         self.invalid: pacsv.InvalidRow | None = None
         self.not_text: int | None = None
 
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int = -1) -> bytes | memoryview:
         """Return the next bytes, at most about `size`.
 
         Raises:
@@ -162,19 +163,28 @@ class CsvRows:
         self.stop()
         self._has_ended.wait(_LAST_READ)
 
-    def _next_block(self, size: int) -> bytes:
-        block = self._stream.read(size)
+    def _next_block(self, size: int) -> bytes | memoryview:
+        block = self._read_block(size)
         if self._numbers is None:
             self._check_text(block)
         elif not self._numbers.holds(block):
             raise ValueError("there is something else than numbers")
         if block:
-            self._last = block[-1:]
+            self._last = bytes(block[-1:])
         else:
             self._is_exhausted = True
             block = self._end if self._last in b"\r\n" else b"\n" + self._end
         before, self._before = self._before, b""
         return before + block if before else block
+
+    def _read_block(self, size: int) -> bytes | memoryview:
+        if not isinstance(self._stream, WholeFile):
+            return self._stream.read(size)
+        block = self._stream.view(size)
+        # No character is cut off, so that no block is copied to put one together.
+        end = _end_of_characters(block) or len(block)
+        self._stream.seek(end - len(block), os.SEEK_CUR)
+        return block[:end]
 
     def handle_invalid(self, row: pacsv.InvalidRow) -> Literal["skip", "error"]:
         """Say whether a record with another number of fields is an error."""
@@ -207,20 +217,20 @@ class CsvRows:
         """Leave the stream open."""
         self.closed = True
 
-    def _check_text(self, block: bytes) -> None:
+    def _check_text(self, block: bytes | memoryview) -> None:
         text = self._cut_off + block if self._cut_off else block
         end = _end_of_characters(text) if block else len(text)
         if not _is_utf8(text, end):
             try:
-                text[:end].decode()
+                bytes(text[:end]).decode()
             except UnicodeDecodeError as error:
                 self.not_text = self._position - len(self._cut_off) + error.start
                 raise ValueError(f"byte {self.not_text:,} is not UTF-8") from None
-        self._cut_off = text[end:]
+        self._cut_off = bytes(text[end:])
         self._position += len(block)
 
 
-def _end_of_characters(text: bytes) -> int:
+def _end_of_characters(text: bytes | memoryview) -> int:
     """Return where the last character ends that is not cut off."""
     for length in range(1, min(_LONGEST_CHARACTER, len(text) + 1)):
         code = text[-length]
@@ -231,7 +241,7 @@ def _end_of_characters(text: bytes) -> int:
     return len(text)
 
 
-def _is_utf8(text: bytes, end: int) -> bool:
+def _is_utf8(text: bytes | memoryview, end: int) -> bool:
     """Return whether the beginning of a text is UTF-8; Arrow is several times as fast as Python to find it out."""
     offsets = pa.array([0, end], pa.int64()).buffers()[1]
     try:

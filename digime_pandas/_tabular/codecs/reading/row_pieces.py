@@ -8,6 +8,8 @@ import pyarrow as pa
 
 from digime_pandas._tabular.reading.limits import DEFAULT_LIMITS, Limits
 
+_JOINED_BYTES = 64 << 20
+
 
 def in_pieces(
     batches: Iterable[pa.RecordBatch], rows: int, *, ahead: int = 0, limits: Limits = DEFAULT_LIMITS
@@ -38,3 +40,17 @@ def in_pieces(
             size = waiting[0].nbytes
     if count:
         yield pa.concat_tables(waiting)
+
+
+def joined(arrays: Iterable[pa.Array]) -> Iterator[pa.Array]:
+    """Yield the values of small arrays in larger ones, of about 64 MiB each."""
+    waiting: list[pa.Array] = []
+    size = 0
+    for array in arrays:
+        waiting.append(array)
+        size += array.nbytes
+        if size >= _JOINED_BYTES:
+            yield pa.concat_arrays(waiting)
+            waiting, size = [], 0
+    if waiting:
+        yield pa.concat_arrays(waiting)

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pytest
 
-from digime_pandas._tabular.codecs.reading.row_pieces import in_pieces
+from digime_pandas._tabular.codecs.reading import row_pieces
+from digime_pandas._tabular.codecs.reading.row_pieces import in_pieces, joined
 
 
 def batches(*sizes: int) -> list[pa.RecordBatch]:
@@ -54,3 +55,14 @@ def test_dictionaries_may_differ_from_batch_to_batch() -> None:
     parts = [pa.RecordBatch.from_arrays([pa.array([text]).dictionary_encode()], ["k"]) for text in "abc"]
     (piece,) = in_pieces(parts, 3)
     assert piece["k"].to_pylist() == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(("most", "expected"), [(1, [2, 3, 1]), (17, [5, 1]), (1_000, [6])])
+def test_small_arrays_are_joined_to_larger_ones(
+    most: int, expected: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(row_pieces, "_JOINED_BYTES", most)
+    found = list(joined(batch.column("n") for batch in batches(2, 3, 1)))
+    assert [len(each) for each in found] == expected
+    assert pa.concat_arrays(found).to_pylist() == list(range(6))
+    assert list(joined([])) == []
