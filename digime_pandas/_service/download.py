@@ -104,9 +104,10 @@ class Download:
         """Return the plain file."""
         return self.content.read_at(0, self.content.size)
 
-    def view(self) -> memoryview:
-        """Return the plain file, which is not copied where the limit says that it is read in place."""
-        return self.content.view() if isinstance(self.content, LargeMemory) else memoryview(self.read())
+    def view(self) -> memoryview | bytes:
+        """Return the plain file without a copy: a view of it where the limit says that it is read in place."""
+        # Of bytes, unlike of a view of them, a `BytesIO` is made without a copy, too.
+        return self.content.view() if isinstance(self.content, LargeMemory) else self.read()
 
     def close(self) -> None:
         """Discard what was kept; what was read of it stays."""
