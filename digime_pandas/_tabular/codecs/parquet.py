@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, lru_cache, partial
 from io import BytesIO
@@ -16,7 +16,7 @@ from digime_pandas._tabular.codecs.codec import EncodeJob, Piece, Run
 from digime_pandas._tabular.codecs.parquet_footer import RowGroupJoiner, joins_as_written
 from digime_pandas._tabular.codecs.parquet_metadata import file_schema, storable_type
 from digime_pandas._tabular.codecs.parquet_reader import ParquetReader
-from digime_pandas._tabular.codecs.writing.file_memory import FileMemory, grown_file
+from digime_pandas._tabular.codecs.writing.file_memory import FileMemory
 from digime_pandas._tabular.codecs.writing.parquet_settings import (
     settings_of,
     settings_of_groups,
@@ -205,7 +205,9 @@ class _GroupEncoder:
         return file
 
     def _file(self, table: pa.Table) -> memoryview:
-        return self._memory.write(partial(_write_file, tables=[table], schema=self._schema, settings=self._settings))
+        write = partial(_write_file, tables=[table], schema=self._schema, settings=self._settings)
+        file = self._memory.write(write)
+        return _grown_file(write) if file is None else file
 
 
 def _written_serially(
@@ -266,7 +268,14 @@ def _settings_of_column(name: str, settings: Mapping[str, Any]) -> tuple[bool, .
 
 def _file(batches: Sequence[pa.RecordBatch], schema: pa.Schema, settings: Mapping[str, Any]) -> memoryview:
     tables = [_as_table(batch) for batch in batches]
-    return grown_file(partial(_write_file, tables=tables, schema=schema, settings=settings))
+    return _grown_file(partial(_write_file, tables=tables, schema=schema, settings=settings))
+
+
+def _grown_file(write: Callable[[Any], None]) -> memoryview:
+    buffer = BytesIO()
+    write(buffer)
+    # Not its `getbuffer()`: where both are garbage, the file may be closed first, which is an error from Python 3.13.
+    return memoryview(buffer.getvalue())
 
 
 def _write_file(sink: Any, tables: Sequence[pa.Table], schema: pa.Schema, settings: Mapping[str, Any]) -> None:

@@ -46,8 +46,10 @@ def _encoded(frame: pd.DataFrame) -> tuple[bytes, int]:
     return b"".join(map(bytes, ParquetCodec().encode(job, run))), count
 
 
-def test_row_groups_are_encoded_by_tasks_of_their_own_and_joined(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("memory", [16 << 20, 5_000], ids=["fits", "larger than its memory"])
+def test_row_groups_are_encoded_by_tasks_of_their_own_and_joined(monkeypatch: pytest.MonkeyPatch, memory: int) -> None:
     monkeypatch.setattr(parquet, "ROW_GROUP_BYTES", 50_000)
+    monkeypatch.setattr(parquet, "_MOST_FILE_BYTES", memory)
     content, tasks = _encoded(FRAME)
     assert tasks == pq.read_metadata(io.BytesIO(content)).num_row_groups > 2
     pd.testing.assert_frame_equal(pd.read_parquet(io.BytesIO(content)), FRAME)

@@ -7,7 +7,6 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from io import BytesIO
 from typing import Any
 
 import pyarrow as pa
@@ -29,11 +28,11 @@ class FileMemory:
         self._least = least
         self._free: deque[pa.Buffer] = deque()
 
-    def write(self, write: Callable[[Any], None]) -> memoryview:
-        """Return a file. May be called in several threads at the same time.
+    def write(self, write: Callable[[Any], None]) -> memoryview | None:
+        """Return a file, or None where it does not fit. May be called in several threads at the same time.
 
         Args:
-            write: Writes the file into what it is called with; called again where the file does not fit.
+            write: Writes the file into what it is called with.
         """
         memory = self._take()
         sink = pa.FixedSizeBufferWriter(memory)
@@ -41,7 +40,7 @@ class FileMemory:
             write(sink)
         except OSError:
             self._free.append(memory)
-            return grown_file(write)
+            return None
         file = memory.slice(0, sink.tell())
         weakref.finalize(file, self._free.append, memory).atexit = False
         return memoryview(file).cast("B").toreadonly()
@@ -61,15 +60,3 @@ def _pages(size: int, least: int) -> mmap.mmap:
         with suppress(OSError):  # a system that was built without large pages
             pages.madvise(mmap.MADV_HUGEPAGE, 0, least)
     return pages
-
-
-def grown_file(write: Callable[[Any], None]) -> memoryview:
-    """Return a file in memory of its own.
-
-    Args:
-        write: Writes the file into what it is called with.
-    """
-    buffer = BytesIO()
-    write(buffer)
-    # Not its `getbuffer()`: where both are garbage, the file may be closed first, which is an error from Python 3.13.
-    return memoryview(buffer.getvalue())
