@@ -46,7 +46,7 @@ def _encoded(frame: pd.DataFrame) -> tuple[bytes, int]:
     return b"".join(map(bytes, ParquetCodec().encode(job, run))), count
 
 
-@pytest.mark.parametrize("memory", [16 << 20, 5_000], ids=["fits", "larger than its memory"])
+@pytest.mark.parametrize("memory", [16 << 20, 100], ids=["fits", "larger than its memory"])
 def test_row_groups_are_encoded_by_tasks_of_their_own_and_joined(monkeypatch: pytest.MonkeyPatch, memory: int) -> None:
     monkeypatch.setattr(parquet, "ROW_GROUP_BYTES", 50_000)
     monkeypatch.setattr(parquet, "_MOST_FILE_BYTES", memory)
