@@ -181,7 +181,7 @@ class LibraryFile(NearNames):
         Args:
             columns: Names of the wanted columns; the index is read in any case.
             limit: Most rows to return, from the first.
-            sha256: As for `read`.
+            sha256: As for `read`; compared before the frame is returned.
             max_bytes: As for `read`. Its values may take 8 times as many bytes while they are read, 2 GiB by default.
             max_rows: Most rows that it may have, beyond which there is an error. Default: 100 million. With a `limit`,
                 only the rows count that it leaves.
