@@ -17,7 +17,8 @@ from digime_pandas._service.received.byte_limit import ByteLimit
 from digime_pandas._service.received.decompression import PIECE_BYTES, decompressor
 from digime_pandas._service.received.large_memory import LargeMemory
 from digime_pandas._service.streams import SMALL_BYTES, Buffer
-from digime_pandas.errors import SealedFileError
+from digime_pandas.errors import ReadError, SealedFileError
+from digime_pandas.errors.commands import READ_AS_IT_IS
 
 _SHA512_BYTES = 64
 # Beyond those of the plain file: key, IV, padding and hash, and what compression adds to what it cannot make smaller.
@@ -126,7 +127,14 @@ class Download:
 
     def _keep(self, plain: Buffer) -> None:
         self._limit.check_decompressed(self.content.size + len(plain), self._received)
-        self.content.append(plain)
+        try:
+            self.content.append(plain)
+        except MemoryError:
+            raise ReadError(
+                "There is not enough memory to receive the file.",
+                remedy="Read it in pieces, with read_batches, or save it, with LibraryFile.save.",
+                command=READ_AS_IT_IS,
+            ) from None
 
 
 def _place_for(limit: ByteLimit) -> EncryptedFile | LargeMemory:

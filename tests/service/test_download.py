@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key
 from digime_pandas._service.crypto.encrypted_file import EncryptedFile
 from digime_pandas._service.download import Download
 from digime_pandas._service.received.byte_limit import ByteLimit
+from digime_pandas._service.received.large_memory import LargeMemory
 from digime_pandas.errors import ReadError, SealedFileError, SpoolError
 
 
@@ -85,6 +86,20 @@ def test_a_file_that_is_read_in_place_is_not_copied_for_its_view(key: RSAPrivate
     download.finish()
     first, second = (np.frombuffer(download.view(), np.uint8) for _ in range(2))
     assert first.ctypes.data == second.ctypes.data
+
+
+@pytest.mark.parametrize("kind", [LargeMemory, EncryptedFile])
+def test_a_file_for_which_there_is_too_little_memory_is_an_error_that_says_so(
+    key: RSAPrivateKey, kind: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def append(self: object, data: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(kind, "append", append)
+    download = Download(headers(), key, hashed=False, limit=ByteLimit(in_place=kind is LargeMemory))
+    with pytest.raises(ReadError, match=r"not enough memory to receive the file.*read_batches") as raised:
+        download.write(sealed(b"plain" * 1_000, key))
+    assert raised.value.__cause__ is None
 
 
 def test_the_vendors_blobs_open(vector: Callable[[str], Any]) -> None:

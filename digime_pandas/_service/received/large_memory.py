@@ -36,7 +36,10 @@ class LargeMemory(io.RawIOBase):
         """
         start, self.size = self.size, self.size + memoryview(data).nbytes
         if _HAS_LARGE_PAGES and self.size > max(_LARGE_BYTES, len(self._memory)):
-            self._memory = _grown(self._memory, start, 2 * self.size)
+            try:
+                self._memory = _grown(self._memory, start, 2 * self.size)
+            except MemoryError:  # a system may count memory that is never written to
+                self._memory = _grown(self._memory, start, self.size)
         self._memory[start : self.size] = data
 
     def view(self) -> memoryview:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import mmap
+from typing import Self
 
 import pytest
 
@@ -61,3 +62,21 @@ def test_too_little_memory_is_a_memory_error(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(mmap, "mmap", _Refused)
     with pytest.raises(MemoryError):
         _filled(1, 100)
+
+
+def test_where_no_memory_is_to_spare_there_is_as_much_as_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    class _Scarce(mmap.mmap):
+        def __new__(cls, fileno: int, length: int, **options: int) -> Self:
+            if length > 1_000:
+                raise OSError(12, "Cannot allocate memory")
+            return super().__new__(cls, fileno, length, **options)
+
+        def resize(self, newsize: int) -> None:
+            raise OSError(12, f"Cannot allocate {newsize} bytes")
+
+    monkeypatch.setattr(large_memory, "_LARGE_BYTES", 10)
+    monkeypatch.setattr(large_memory, "_HAS_LARGE_PAGES", True)
+    monkeypatch.setattr(mmap, "mmap", _Scarce)
+    assert bytes(_filled(10, 100).view()) == b"".join(bytes([number]) * 100 for number in range(10))
+    with pytest.raises(MemoryError):
+        _filled(11, 100)
