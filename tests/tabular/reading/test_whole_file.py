@@ -56,7 +56,7 @@ def test_the_end_of_a_process_waits_until_arrow_lets_go_but_not_for_ever(monkeyp
             return True
 
     monkeypatch.setattr(whole_file, "Event", _Noted)
-    monkeypatch.setattr(whole_file, "_held", set())  # without what other tests hold
+    monkeypatch.setattr(whole_file, "_held", {})  # without what other tests hold
     kept: list[pa.Buffer] = [pa.py_buffer(whole_file.held_by_arrow(memoryview(bytearray(CONTENT))))]
     whole_file._wait_for_arrow()
     assert len(waits) == 3
