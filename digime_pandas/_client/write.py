@@ -38,12 +38,12 @@ from digime_pandas._service.streams import (
     Buffer,
     ThreadPlan,
     closing_iterator,
+    pieces_of,
     run_in_order,
 )
 from digime_pandas.errors import DigimeError, InputError
 from digime_pandas.errors.calls.explained import explains_calls
 
-_PIECE_BYTES = 1 << 20
 _FEW_ROWS = 100  # so few are counted by the size of the file, which is mostly known before it is sent
 
 
@@ -251,9 +251,5 @@ class _Attempts:
         begun, self._begun = self._begun, None
         with closing_iterator(self._serialize() if begun is None else begun) as chunks:
             for chunk in chunks:
-                yield from _pieces_of(memoryview(chunk))
+                yield from pieces_of(memoryview(chunk))
                 del chunk  # or its memory could not be used for the next one
-
-
-def _pieces_of(chunk: memoryview) -> Iterator[memoryview]:
-    return (chunk[start : start + _PIECE_BYTES] for start in range(0, len(chunk), _PIECE_BYTES))

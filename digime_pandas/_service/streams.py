@@ -26,6 +26,7 @@ Progress: TypeAlias = Callable[[int, int | None], None]
 SMALL_BYTES = 1 << 20
 """A file of at most this many bytes is handled as one piece, without threads."""
 
+_PIECE_BYTES = 1 << 20
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 FEW_CORES = _CORES <= 2  # noqa: PLR2004
 """Whether one thread that serializes and one that does the rest use all cores."""
@@ -80,6 +81,11 @@ def run_in_order(tasks: Iterable[Callable[[], T]], /, *, workers: int = 2, windo
             finally:
                 for future in begun:
                     future.cancel()
+
+
+def pieces_of(data: memoryview) -> Iterator[memoryview]:
+    """Return the views of 1 MiB that some bytes consist of, of which one can be hashed while another is encrypted."""
+    return (data[start : start + _PIECE_BYTES] for start in range(0, len(data), _PIECE_BYTES))
 
 
 def closing_iterator(source: Iterable[T]) -> AbstractContextManager[Iterator[T]]:

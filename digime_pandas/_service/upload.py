@@ -18,7 +18,7 @@ from digime_pandas._service.descriptor import FileDescriptor, check_file_name
 from digime_pandas._service.endpoints import Endpoints
 from digime_pandas._service.messages import Upload, UploadReply
 from digime_pandas._service.receipt import Receipt
-from digime_pandas._service.streams import SMALL_BYTES, Buffer, ThreadPlan, closing_iterator, run_in_order
+from digime_pandas._service.streams import SMALL_BYTES, Buffer, ThreadPlan, closing_iterator, pieces_of, run_in_order
 from digime_pandas.errors import APIError, DescriptorError, DigimeError, InputError, InvalidTokenError, Outcome
 
 FileData: TypeAlias = Buffer | BinaryIO | Iterable[Buffer]
@@ -309,7 +309,7 @@ def content_of(data: Buffer) -> Content:
     flat = _flat(memoryview(data))
     if len(flat) <= SMALL_BYTES:
         return flat.tobytes()
-    return lambda: (flat[start : start + _PIECE_BYTES] for start in range(0, len(flat), _PIECE_BYTES))
+    return lambda: pieces_of(flat)
 
 
 def checked_pieces(file_data: object) -> Iterator[Buffer]:

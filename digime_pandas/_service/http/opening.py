@@ -9,6 +9,7 @@ import httpcore
 
 from digime_pandas._service.http.attempts.deadline import Deadline
 from digime_pandas._service.http.backends.backend import Backend, Stream
+from digime_pandas._service.http.backends.tls import begin_tls
 
 
 class Origin(NamedTuple):
@@ -35,7 +36,7 @@ def open_stream(
     if not origin.secure:
         return stream
     try:
-        return stream.start_tls(context, origin.host, deadline.step(timeout, httpcore.ConnectTimeout))
+        return begin_tls(stream, context, origin.host, deadline.step(timeout, httpcore.ConnectTimeout))
     except BaseException:
         stream.close()
         raise

@@ -63,9 +63,6 @@ class Stream(backend.Stream):
     def is_readable(self) -> bool:
         return self.readable
 
-    def start_tls(self, context: ssl.SSLContext, host: str, seconds: float | None) -> backend.Stream:
-        raise NotImplementedError
-
 
 class Network(backend.Backend):
     """Connects to streams in turn."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from abc import ABC, abstractmethod
 
 from digime_pandas._service.streams import Buffer
@@ -10,15 +9,6 @@ from digime_pandas._service.streams import Buffer
 
 class Stream(ABC):
     """A connection."""
-
-    @abstractmethod
-    def start_tls(self, context: ssl.SSLContext, host: str, seconds: float | None) -> Stream:
-        """Begin TLS with a host that this connection leads to.
-
-        Raises:
-            httpcore.ConnectError: It was refused, or the certificate is not trusted. The connection is closed.
-            httpcore.ConnectTimeout: It took too long. The connection is closed.
-        """
 
     @abstractmethod
     def recv(self, max_bytes: int, seconds: float | None) -> bytes:

@@ -1,16 +1,14 @@
-"""Connections over TCP, on which TLS can begin."""
+"""Connections over TCP."""
 
 from __future__ import annotations
 
 import math
 import select
 import socket
-import ssl
 from collections.abc import Callable
 from typing import TypeAlias
 
 from digime_pandas._service.http.backends.backend import Stream
-from digime_pandas._service.http.backends.tls import TlsStream
 from digime_pandas._service.streams import Buffer
 
 _Wait: TypeAlias = Callable[[float | None], object]
@@ -30,12 +28,6 @@ class TcpStream(Stream):
         connected.settimeout(0)
         self._socket = connected
         self._to_read, self._to_send = _waiting(connected, to_send=False), _waiting(connected, to_send=True)
-
-    def start_tls(self, context: ssl.SSLContext, host: str, seconds: float | None) -> Stream:
-        """Begin TLS on this."""
-        secured = TlsStream(self, context, host)
-        secured.begin(seconds)
-        return secured
 
     def recv(self, max_bytes: int, seconds: float | None) -> bytes:
         """Return what comes next; nothing at the end."""

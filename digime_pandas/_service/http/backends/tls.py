@@ -49,7 +49,7 @@ class TlsStream(Stream):
         self._tls = context.wrap_bio(self._received, self._to_send, server_hostname=host)
 
     def begin(self, seconds: float | None) -> None:
-        """Shake hands, as for `Stream.start_tls`."""
+        """Shake hands, as for `begin_tls`."""
         try:
             self._carry(self._tls.do_handshake, seconds)
         except TimeoutError as error:
@@ -58,12 +58,6 @@ class TlsStream(Stream):
         except OSError as error:
             self.close()
             raise httpcore.ConnectError(str(error)) from error
-
-    def start_tls(self, context: ssl.SSLContext, host: str, seconds: float | None) -> Stream:
-        """Begin TLS within this."""
-        inner = TlsStream(self, context, host, self._clock)
-        inner.begin(seconds)
-        return inner
 
     def recv(self, max_bytes: int, seconds: float | None) -> bytes:
         """Return what comes next; nothing at the end."""
@@ -129,3 +123,21 @@ class TlsStream(Stream):
         if left is not None and left <= 0:
             raise TimeoutError("timed out")
         return left
+
+
+def begin_tls(outer: Stream, context: ssl.SSLContext, host: str, seconds: float | None) -> TlsStream:
+    """Begin TLS with a host that a connection leads to, which may be over TLS itself.
+
+    Args:
+        outer: The connection.
+        context: What TLS trusts.
+        host: Whose certificate is expected.
+        seconds: How long it may take.
+
+    Raises:
+        httpcore.ConnectError: It was refused, or the certificate is not trusted. The connection is closed.
+        httpcore.ConnectTimeout: It took too long. The connection is closed.
+    """
+    secured = TlsStream(outer, context, host)
+    secured.begin(seconds)
+    return secured

@@ -15,6 +15,7 @@ import httpcore
 
 from digime_pandas._service.http.backends.backend import Backend, Stream
 from digime_pandas._service.http.backends.direct import DirectBackend, seconds_left
+from digime_pandas._service.http.backends.tls import begin_tls
 from digime_pandas._service.http.environment import Proxy
 from digime_pandas._service.masking.tracebacks import FramesDropped
 
@@ -50,11 +51,11 @@ class TunnelBackend(Backend):
             httpcore.ProxyError: It refused, or does not answer as a proxy does.
         """
         end = None if seconds is None else self._clock() + seconds
-        stream = self._direct.connect(self._proxy.host, self._proxy.port, seconds)
+        stream: Stream = self._direct.connect(self._proxy.host, self._proxy.port, seconds)
         try:
             if self._proxy.scheme == "https":
                 left = seconds_left(end, self._clock)
-                stream = stream.start_tls(self._context, self._proxy.host, left)
+                stream = begin_tls(stream, self._context, self._proxy.host, left)
             with FramesDropped():  # credentials are in clear there
                 self._ask_for(f"[{host}]:{port}" if ":" in host else f"{host}:{port}", stream, end)
         except BaseException:

@@ -65,9 +65,6 @@ class Service(Stream):
     def is_readable(self) -> bool:
         return False
 
-    def start_tls(self, context: ssl.SSLContext, host: str, seconds: float | None) -> Stream:
-        raise NotImplementedError
-
 
 def send_all(stream: TlsStream, data: bytes, seconds: float = 5.0) -> None:
     while data:
