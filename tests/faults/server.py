@@ -47,9 +47,9 @@ class Connection:
         return self._stream.read(size)
 
     def drain(self) -> None:
-        """Read on until the client ends the connection."""
+        """Read on until the client, or this server, ends the connection."""
         with suppress(OSError):
-            while self._stream.read(1 << 16):
+            while not self._stream.closed and self._stream.read(1 << 16):
                 pass
 
     def answer(self, status: str = "200 OK", body: bytes = b"", *fields: str) -> None:
