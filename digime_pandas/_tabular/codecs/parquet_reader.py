@@ -107,21 +107,25 @@ class ParquetReader:
         names = None if use_pandas_metadata else wanted
         sizes = self._sizes(names)
         table = self._read_apart(names, sizes) if rows is None and names == wanted else None
-        batch_rows = self._batch_rows(names, rows, sizes) if table is None else None
-        if batch_rows is None:
-            if table is None:
-                table = self._file.read(wanted, use_pandas_metadata=use_pandas_metadata)
-            _check_rows(table.num_rows, count)
-            yield table
-            return
-        # Of dictionaries, Arrow gives batches that are smaller.
-        batches = self._file.iter_batches(batch_rows, columns=wanted, use_pandas_metadata=use_pandas_metadata)
+        if table is None:
+            batch_rows = self._batch_rows(names, rows, sizes)
+            if batch_rows is not None:
+                # Of dictionaries, Arrow gives batches that are smaller.
+                batches = self._file.iter_batches(batch_rows, columns=wanted, use_pandas_metadata=use_pandas_metadata)
+                yield from self._counted(in_pieces(batches, rows or count, limits=self._limits))
+                return
+            table = self._file.read(wanted, use_pandas_metadata=use_pandas_metadata)
+        _check_rows(table.num_rows, count)
+        yield table
+
+    def _counted(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+        """Yield the pieces of all rows, which are to be as many as the file says."""
         found = 0
-        for table in in_pieces(batches, rows or count, limits=self._limits):
+        for table in tables:
             found += table.num_rows
             self._limits.check_rows(found)
             yield table
-        _check_rows(found, count)
+        _check_rows(found, self._file.metadata.num_rows)
 
     def _read_apart(self, wanted: Sequence[str] | None, sizes: _Sizes) -> pa.Table | None:
         """Return all rows where texts with dictionaries may take too much memory, and do not; None in other cases.
