@@ -128,8 +128,9 @@ def keys_of_sandboxes_are_made_once() -> Iterator[None]:
 
     def take(public_exponent: int, key_size: int) -> RSAPrivateKey:
         if len(made) < _DIFFERENT_KEYS:
-            made.append(make(public_exponent, key_size))
-            return made[-1]
+            key = make(public_exponent, key_size)
+            made.append(key)  # as other threads do meanwhile
+            return key
         return next(again)
 
     with pytest.MonkeyPatch.context() as patch:

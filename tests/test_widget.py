@@ -27,6 +27,7 @@ from digime_pandas.errors import (
 )
 from digime_pandas.sandbox import Sandbox
 from digime_pandas.widget import AuthorizationWidget
+from tests.threads import left_since
 
 SOON = 20.0
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -35,10 +36,12 @@ Show = Callable[..., AuthorizationWidget]
 
 @pytest.fixture
 def show(client: Client, account_id: str) -> Iterator[Show]:
+    """Shows a widget that has its link, or needs none; to make one waits for that for a moment only."""
     made: list[AuthorizationWidget] = []
 
     def make(account_id: str = account_id, **options: Any) -> AuthorizationWidget:
         made.append(AuthorizationWidget(account_id, client=client, **options))
+        made[-1]._session.wait_for_start(SOON)
         return made[-1]
 
     yield make
@@ -144,11 +147,7 @@ def test_start_again_begins_a_new_flow_without_holding_up_the_click(show: Show, 
     widget = show()
     first = flow_of(widget)
     widget._cancel.click()
-    before = set(threading.enumerate())
     widget._again.click()
-    for thread in set(threading.enumerate()) - before:
-        if not thread.name.startswith("digime"):
-            thread.join(SOON)
     assert flow_of(widget) is not first
     visit(sandbox.approve(flow_of(widget).url))
     assert widget.result(SOON).access == "write"
@@ -197,11 +196,14 @@ def test_closing_takes_away_every_part_its_thread_and_its_port(client: Client, a
     threads, models = set(threading.enumerate()), len(json.loads(state())["state"])
     widget = AuthorizationWidget(account_id, client=client)
     url = flow_of(widget).url
-    watcher = next(thread for thread in threading.enumerate() if thread.name == "digime-consent")
+    # What starts it goes on for a moment when there is a link, and begins to watch for the answer then.
+    for thread in threading.enumerate():
+        if thread.name == "digime-start":
+            thread.join(SOON)
+    assert "digime-consent" in {thread.name for thread in threading.enumerate()}
     widget.close()
     widget.close()
-    watcher.join(SOON)
-    assert set(threading.enumerate()) <= threads
+    assert left_since(threads) == []
     assert len(json.loads(state())["state"]) == models
     callback = parse_qs(urlsplit(url).query)["callback"][0]
     with pytest.raises(OSError, match="refused"):

@@ -22,6 +22,7 @@ def sink() -> Iterator[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # half a minute where nothing else runs
 def test_the_command_prints_every_table() -> None:
     command = [sys.executable, "-m", "tests.benchmarks", "--quick", "--frames", "sales", "--protocols", "postbox"]
     printed = subprocess.run(command, check=True, capture_output=True, text=True, cwd=_ROOT).stdout

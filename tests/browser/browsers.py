@@ -26,5 +26,5 @@ def needs_browser(program: str, advice: str = "") -> list[pytest.MarkDecorator]:
         pytest.mark.browser,
         pytest.mark.skipif(find_spec(program.lower()) is None, reason=reason),
         pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here (apt-get install chromium)"),
-        pytest.mark.timeout(180),
+        pytest.mark.timeout(600),
     ]

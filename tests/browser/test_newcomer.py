@@ -25,6 +25,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 MENU, ITEM, LINK, BUTTON = "Run", "Run All Cells", "Open the consent page", "Approve"
 SECONDS_TO_START = 60
 MILLISECONDS = 60_000
+# Of each expectation, where none is named: playwright's own five seconds are too few on a busy machine.
+playwright.expect.set_options(timeout=MILLISECONDS)
 
 
 def readme_command() -> list[str]:

@@ -14,12 +14,15 @@ from typing import Any
 import pytest
 
 from tests.browser.browsers import CHROMIUM, ROOT, needs_browser
+from tests.service.oauth.ports import free_port
 
 playwright: Any = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 pytestmark = needs_browser("marimo", " (pip install marimo)")
 SECONDS_TO_START = 60
-MILLISECONDS = 30_000
+MILLISECONDS = 60_000
+# Of each expectation, where none is named: playwright's own five seconds are too few on a busy machine.
+playwright.expect.set_options(timeout=MILLISECONDS)
 NOTEBOOK = """
 import marimo
 
@@ -59,8 +62,7 @@ if __name__ == "__main__":
 def page(tmp_path: Path) -> Iterator[Any]:
     """The notebook, run as an application, in a tab."""
     (tmp_path / "consent.py").write_text(NOTEBOOK)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "marimo", "-q", "run", "consent.py", "--headless", "--no-token", "-p", str(port)]
     environment = os.environ | {"HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
     with (tmp_path / "log.txt").open("w") as log:

@@ -116,6 +116,7 @@ def served(app: Any, certificate: Path | None = None) -> Iterator[str]:
             lifespan="off",
             log_config=None,
             log_level="critical",
+            timeout_keep_alive=60,  # no test ends a connection by taking long
             timeout_graceful_shutdown=1,
             ssl_certfile=certificate,  # with its key
         )
@@ -131,15 +132,20 @@ def served(app: Any, certificate: Path | None = None) -> Iterator[str]:
 
 
 def killed(work: Callable[[], object], seconds: float) -> bool:
-    """Do something in a forked child and kill it after so long; tell whether it was still at it."""
+    """Do something in a forked child and kill it so long after it began; tell whether it was still at it."""
+    beginning, begun = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # there are threads, which is meant here
         child = os.fork()
     if child == 0:
         try:
+            os.write(begun, b"!")
             work()
         finally:
             os._exit(0)
+    os.close(begun)
+    os.read(beginning, 1)
+    os.close(beginning)
     time.sleep(seconds)
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)

@@ -51,13 +51,15 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def echo(request: pytest.FixtureRequest, certificate: Path) -> Iterator[tuple[str, Http, Echo]]:
     """A server, and what asks it: by the default transport, by one that was passed, and by one over TLS."""
     app = Echo()
+    kept = httpx.Limits(keepalive_expiry=60)
     makers: dict[str, Callable[[], httpx.HTTPTransport | None]] = {
         "http": lambda: None,
-        "own transport": httpx.HTTPTransport,
-        "tls": lambda: httpx.HTTPTransport(verify=ssl.create_default_context(cafile=certificate)),
+        "own transport": lambda: httpx.HTTPTransport(limits=kept),
+        "tls": lambda: httpx.HTTPTransport(verify=ssl.create_default_context(cafile=certificate), limits=kept),
     }
     transport = makers[request.param]()
-    http = Http(timeout=20, max_attempts=1, transport=transport)
+    # On a clock that stands still, connections are kept however long a fork takes.
+    http = Http(timeout=20, max_attempts=1, transport=transport, clock=lambda: 0.0)
     with served(app, certificate if request.param == "tls" else None) as url:
         yield url, http, app
         http.close()
@@ -207,7 +209,7 @@ class TestTransports:
     def test_a_child_does_not_end_what_another_client_of_the_same_transport_does(self) -> None:
         app = Echo()
         with served(app) as url:
-            transport = httpx.HTTPTransport()
+            transport = httpx.HTTPTransport(limits=httpx.Limits(keepalive_expiry=60))
             first, second = Http(transport=transport), Http(transport=transport)
             assert is_right(first, url, "/1")
 

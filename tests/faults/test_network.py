@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from pytest_socket import SocketConnectBlockedError
@@ -13,7 +14,7 @@ from digime_pandas._service.http.request import Reply, Request
 from digime_pandas._service.http.transport import Http
 from digime_pandas.errors import InvalidTokenError, RefusedError, ServiceUnreachableError
 
-from .server import Connection, FaultyServer
+from .server import Act, Connection, FaultyServer
 
 PIECE = bytes(range(256)) * 256
 PIECES = 200
@@ -26,8 +27,8 @@ def answers(connection: Connection) -> None:
     connection.answer(body=b"ok")
 
 
-def send(server: FaultyServer, *, sized: bool = True, pieces: int = 2, **options: float) -> Reply:
-    http = Http(**{"max_attempts": 1, "timeout": 20} | options)  # type: ignore[arg-type] # mixed numbers
+def send(server: FaultyServer, *, sized: bool = True, pieces: int = 2, **options: Any) -> Reply:
+    http = Http(**({"max_attempts": 1, "timeout": 20} | options))
     size = pieces * len(PIECE) if sized else None
     try:
         return http.send(lambda: Request("POST", server.url, {}, iter([PIECE] * pieces), size), what="ask")
@@ -35,7 +36,7 @@ def send(server: FaultyServer, *, sized: bool = True, pieces: int = 2, **options
         http.close()
 
 
-def failed(server: FaultyServer, *, sized: bool = True, pieces: int = 2, **options: float) -> ServiceUnreachableError:
+def failed(server: FaultyServer, *, sized: bool = True, pieces: int = 2, **options: Any) -> ServiceUnreachableError:
     with pytest.raises(ServiceUnreachableError) as raised:
         send(server, sized=sized, pieces=pieces, **options)
     return raised.value
@@ -48,11 +49,12 @@ def test_no_test_reaches_beyond_this_machine() -> None:
 
 
 def test_a_refused_connection_was_not_sent() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
     http = Http(max_attempts=3)
-    with pytest.raises(ServiceUnreachableError, match="refused") as raised:
-        http.send(lambda: Request("GET", f"http://127.0.0.1:{port}/", {}), what="ask")
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))  # nobody else gets the port, and nobody listens there
+        port = silent.getsockname()[1]
+        with pytest.raises(ServiceUnreachableError, match="refused") as raised:
+            http.send(lambda: Request("GET", f"http://127.0.0.1:{port}/", {}), what="ask")
     assert (raised.value.outcome, raised.value.attempts) == ("not sent", 3)
     http.close()
 
@@ -135,7 +137,8 @@ def test_silence_ends_with_the_timeout() -> None:
 @pytest.mark.timeout(15)
 def test_silence_ends_with_the_deadline_though_the_timeout_is_longer() -> None:
     with FaultyServer(Connection.drain) as server:
-        error = failed(server, timeout=60, deadline=0.2, max_attempts=5)
+        # On a clock that stands still, all of it is left when the request was sent.
+        error = failed(server, timeout=60, deadline=0.2, max_attempts=5, clock=lambda: 0.0)
         assert (error.outcome, error.attempts) == ("unknown", 1)
 
 
@@ -217,15 +220,25 @@ def test_a_kept_connection_that_closes_as_the_request_arrives_is_tried_again() -
         http.close()
 
 
+@pytest.mark.parametrize("kept", [True, False], ids=["same", "another"])
 @pytest.mark.parametrize("status", ["408 Request Timeout", "429 Too Many Requests", "503 Service Unavailable"])
-def test_a_busy_service_is_asked_again_over_the_same_or_another_connection(status: str) -> None:
+def test_a_busy_service_is_asked_again_over_the_same_or_another_connection(status: str, kept: bool) -> None:
+    # One that is to end says so: else the next request may be sent before its end has come.
+    ending = "Connection: keep-alive" if kept else "Connection: close"
+
     def busy(connection: Connection) -> None:
         connection.body(connection.head())
-        connection.answer(status, b"<html>busy</html>", "Content-Type: text/html", "Retry-After: 0")
+        connection.answer(status, b"<html>busy</html>", "Content-Type: text/html", "Retry-After: 0", ending)
 
-    with FaultyServer(busy, busy, answers) as server:
+    def serving(*acts: Act) -> FaultyServer:
+        return (
+            FaultyServer(lambda each: [act(each) for act in (*acts, Connection.drain)]) if kept else FaultyServer(*acts)
+        )
+
+    with serving(busy, busy, answers) as server:
         assert send(server, max_attempts=3).attempts == 3
-    with FaultyServer(busy) as server, pytest.raises(RefusedError) as raised:
+        assert server.connections == (1 if kept else 3)
+    with serving(busy, busy) as server, pytest.raises(RefusedError) as raised:
         send(server, max_attempts=2)
     outcome = "unknown" if status.startswith("5") else "refused"
     assert (raised.value.attempts, raised.value.outcome) == (2, outcome)

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from digime_pandas.errors import ConfigurationError
 from digime_pandas.sandbox import Sandbox
 from digime_pandas.sandbox._store import keys
+from tests.threads import left_since
 
 from .endpoints.protocol_client import Consent, ProtocolClient, error_reply, port_of
 
@@ -47,7 +48,7 @@ def test_it_leaves_nothing_behind(capfd: pytest.CaptureFixture[str]) -> None:
     port = port_of(sandbox)
     sandbox.close()
     api.http.close()
-    assert set(threading.enumerate()) == threads
+    assert left_since(threads) == []
     assert not file.path.parent.parent.exists()
     with socket.create_server(("127.0.0.1", port)):
         pass

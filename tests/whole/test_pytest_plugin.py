@@ -13,6 +13,7 @@ import pytest
 
 from digime_pandas import pytest_plugin
 from digime_pandas._client import connect as _connect
+from tests.threads import left_since
 from tests.whole.documents.pages import ROOT
 
 pytest_plugins = ["pytester"]
@@ -71,7 +72,7 @@ def test_nobody_else_gave_consent(digime_client):
     )
     result.assert_outcomes(passed=2)
     assert _connect._default is before
-    assert set(threading.enumerate()) == threads
+    assert left_since(threads) == []
 
 
 def test_each_test_has_a_sandbox_of_its_own(pytester: pytest.Pytester) -> None:
@@ -157,7 +158,7 @@ def test_after(digime_client):
 def test_a_failing_test_ends_its_sandbox_too(pytester: pytest.Pytester) -> None:
     threads = set(threading.enumerate())
     run(pytester, "def test_fails(digime_client):\n    raise LookupError").assert_outcomes(failed=1)
-    assert set(threading.enumerate()) == threads
+    assert left_since(threads) == []
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ import re
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -159,14 +160,20 @@ class TestOtherUsers:
 
         def batches() -> Iterator[pa.RecordBatch]:
             yield from [batch] * 40
-            descriptors = Path("/proc/self/fd").iterdir()
-            files = [path for path in descriptors if path.exists() and str(path.readlink()).startswith(str(tmp_path))]
-            found.extend(path.read_bytes() for path in files)
+            found.extend(open_files_in(tmp_path))
             yield batch
 
         write(client, reader.account_id, batches())
         assert max(map(len, found)) > 8 << 20
         assert not [content for content in found if MARK.encode() in content]
+
+
+def open_files_in(folder: Path) -> Iterator[bytes]:
+    """Contents of the files of a folder that this process has open; other threads may close others meanwhile."""
+    for path in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):
+            if str(path.readlink()).startswith(str(folder)):
+                yield path.read_bytes()
 
 
 class TestWebPages:

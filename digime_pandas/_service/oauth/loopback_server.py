@@ -174,9 +174,11 @@ class LoopbackServer(socketserver.TCPServer):
             pass  # the browser went away, or was too slow and was cut off
         finally:
             self.shutdown_request(request)
-            self.workers.pop(threading.current_thread(), None)
 
     def _cut_off(self, now: float) -> list[threading.Thread]:
+        # Not by themselves: until they have ended, they are waited for.
+        for ended in [worker for worker in self.workers if not worker.is_alive()]:
+            del self.workers[ended]
         late = [(worker, request) for worker, (request, until) in list(self.workers.items()) if until <= now]
         for _, request in late:
             _shut(request)

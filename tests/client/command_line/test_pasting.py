@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 import webbrowser
 
 import pytest
@@ -23,14 +24,18 @@ _ELSEWHERE = "https://app.example.test/callback"
 
 
 class Terminal(io.StringIO):
-    """Standard input that is a terminal; what is entered there depends on what was shown before."""
+    """A terminal: what is entered there depends on what standard error showed before.
 
-    def __init__(self, capsys: pytest.CaptureFixture[str], sandbox: Sandbox, *before: str) -> None:
+    It has a standard error of its own: pytest's may not be read in one thread while another one writes to it.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox, *before: str) -> None:
         super().__init__()
-        self.shown = ""
-        self._capsys = capsys
+        self.error = io.StringIO()
         self._sandbox = sandbox
         self._before = before
+        monkeypatch.setattr(sys, "stdin", self)
+        monkeypatch.setattr(sys, "stderr", self.error)
 
     def isatty(self) -> bool:
         return True
@@ -46,8 +51,8 @@ class Terminal(io.StringIO):
         line = next(self._lines)
         if line:
             return line
-        while not (link := _LINK.search(self.shown)):
-            self.shown += self._capsys.readouterr().err
+        while not (link := _LINK.search(self.error.getvalue())):
+            time.sleep(0.01)
         return f"  {self._sandbox.approve(link[0])}  \n"
 
 
@@ -61,13 +66,11 @@ def test_a_pasted_address_completes(
     before: tuple[str, ...],
 ) -> None:
     monkeypatch.setattr(webbrowser, "open", lambda _: False)
-    terminal = Terminal(capsys, configured, *before)
-    monkeypatch.setattr(sys, "stdin", terminal)
+    terminal = Terminal(monkeypatch, configured, *before)
     account_id = f"pasted-{len(before)}-{len(options)}"
     assert main(["authorize", "--account", account_id, *options]) == 0
-    out, err = capsys.readouterr()
-    assert f"Account '{account_id}' is authorized to write by postbox." in out
-    assert (terminal.shown + err).count("digime-pandas: ") >= len(before)
+    assert f"Account '{account_id}' is authorized to write by postbox." in capsys.readouterr().out
+    assert terminal.error.getvalue().count("digime-pandas: ") >= len(before)
     with connect() as client:
         assert client.authorization(account_id).account_id == account_id
 
@@ -104,7 +107,7 @@ def test_where_the_browser_goes_elsewhere_an_address_is_needed(
         monkeypatch.setattr(sys, "stdin", io.StringIO(""))
         assert main(["authorize", "--account", "p", "--timeout", "30"]) == 1
         assert "standard input ended" in capsys.readouterr().err
-        monkeypatch.setattr(sys, "stdin", Terminal(capsys, sandbox))
+        Terminal(monkeypatch, sandbox)
         assert main(["authorize", "--account", "p", "--timeout", "30"]) == 0
 
 

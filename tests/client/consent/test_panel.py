@@ -41,14 +41,25 @@ def silent(client: Client) -> Iterator[Client]:
             yield made
 
 
+def begun(panel: Panel) -> Panel:
+    """The panel, when its thread that asks for the link has done all that follows, such as to tell the stage."""
+    join("digime-start")
+    assert panel.stage != "starting"
+    return panel
+
+
 def ended(panel: Panel) -> Authorization:
     """The result, when the panel's threads have done all that follows."""
     result = panel.result(SOON)
-    for thread in threading.enumerate():
-        if thread.name in {"digime-start", "digime-consent"}:
-            thread.join(SOON)
+    join("digime-start", "digime-consent")
     assert isinstance(result, Authorization)
     return result
+
+
+def join(*names: str) -> None:
+    for thread in threading.enumerate():
+        if thread.name in names:
+            thread.join(SOON)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +100,7 @@ def test_a_service_that_does_not_answer_blocks_nothing_and_can_be_left(panel: Pa
 
 def test_the_stage_can_be_observed_and_a_function_is_called(panel: Panel, sandbox: Sandbox) -> None:
     authorized: list[Any] = []
-    shown = panel(on_authorized=authorized.append)
+    shown = begun(panel(on_authorized=authorized.append))
     seen: list[str] = []
     shown.observe(lambda change: seen.append(change.new), "stage")
     visit(sandbox.approve(shown.flow.url))
@@ -102,7 +113,7 @@ def test_the_stage_can_be_observed_and_a_function_is_called(panel: Panel, sandbo
 
 
 def test_an_observer_may_ask_for_the_result(panel: Panel, sandbox: Sandbox) -> None:
-    shown = panel()
+    shown = begun(panel())
     results: list[Any] = []
     shown.observe(lambda change: results.append(shown.result(0.0)) if change.new == "done" else None, "stage")
     shown.flow.complete(sandbox.approve(shown.flow.url))
@@ -115,7 +126,7 @@ def test_what_the_functions_raise_is_logged_and_ends_nothing(
     def fail(_: object) -> None:
         raise LookupError("not here")
 
-    shown = panel(on_authorized=fail)
+    shown = begun(panel(on_authorized=fail))
     shown.observe(fail, "stage")
     visit(sandbox.approve(shown.flow.url))
     assert ended(shown).access == "write"
@@ -125,5 +136,5 @@ def test_what_the_functions_raise_is_logged_and_ends_nothing(
 
 
 def test_the_repr_of_either_holds_no_secret(panel: Panel, account_id: str) -> None:
-    shown = panel()
+    shown = begun(panel())
     assert repr(shown) == f"<AuthorizationWidget account_id={account_id!r} access='write' waiting>"

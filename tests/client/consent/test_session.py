@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import socket
 import threading
 import time
 import urllib.request
@@ -31,6 +30,8 @@ from digime_pandas.errors import (
     TokenStoreError,
 )
 from digime_pandas.sandbox import Sandbox
+from tests.service.oauth.ports import free_port
+from tests.threads import left_since
 
 SOON = 20.0
 Walk = Callable[..., ConsentSession]
@@ -313,8 +314,7 @@ def test_two_accounts_and_two_accesses_live_side_by_side(walk: Walk, sandbox: Sa
 
 
 def test_on_one_fixed_port_each_gets_its_own_redirect(walk: Walk, sandbox: Sandbox, account_id: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"http://localhost:{free.getsockname()[1]}/digime"
+    address = f"http://localhost:{free_port()}/digime"
     accounts = [account_id, f"{account_id}-b", f"{account_id}-c"]
     walks = [walk(account, callback=address) for account in accounts]
     assert all(flow_of(session).listens for session in walks)
@@ -403,7 +403,7 @@ def test_closing_leaves_no_thread_and_no_port(walk: Walk) -> None:
     session.close()
     session.close()
     watcher.join(SOON)
-    assert set(threading.enumerate()) <= before
+    assert left_since(before) == []
     with pytest.raises(OSError, match="refused"):
         visit(f"http://{address.netloc}/")
 

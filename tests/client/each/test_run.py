@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import httpx
@@ -178,21 +179,51 @@ def test_errors_raise_sends_nothing_where_a_part_cannot_be_written(
     assert files_of(sandbox, people) == [0] * 12
 
 
+@pytest.fixture
+def interrupted() -> Iterator[threading.Event]:
+    """Set once the main thread has its interrupt."""
+    noted = threading.Event()
+
+    def interrupt(*_: object) -> None:
+        noted.set()
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    yield noted
+    signal.signal(signal.SIGINT, before)
+
+
+def interrupt_main() -> None:
+    main = threading.main_thread().ident
+    assert main is not None
+    signal.pthread_kill(main, signal.SIGINT)
+
+
 @pytest.mark.parametrize("moment", ["while it is sent", "while it is reported"])
 def test_an_interrupt_waits_for_what_is_under_way_and_loses_nothing(  # noqa: PLR0917 - fixtures
-    moment: str, visits: pd.DataFrame, people: list[str], sandbox: Sandbox, routed: digime.Client, network: Network
+    moment: str,
+    visits: pd.DataFrame,
+    people: list[str],
+    sandbox: Sandbox,
+    routed: digime.Client,
+    network: Network,
+    interrupted: threading.Event,
 ) -> None:
-    def interrupt(*_: object) -> None:
+    is_reported = moment == "while it is reported"
+    seen = iter(range(100))
+
+    def report(*_: object) -> None:
         signal.raise_signal(signal.SIGINT)
 
-    progress: Any = False
-    if moment == "while it is reported":
-        progress = interrupt
-    else:
-        seen = iter(range(100))
-        main = threading.main_thread().ident
-        assert main is not None
-        network.handle = lambda _: signal.pthread_kill(main, signal.SIGINT) if next(seen) == 3 else None
+    def handle(_: httpx.Request) -> None:
+        number = next(seen)
+        if number == 3 and not is_reported:
+            interrupt_main()
+        if number >= 3:  # or all may be sent before the main thread has its turn
+            interrupted.wait(20)
+
+    network.handle = handle
+    progress: Any = report if is_reported else False
     with pytest.raises(KeyboardInterrupt) as raised:
         visits.digime.write_each("who", "v.csv", client=routed, workers=2, progress=progress)
     result = raised.value.result  # type: ignore[attr-defined]
@@ -207,17 +238,22 @@ def test_a_second_interrupt_waits_no_longer() -> None:
 
     def send() -> PartResult:
         begun.set()
-        go_on.wait(10)
+        go_on.wait(60)
         return PartResult("delivered")
 
     def tasks() -> Iterator[tuple[int, Task]]:
         yield 0, send
         yield 1, send
-        begun.wait(10)
-        main = threading.main_thread().ident
-        assert main is not None
-        threading.Timer(0.05, lambda: signal.pthread_kill(main, signal.SIGINT)).start()
+        begun.wait(20)
+        run._news = Waiting()
         raise KeyboardInterrupt
+
+    class Waiting(SimpleQueue[None]):
+        """What is waited for after the first interrupt: the second one comes meanwhile."""
+
+        def get(self, *_: Any, **__: Any) -> None:
+            threading.Timer(0.01, interrupt_main).start()
+            super().get(timeout=20)
 
     results = [NOT_SENT] * 3
     run = Run(results, workers=1, stops_at_failure=False, report=lambda _: None)
@@ -243,7 +279,7 @@ def test_as_many_files_as_workers_are_under_way_where_answers_take_long() -> Non
     all_at_once = threading.Barrier(6)
 
     def send() -> PartResult:
-        all_at_once.wait(10)
+        all_at_once.wait(60)
         return PartResult("delivered")
 
     assert sorted(send_some(12, send)) == list(range(12))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pandas as pd
 import pytest
 
@@ -73,12 +75,21 @@ def test_those_whose_turn_did_not_come_before_the_run_ended(
 def test_those_whose_turn_did_not_come_before_the_call_ended(  # noqa: PLR0917 - fixtures
     how: str, visits: pd.DataFrame, people: list[str], routed: digime.Client, network: Network, path: Path
 ) -> None:
+    interrupted = threading.Event()
+
     def interrupt(done: int, _: object) -> None:
         if done:
+            interrupted.set()
             raise KeyboardInterrupt
 
-    if how == "a first failure":
-        network.handle = lambda _: refusal(400, "Other")
+    def handle(_: httpx.Request) -> httpx.Response | None:
+        if how == "a first failure":
+            return refusal(400, "Other")
+        if network.deliveries > 3:  # or all may be sent before the main thread has its turn
+            interrupted.wait(20)
+        return None
+
+    network.handle = handle
     call: dict[str, Any] = {"client": routed, "workers": 1, "journal": path, "errors": "raise"}
     with pytest.raises((KeyboardInterrupt, digime.RefusedError)) as raised:
         visits.digime.write_each("who", "v.csv", progress=interrupt if how == "an interrupt" else False, **call)

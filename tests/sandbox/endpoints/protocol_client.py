@@ -36,6 +36,7 @@ DESCRIPTOR = {
     "tags": ["t1", "中"],
 }
 BOUNDARY = "--------------------------090883096978857953890816"
+PATIENCE = httpx.Timeout(60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ class ProtocolClient:
     def __init__(self, sandbox: Sandbox, clock: Callable[[], float] = time.time) -> None:
         self.sandbox = sandbox
         self.clock = clock
-        self.http = httpx.Client(base_url=sandbox.base_url, trust_env=False)
+        self.http = httpx.Client(base_url=sandbox.base_url, trust_env=False, timeout=PATIENCE)
 
     def claims(self, contract: Contract, **claims: Any) -> dict[str, Any]:
         common = {

@@ -44,7 +44,7 @@ def raw_import(api: ProtocolClient, person: Consent, framing: str, *, access_tok
     headers["FileDescriptor"] = sign(person.contract.private_key, {"metadata": DESCRIPTOR})
     lines = [f"{name}: {value}" for name, value in {**headers, "Host": "127.0.0.1"}.items()]
     head = "\r\n".join(["POST /v1.7/permission-access/import HTTP/1.1", *lines, framing, "", ""])
-    connection = socket.create_connection(("127.0.0.1", urlsplit(api.sandbox.base_url).port or 0), timeout=10)
+    connection = socket.create_connection(("127.0.0.1", urlsplit(api.sandbox.base_url).port or 0), timeout=60)
     connection.sendall(head.encode())
     return connection
 

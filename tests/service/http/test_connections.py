@@ -51,7 +51,7 @@ def counted() -> Iterator[tuple[str, list[int]]]:
 
 def test_every_connection_is_kept(counted: tuple[str, list[int]]) -> None:
     url, accepted = counted
-    http = Http(max_attempts=1)
+    http = Http(max_attempts=1, clock=lambda: 0.0)  # none is idle for too long
     everybody = threading.Barrier(THREADS, timeout=30)
 
     def send(_: int) -> None:

@@ -504,10 +504,18 @@ class TestSockets:
     def test_one_carries_several_requests(self, pair: tuple[socket.socket, socket.socket]) -> None:
         ours, theirs = pair
         connections = self.over(ours)
-        for _ in range(2):
-            threading.Timer(0.01, theirs.sendall, [OK]).start()  # not before it was asked
-            assert self.ask(connections, b"one") == 200
-            assert theirs.recv(LARGE).endswith(b"\r\n\r\none")
+        received: list[bytes] = []
+
+        def answer() -> None:
+            received.append(theirs.recv(LARGE))
+            theirs.sendall(OK)  # not before it was asked
+
+        for number in range(2):
+            answering = threading.Thread(target=answer)
+            answering.start()
+            assert self.ask(connections, b"%d" % number) == 200
+            answering.join()
+            assert received[number].endswith(b"\r\n\r\n%d" % number)
 
     def test_an_answer_that_does_not_come_ends_in_time(self, pair: tuple[socket.socket, socket.socket]) -> None:
         with pytest.raises(httpcore.ReadTimeout, match="timed out"):

@@ -271,7 +271,7 @@ class TestFork:
         thread = threading.Thread(target=commit, args=(database, slowly))
         thread.start()
         assert began.wait(30)
-        threading.Timer(0.05, go_on.set).start()
+        threading.Timer(0.2, go_on.set).start()  # `forked` begins to fork after 0.1 s
         assert forked(lambda: database.read("SELECT intent FROM outcomes")) == [(1,)]
         thread.join()
         database.close()

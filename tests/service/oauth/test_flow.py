@@ -27,6 +27,8 @@ from digime_pandas.errors import (
     ServiceUnreachableError,
 )
 
+from .ports import free_port
+
 STATE = "0f1e2d3c"
 CODE = "s3cr3t-c0de"
 SOON = 10.0
@@ -245,9 +247,7 @@ def test_no_page_can_guess_where_a_free_port_is_listened_on() -> None:
 
 @pytest.mark.parametrize("query", ["success=false&errorCode=USER_CANCEL", "error_message=no", "errorCode=X&state=", ""])
 def test_a_failure_without_a_state_does_not_end_the_wait_at_an_address_that_is_known(query: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    listener = listening(f"http://127.0.0.1:{port}/digime")
+    listener = listening(f"http://127.0.0.1:{free_port()}/digime")
     with begin(Exchange(), listener) as flow:
         for wrong in (query, f"{query}&state=another"):
             with pytest.raises(HTTPError, match="400") as caught:
@@ -260,9 +260,7 @@ def test_a_failure_without_a_state_does_not_end_the_wait_at_an_address_that_is_k
 
 
 def test_a_failure_with_its_state_ends_the_wait_at_an_address_that_is_known() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    listener = listening(f"http://127.0.0.1:{port}/digime")
+    listener = listening(f"http://127.0.0.1:{free_port()}/digime")
     with begin(Exchange(), listener) as flow:
         assert "pressed cancel" in visit(f"{listener.url}?success=false&errorCode=USER_CANCEL&state={STATE}")
         with pytest.raises(ConsentRefusedError):
@@ -451,11 +449,6 @@ def test_what_is_said_to_be_listened_on_is(host: str, reached: list[str], path: 
     for each in ("127.0.0.1", "::1"):
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection((each, port), timeout=SOON)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def test_finished_is_set_by_completion_and_by_closing() -> None:

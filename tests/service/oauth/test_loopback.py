@@ -28,6 +28,8 @@ from digime_pandas.errors import (
     RedirectError,
 )
 
+from .ports import free_port
+
 Listener = LoopbackListener[Secret[str]]
 
 SOON = 10.0  # seconds; what a wait that must not run out is given
@@ -297,7 +299,7 @@ def test_closing_ends_a_wait_in_another_thread(listener: Listener) -> None:
 
 def test_closing_frees_port_and_threads_even_with_connections_open() -> None:
     before = set(threading.enumerate())
-    listener = LoopbackListener(handler=accept)
+    listener = LoopbackListener(port=free_port(), handler=accept)
     with socket.create_connection(address(listener), timeout=SOON) as idle:
         fetch(listener)
         listener.close()
@@ -312,7 +314,7 @@ def test_closing_frees_port_and_threads_even_with_connections_open() -> None:
 
 def test_a_listener_nobody_holds_is_collected_with_its_thread() -> None:
     before = set(threading.enumerate())
-    listener = LoopbackListener(handler=accept)
+    listener = LoopbackListener(port=free_port(), handler=accept)
     where = address(listener)
     del listener
     gc.collect()
@@ -377,7 +379,7 @@ class TestAddresses:
     def test_a_name_is_listened_on_at_all_its_addresses_and_an_address_at_itself(
         self, host: str, reached: list[str], not_reached: list[str]
     ) -> None:
-        with LoopbackListener(host=host, handler=accept) as listener:
+        with LoopbackListener(host=host, port=free_port(), handler=accept) as listener:
             assert [loopback_connects(each, listener.port) for each in reached] == [True] * len(reached)
             assert not any(loopback_connects(each, listener.port) for each in not_reached)
             fetch(listener)
@@ -402,7 +404,7 @@ class TestAddresses:
 
     def test_a_port_in_use_at_either_address_is_not_half_taken(self) -> None:
         before = set(threading.enumerate())
-        with socket.create_server(("::1", 0), family=socket.AF_INET6) as program:
+        with socket.create_server(("::1", free_port()), family=socket.AF_INET6) as program:
             port = program.getsockname()[1]
             with pytest.raises(ConfigurationError, match=f"Port {port} .*in use"):
                 LoopbackListener(host="localhost", port=port, handler=accept)
@@ -476,7 +478,7 @@ class TestOnePortForSeveral:
 
     def test_the_port_is_free_when_the_last_one_is_closed_and_not_before(self) -> None:
         before = set(threading.enumerate())
-        one = LoopbackListener(host="localhost", handler=by_state("one"))
+        one = LoopbackListener(host="localhost", port=free_port(), handler=by_state("one"))
         two = LoopbackListener(host="::1", port=one.port, handler=by_state("two"))
         one.close()
         assert not loopback_connects("127.0.0.1", one.port)
@@ -492,9 +494,7 @@ class TestOnePortForSeveral:
             pass
 
     def test_many_begin_and_end_on_one_port_at_once(self) -> None:
-        before = set(threading.enumerate())
-        with LoopbackListener(handler=accept) as first:
-            port = first.port
+        before, port = set(threading.enumerate()), free_port()
 
         def begin_and_end(number: int) -> str:
             with LoopbackListener(port=port, handler=by_state(str(number))) as listener:
@@ -507,7 +507,7 @@ class TestOnePortForSeveral:
 
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
     def test_a_forked_child_has_no_share_in_it(self) -> None:
-        with LoopbackListener(host="localhost", handler=accept) as listener:
+        with LoopbackListener(host="localhost", port=free_port(), handler=accept) as listener:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # newer Pythons warn of a fork while threads run
                 child = os.fork()

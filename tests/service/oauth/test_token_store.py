@@ -30,6 +30,8 @@ ENVIRONMENT = "https://api.digi.me/v1.7/"
 CONTRACT = "app_contract"
 SECRETS = ("acc355-t0ken", "r3fr35h-t0ken")
 
+MOST_SECONDS = 0.3  # that a writer lives before it is killed, on a disk that is slow at the moment
+
 posix = pytest.mark.skipif(os.name != "posix", reason="permissions are a POSIX matter")
 
 
@@ -613,7 +615,7 @@ def test_of_100_writers_that_are_killed_no_tokens_stay_and_the_last_that_was_sto
     chance = random.Random(20260301)
     began = time.monotonic()
     write_on(files, 20)
-    longest = (time.monotonic() - began) * 2
+    longest = min((time.monotonic() - began) * 2, MOST_SECONDS)
     kills, orphans = 0, 0
     for _ in range(100):
         kills += killed(lambda: write_on(FileTokenStore(files.path), 10**6), chance.uniform(0, longest))

@@ -26,18 +26,16 @@ def own_thread(
     return OwnThread(pieces, Deadline(seconds, time.monotonic), LateError, finish)
 
 
-def names_of_threads() -> list[str]:
-    return [each.name for each in threading.enumerate()]
-
-
 def test_calls_have_one_thread_and_what_the_caller_had_in_mind() -> None:
     token = PLACE.set("here")
     thread = own_thread()
-    found = [thread.call(lambda: (threading.current_thread().name, PLACE.get())) for _ in range(2)]
+    (first, _), (second, _) = found = [thread.call(lambda: (threading.current_thread(), PLACE.get())) for _ in range(2)]
     thread.close()
     PLACE.reset(token)
-    assert found == [("digime-transport", "here")] * 2
-    assert "digime-transport" not in names_of_threads()
+    assert first is second
+    assert [(each.name, place) for each, place in found] == [("digime-transport", "here")] * 2
+    first.join(LONG)  # `close` waits a moment only
+    assert not first.is_alive()
 
 
 def test_pieces_are_made_in_the_thread_that_waits() -> None:

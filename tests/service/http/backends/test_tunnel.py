@@ -173,12 +173,23 @@ def test_requests_go_through_one_tunnel(tunnels: Tunnels, through: Callable[...,
     assert all(b"Proxy-Authorization" not in received and b"Bearer 1" in received for received in tunnels.received)
 
 
-def drip(connection: socket.socket) -> None:
-    connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
-    with suppress(OSError):
-        for _ in range(1000):
-            connection.sendall(b"a")
-            threading.Event().wait(0.01)
+class Dripping:
+    """Answers byte by byte, each of which takes a second on a clock of its own.
+
+    Attributes:
+        passed: The seconds.
+    """
+
+    def __init__(self) -> None:
+        self.passed = 0.0
+
+    def __call__(self, connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+        with suppress(OSError):
+            for _ in range(1000):
+                self.passed += 1
+                connection.sendall(b"a")
+                threading.Event().wait(0.01)
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
@@ -192,7 +203,7 @@ def drip(connection: socket.socket) -> None:
         (lambda each: each.sendall(b"HTTP/1.1 200 OK\r\nX: " + b"a" * (1 << 20)), "did not answer"),
         (lambda each: each.close(), "did not answer"),
         (lambda each: each.sendall(OK + b"\x15\x03"), "before it was asked"),
-        (drip, "did not connect in time"),
+        (Dripping(), "did not connect in time"),
     ],
     ids=["407", "redirect", "interim", "another protocol", "endless head", "closed", "speaks first", "drips"],
 )
@@ -205,8 +216,10 @@ def test_what_is_no_tunnel_is_said_and_nothing_was_sent(
     words: str,
 ) -> None:
     tunnels.answer = answer
+    timed = {"clock": lambda: answer.passed} if isinstance(answer, Dripping) else {}
+    http = through(scheme, deadline=SOON, **timed)
     with pytest.raises(ServiceUnreachableError, match=rf"{words}.*the proxy, which https_proxy names") as raised:
-        through(scheme, deadline=0.3 if answer is drip else SOON).send(lambda: post(3), what="ask")
+        http.send(lambda: post(3), what="ask")
     assert raised.value.outcome == "not sent"
     assert "hunter2" not in str(raised.value)
     assert tunnels.received == []
