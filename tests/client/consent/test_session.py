@@ -30,7 +30,7 @@ from digime_pandas.errors import (
     TokenStoreError,
 )
 from digime_pandas.sandbox import Sandbox
-from tests.service.oauth.ports import free_port
+from tests.ports import free_port
 from tests.threads import left_since
 
 SOON = 20.0

@@ -27,8 +27,7 @@ from digime_pandas.errors import (
     ConsentRefusedError,
     RedirectError,
 )
-
-from .ports import free_port
+from tests.ports import free_port
 
 Listener = LoopbackListener[Secret[str]]
 
