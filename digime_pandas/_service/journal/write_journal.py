@@ -132,9 +132,11 @@ class WriteJournal(ClosesAtExit):
         """
         if entry.number is None:
             return
-        self._in_flight.discard(entry.number)
         values = self._outcome(entry.number, ending)
-        self._commits.run(Work(lambda connection: connection.execute(_OUTCOME, values), sync=False))
+        try:
+            self._commits.run(Work(lambda connection: connection.execute(_OUTCOME, values), sync=False))
+        finally:
+            self._in_flight.discard(entry.number)  # not before: to other threads its outcome would be unknown meanwhile
 
     def record_unsent(self, writes: Iterable[tuple[Intent, Ending]]) -> None:
         """Record writes of which nothing is sent: all of them or, after an error, none.

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,22 @@ class TestWriteId:
         assert first.write_id != second.write_id
         journal.end(second, Ending(status="unknown"))
         assert journal.begin(INTENT).write_id == second.write_id
+
+    def test_of_a_write_whose_end_is_being_recorded_is_not_taken(self, path: Path) -> None:
+        clock, others = Clock(), list[Entry]()
+        is_ending = threading.Event()
+
+        def now() -> datetime:
+            if is_ending.is_set():
+                is_ending.clear()
+                others.append(writing.begin(INTENT))  # as another thread may in this moment
+            return clock()
+
+        with WriteJournal(path, now=now) as writing:
+            first = writing.begin(INTENT)
+            is_ending.set()
+            writing.end(first, ending_of_receipt(RECEIPT))
+        assert [each.write_id == first.write_id for each in others] == [False]
 
     def test_of_what_another_process_did_not_end_is_taken(self, journal: WriteJournal, path: Path) -> None:
         first = journal.begin(INTENT)
