@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -40,10 +39,10 @@ from digime_pandas._service.contract import Contract
 from digime_pandas._service.grants.upload_grant import UploadGrant, UploadResult
 from digime_pandas.errors import DatasetError, ServiceUnreachableError
 from digime_pandas.sandbox import Sandbox, SandboxFile
+from tests.common.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 _ORDERS: tuple[Literal["big", "little"], ...] = ("big", "little")  # of bytes: in files, and in OpenSSL's memory
-_SOON = 20.0  # seconds
 
 
 @pytest.fixture(scope="module")
@@ -135,10 +134,7 @@ def assert_no_queue_is_left(cluster: Cluster, before: set[str]) -> None:
 
     The scheduler may know of the end of a task, or of a write, before it knows that its queues were closed.
     """
-    end = time.monotonic() + _SOON
-    while queues_of(cluster) - before and time.monotonic() < end:
-        time.sleep(0.05)
-    assert queues_of(cluster) - before == set()
+    wait_until(lambda: queues_of(cluster) <= before)
 
 
 @pytest.fixture(params=["granted", "sent"])

@@ -27,7 +27,7 @@ from digime_pandas.errors import (
 )
 from digime_pandas.sandbox import Sandbox
 from digime_pandas.widget import AuthorizationWidget
-from tests.threads import left_since
+from tests.common.threads import join_named, left_since
 
 SOON = 20.0
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -197,9 +197,7 @@ def test_closing_takes_away_every_part_its_thread_and_its_port(client: Client, a
     widget = AuthorizationWidget(account_id, client=client)
     url = flow_of(widget).url
     # What starts it goes on for a moment when there is a link, and begins to watch for the answer then.
-    for thread in threading.enumerate():
-        if thread.name == "digime-start":
-            thread.join(SOON)
+    join_named("digime-start")
     assert "digime-consent" in {thread.name for thread in threading.enumerate()}
     widget.close()
     widget.close()

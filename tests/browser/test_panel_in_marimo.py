@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.browser.browsers import CHROMIUM, ROOT, needs_browser
-from tests.ports import free_port
+from tests.common.ports import free_port
 
 playwright: Any = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.browser.browsers import CHROMIUM, FOLDERS, ROOT, needs_browser
-from tests.ports import free_port
+from tests.common.ports import free_port
 from tests.whole.documents.pages import README, blocks
 
 playwright: Any = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from digime_pandas.errors import ConfigurationError
 from digime_pandas.sandbox import Sandbox
 from digime_pandas.sandbox._store import keys
-from tests.threads import left_since
+from tests.common.threads import left_since
 
 from .endpoints.protocol_client import Consent, ProtocolClient, error_reply, port_of
 

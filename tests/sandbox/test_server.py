@@ -11,8 +11,8 @@ import pytest
 from digime_pandas.errors import ConfigurationError
 from digime_pandas.sandbox import Sandbox
 from digime_pandas.sandbox._server import is_listening
-from tests.ports import free_port
-from tests.threads import left_since
+from tests.common.ports import free_port
+from tests.common.threads import left_since
 
 from .endpoints.protocol_client import ProtocolClient, port_of
 

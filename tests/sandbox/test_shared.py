@@ -21,7 +21,7 @@ from digime_pandas._service.authorization import Authorization
 from digime_pandas._service.descriptor import FileDescriptor
 from digime_pandas.errors import ConfigurationError, ServiceUnreachableError
 from digime_pandas.sandbox import Sandbox, SandboxElsewhere, shared_sandbox
-from tests.ports import free_port
+from tests.common.ports import free_port
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,7 @@ import pytest
 
 from digime_pandas import pytest_plugin
 from digime_pandas._client import connect as _connect
-from tests.threads import left_since
+from tests.common.threads import left_since
 from tests.whole.documents.pages import ROOT
 
 pytest_plugins = ["pytester"]

@@ -176,10 +176,9 @@ class LoopbackServer(socketserver.TCPServer):
             self.shutdown_request(request)
 
     def _cut_off(self, now: float) -> list[threading.Thread]:
-        # Not by themselves: until they have ended, they are waited for.
-        for ended in [worker for worker in self.workers if not worker.is_alive()]:
-            del self.workers[ended]
-        late = [(worker, request) for worker, (request, until) in list(self.workers.items()) if until <= now]
+        # They do not take themselves out: until they have ended, they are waited for.
+        self.workers = {worker: kept for worker, kept in self.workers.items() if worker.is_alive()}
+        late = [(worker, request) for worker, (request, until) in self.workers.items() if until <= now]
         for _, request in late:
             _shut(request)
         return [worker for worker, _ in late]

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import math
 import socket
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +13,7 @@ from digime_pandas._service.authorization import Authorization
 from digime_pandas.errors import DescriptorError, InputError
 from digime_pandas.sandbox import Sandbox
 from tests.client.consent.test_session import SOON, visit
+from tests.common.threads import join_named
 
 Panel = Any
 
@@ -43,7 +43,7 @@ def silent(client: Client) -> Iterator[Client]:
 
 def begun(panel: Panel) -> Panel:
     """The panel, when its thread that asks for the link has done all that follows, such as to tell the stage."""
-    join("digime-start")
+    join_named("digime-start")
     assert panel.stage != "starting"
     return panel
 
@@ -51,15 +51,9 @@ def begun(panel: Panel) -> Panel:
 def ended(panel: Panel) -> Authorization:
     """The result, when the panel's threads have done all that follows."""
     result = panel.result(SOON)
-    join("digime-start", "digime-consent")
+    join_named("digime-start", "digime-consent")
     assert isinstance(result, Authorization)
     return result
-
-
-def join(*names: str) -> None:
-    for thread in threading.enumerate():
-        if thread.name in names:
-            thread.join(SOON)
 
 
 @pytest.mark.parametrize(

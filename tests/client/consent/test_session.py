@@ -30,8 +30,8 @@ from digime_pandas.errors import (
     TokenStoreError,
 )
 from digime_pandas.sandbox import Sandbox
-from tests.ports import free_port
-from tests.threads import left_since
+from tests.common.ports import free_port
+from tests.common.threads import left_since
 
 SOON = 20.0
 Walk = Callable[..., ConsentSession]

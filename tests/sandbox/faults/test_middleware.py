@@ -5,8 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -16,6 +15,7 @@ from joserfc.errors import JoseError
 
 from digime_pandas.errors import ConfigurationError
 from digime_pandas.sandbox import Sandbox
+from tests.common.waiting import wait_until
 from tests.sandbox.endpoints.protocol_client import (
     AGENT,
     NOW,
@@ -39,14 +39,6 @@ SOON = 20.0  # seconds
 def healed(api: ProtocolClient) -> Iterator[None]:
     yield
     api.sandbox.heal()
-
-
-def wait_until(is_so: Callable[[], object]) -> None:
-    """Wait for what happens in the thread of the sandbox."""
-    end = time.monotonic() + SOON
-    while not is_so() and time.monotonic() < end:
-        time.sleep(0.01)
-    assert is_so()
 
 
 def refresh(api: ProtocolClient, person: Consent, token: str | None = None) -> httpx.Response:

@@ -26,7 +26,7 @@ from digime_pandas.errors import (
     RedirectError,
     ServiceUnreachableError,
 )
-from tests.ports import free_port
+from tests.common.ports import free_port
 
 STATE = "0f1e2d3c"
 CODE = "s3cr3t-c0de"

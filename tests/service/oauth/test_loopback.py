@@ -27,7 +27,7 @@ from digime_pandas.errors import (
     ConsentRefusedError,
     RedirectError,
 )
-from tests.ports import free_port
+from tests.common.ports import free_port
 
 Listener = LoopbackListener[Secret[str]]
 

@@ -20,3 +20,10 @@ def left_since(before: AbstractSet[threading.Thread]) -> list[str]:
 def _has_ended(thread: threading.Thread) -> bool:
     thread.join(_SECONDS)
     return not thread.is_alive()
+
+
+def join_named(*names: str) -> None:
+    """Wait for the threads of some names."""
+    for thread in threading.enumerate():
+        if thread.name in names:
+            thread.join(_SECONDS)

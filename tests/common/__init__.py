@@ -1,0 +1,1 @@
+"""What tests share about threads, ports and waiting."""
